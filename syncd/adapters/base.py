@@ -1,0 +1,196 @@
+"""The contract between the engine and a side. An adapter that keeps it needs no other knowledge of syncd.
+
+Reading
+    ``read_all`` and ``read_changes`` yield pages; the engine commits each page before it asks for the next, and
+    stores the cursor of the last page at the end. A generator that is abandoned midway has no effect.
+    A feed may repeat and may miss; it must never invent. A short, empty or malformed page is never "everything is
+    gone": malformed raises ``InvalidResponse``. Deletions are reported only with proof.
+
+Writing
+    ``write_stock`` sends each write at most once. It never repeats a relative write, not even after a time-out.
+
+Errors
+    ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
+    is unknown. ``AuthRejected``/``PermissionMissing``: the side is stopped until a person acts. ``Stopped``: a stop was
+    requested. Single writes that fail inside a batch are results, not exceptions.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import BaseModel
+
+    from syncd.core.model import ChangePage, Cursor, FetchResult, ListingRef, StockWrite, WriteResult
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a side can do; the engine chooses by this and never by name.
+
+    Attributes:
+        relative: Stock can be written as a difference.
+        marker: A stock write can carry the operation's id so that a later read shows whether it was applied.
+        idempotency_key: The same write sent twice under one key is applied once.
+        compare_and_set: A write can be made conditional on the present quantity.
+        atomic: A relative write cannot swallow a sale that happens on the side at the same moment.
+        fractions: Quantities may have decimals.
+        batch_size: Most writes per call of ``write_stock``.
+        parallel_writes: How many calls of ``write_stock`` may be under way at once (for different listings).
+        events: The side reports orders and refunds as evidence.
+        reports_quantity: The answer to a write carries the resulting quantity.
+    """
+
+    relative: bool
+    marker: bool = False
+    idempotency_key: bool = False
+    compare_and_set: bool = False
+    atomic: bool = True
+    fractions: bool = False
+    batch_size: int = 1
+    parallel_writes: int = 1
+    events: bool = False
+    reports_quantity: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One result of ``syncd check`` for a side: ``ok`` or not, what was tried, what to do if not."""
+
+    ok: bool
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a connection test found out.
+
+    Attributes:
+        lines: Results for people.
+        clock_skew_s: Server clock minus ours, seconds, from the ``Date`` header; ``None`` if not sent.
+        facts: Versions and names worth keeping (account, shop version), free of secrets.
+    """
+
+    lines: tuple[CheckLine, ...]
+    clock_skew_s: float | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every line is fine."""
+        return all(line.ok for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """OAuth tokens as stored. ``expires_at`` is by our clock, computed when the answer came."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    scope: str = ""
+
+
+class TokenStore(Protocol):
+    """Durable place of one credential's tokens, shared by threads and processes."""
+
+    def load(self) -> TokenPair | None:
+        """Return the stored pair, or ``None`` if nothing is stored yet."""
+
+    def refresh(self, stale: TokenPair | None, exchange: Callable[[str], TokenPair]) -> TokenPair:
+        """Rotate the tokens once, however many threads and processes ask at the same time.
+
+        Takes the credential's lease. If the stored pair differs from ``stale`` another one has rotated it already:
+        that pair is returned without a call. Else ``exchange(refresh_token)`` is called (no transaction open), its
+        result is committed and then returned: the rotated pair is durable before anyone uses it. While nothing is
+        stored, or when the configured seed token changed since it was last used, ``exchange`` is given the seed.
+
+        Raises:
+            AuthRejected: ``exchange`` raised it and no other process rotated meanwhile; the finding is the engine's.
+        """
+
+
+@dataclass(slots=True)
+class AdapterContext:
+    """What an adapter is built from.
+
+    Attributes:
+        side: Name of the side (``inventorum``, or the shop's name in the configuration).
+        settings: The adapter's validated settings, an instance of its factory's ``settings_model``.
+        tokens: Durable token storage, for adapters whose factory says ``uses_tokens``.
+        stop: Set when the process shall stop; waits end early and raise ``Stopped``.
+        now: Clock; injected so that tests own time.
+        overlap_s: Seconds that each delta read overlaps the one before.
+        on_request: Called after each HTTP exchange with (method, path without query, status or 0, milliseconds).
+    """
+
+    side: str
+    settings: Any
+    tokens: TokenStore | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    overlap_s: float = 60.0
+    on_request: Callable[[str, str, int, float], None] = lambda method, path, status, ms: None
+
+
+class SideAdapter(Protocol):
+    """One side of the world. See the module's docstring for what every method promises."""
+
+    @property
+    def name(self) -> str:
+        """Name of the side as configured."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this side can do (may depend on what ``check`` or the first read found out)."""
+
+    def check(self) -> CheckReport:
+        """Test connection, credentials, rights, versions and clock; changes nothing on the side."""
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Read every listing. The last page's cursor lets ``read_changes`` continue from when this read began."""
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Read what may have changed since ``cursor`` (with overlap), fully resolved to listings with quantities.
+
+        A quiet read costs a handful of requests, whatever the size of the catalogue.
+        """
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Read some listings now, by id, as freshly as the side can."""
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Send up to ``capabilities.batch_size`` writes, each at most once; results in the same order."""
+
+    def close(self) -> None:
+        """Release connections; the adapter is not used afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFactory:
+    """What an entry point in group ``syncd.adapters`` names.
+
+    Attributes:
+        kind: Name typed as ``adapter = "…"`` in the configuration.
+        title: Name for people.
+        settings_model: Pydantic model of the keys in ``[shops.NAME]`` (or ``[inventorum]``) that belong to the
+            adapter (address and credentials); secrets are ``pydantic.SecretStr``. Extra keys are forbidden.
+        build: Makes the adapter. No I/O here.
+        uses_tokens: Whether the adapter needs a ``TokenStore``.
+        role: ``"hub"`` or ``"shop"``.
+    """
+
+    kind: str
+    title: str
+    settings_model: type[BaseModel]
+    build: Callable[[AdapterContext], SideAdapter]
+    uses_tokens: bool = False
+    role: str = "shop"

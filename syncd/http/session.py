@@ -1,0 +1,245 @@
+"""HTTP towards one side, with the rules that protect stock.
+
+Reads are retried with back-off. Writes are sent once: what is certain not to have been sent is ``Transient``, what may
+have been is ``OutcomeUnknown``. Redirects are never followed: a write that is redirected turns into a read on the way
+(woocommerce-rest-api-js-lib#95), and a redirected read means that the base address is wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import tenacity
+
+from syncd import __version__
+from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
+from syncd.http.redact import redact
+from syncd.http.reply import Reply
+
+if TYPE_CHECKING:
+    import ssl
+
+    from syncd.http.budget import RateBudget
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How reads are retried.
+
+    Attributes:
+        attempts: Tries in all.
+        first_wait_s: Wait before the second try; doubles with jitter.
+        longest_wait_s: Longest wait between tries; a longer ``Retry-After`` ends the call and is reported instead.
+    """
+
+    attempts: int = 4
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+
+
+class HttpSession:
+    """Connections, budget and rules towards one side. Safe to use from several threads.
+
+    Args:
+        side: Name of the side, for errors and counters.
+        base_url: Address that every path is appended to, ending in ``/``.
+        budget: Rate budget of the side.
+        stop: Ends waits early.
+        headers: Sent with every request.
+        timeout_s: For connecting, each read and each write.
+        deadline_s: For a whole exchange, however slowly the body drips.
+        retry: Policy for reads.
+        on_request: Told about each exchange: method, path, status (0 without answer), milliseconds.
+        verify: TLS trust; ``False`` is not possible on purpose.
+        redact_path: Applied to paths before they are shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        side: str,
+        base_url: str,
+        budget: RateBudget,
+        stop: threading.Event,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+        deadline_s: float = 120.0,
+        retry: RetryPolicy | None = None,
+        on_request: Callable[[str, str, int, float], None] | None = None,
+        verify: ssl.SSLContext | None = None,
+        max_connections: int = 8,
+    ) -> None:
+        self.side = side
+        self._budget = budget
+        self._stop = stop
+        self._deadline_s = deadline_s
+        self._retry = retry or RetryPolicy()
+        self._on_request = on_request or (lambda method, path, status, ms: None)
+        self._client = httpx.Client(
+            base_url=base_url,
+            headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
+            timeout=timeout_s,
+            follow_redirects=False,
+            verify=verify if verify is not None else True,
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def read(self, path: str, *, params: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """GET ``path``, retried while the failure is temporary.
+
+        Returns:
+            An answer with a status below 500 that is neither 3xx nor 429. 4xx is for the caller to judge.
+
+        Raises:
+            Transient: All tries failed. RateLimited: the side wants a longer pause than we wait here.
+            InvalidResponse: The side redirects: its base address is wrong. Stopped: a stop was requested.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._retry.attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception(self._may_retry),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._exchange, "GET", path, params=params, headers=headers, write=False)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Any = None,
+        json: Any = None,
+        data: Mapping[str, str] | None = None,
+        files: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Reply:
+        """Send a write exactly once.
+
+        Returns:
+            An answer with a status below 500 that is neither 3xx nor 429.
+
+        Raises:
+            Transient: It was certainly not sent. RateLimited: refused with 429, nothing applied.
+            OutcomeUnknown: It may have been applied (time-out, lost connection, 5xx).
+            InvalidResponse: Redirected: nothing applied, the base address is wrong.
+        """
+        return self._exchange(
+            method,
+            path,
+            params=params,
+            headers=headers,
+            write=True,
+            body={"json": json, "data": data, "files": files},
+            timeout_s=timeout_s,
+            auth=auth,
+        )
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Any,
+        headers: Mapping[str, str] | None,
+        write: bool,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Reply:
+        label = f"{method} {redact(path)}"
+        self._budget.acquire(self._stop)
+        if self._stop.is_set():
+            raise Stopped(f"stopped before {label}")
+        request = self._client.build_request(
+            method,
+            path,
+            params=params,
+            headers=dict(headers or {}),
+            timeout=timeout_s if timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
+            **{name: value for name, value in (body or {}).items() if value is not None},
+        )
+        started = time.monotonic()
+        status = 0
+        try:
+            reply = self._send(request, label, started, auth)
+            status = reply.status
+        except _NOT_SENT as error:
+            raise Transient(self.side, label, f"no connection: {redact(str(error)) or type(error).__name__}") from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {redact(str(error))}"
+            raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
+        finally:
+            self._on_request(method, redact(path), status, (time.monotonic() - started) * 1000)
+        return self._judge(reply, write=write)
+
+    def _send(self, request: httpx.Request, label: str, started: float, auth: tuple[str, str] | None) -> Reply:
+        response = self._client.send(request, stream=True, auth=auth if auth is not None else httpx.USE_CLIENT_DEFAULT)
+        try:
+            chunks: list[bytes] = []
+            size = 0
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > _MAX_BODY_BYTES:
+                    raise httpx.ReadError(f"answer larger than {_MAX_BODY_BYTES} bytes")
+                if time.monotonic() - started > self._deadline_s:
+                    raise httpx.ReadTimeout(f"answer not complete after {self._deadline_s:.0f} s")
+        finally:
+            response.close()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        elapsed_ms = (time.monotonic() - started) * 1000
+        return Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms)
+
+    def _judge(self, reply: Reply, *, write: bool) -> Reply:
+        if 300 <= reply.status < 400:
+            location = redact(reply.headers.get("location", "nowhere"))
+            raise InvalidResponse(
+                self.side, reply.request, f"redirected to {location}: the configured address is not the real one"
+            )
+        if reply.status == 429:
+            wait_s = reply.retry_after_s
+            self._budget.pause(min(wait_s if wait_s is not None else 1.0, self._retry.longest_wait_s))
+            raise RateLimited(self.side, reply.request, "too many requests (429)", retry_after_s=wait_s)
+        if reply.status >= 500:
+            detail = f"server error {reply.status}"
+            if write:
+                raise OutcomeUnknown(self.side, reply.request, detail)
+            raise Transient(self.side, reply.request, detail, retry_after_s=reply.retry_after_s)
+        return reply
+
+    def _may_retry(self, error: BaseException) -> bool:
+        if not isinstance(error, Transient):
+            return False
+        return error.retry_after_s is None or error.retry_after_s <= self._retry.longest_wait_s
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_s = error.retry_after_s if isinstance(error, Transient) and error.retry_after_s is not None else 0.0
+        backoff = tenacity.wait_exponential_jitter(
+            initial=self._retry.first_wait_s, max=self._retry.longest_wait_s, jitter=self._retry.first_wait_s
+        )
+        return max(asked_s, backoff(state))
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped("stopped while waiting to try again")
+
+
+def describe(error: SideError) -> str:
+    """One line for logs and findings: what was asked and what happened, without secrets."""
+    return redact(f"{error.request}: {error.detail}")

@@ -1,0 +1,1 @@
+"""What syncd remembers: models, database engine, migrations, tokens, leases. No HTTP here."""

@@ -1,0 +1,337 @@
+"""The tables. Made for people to read: every name is a word of docs/database.md, every constraint has a name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint, false, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from syncd.state.types import Instant, Quantity, Word
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+ROLES = ("hub", "shop")
+STOCK_MODES = ("own", "parent", "unmanaged", "group")
+CAUSES = ("opening", "initial_stock", "sale", "return", "change", "correction", "lost_update", "undo", "manual")
+OPERATION_STATES = ("intended", "sent", "confirmed", "unknown", "rejected", "parked", "cancelled")
+OPEN_STATES = ("intended", "sent", "unknown", "parked")
+SETTLERS = ("answer", "marker", "read_back", "event", "person", "never_sent")
+RUN_KINDS = ("poll", "push", "full", "sync", "settle")
+RUN_RESULTS = ("running", "ok", "failed", "stopped", "crashed")
+SEVERITIES = ("info", "warning", "error")
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+class Base(DeclarativeBase):
+    """Declarative base with named constraints."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar = {Decimal: Quantity, datetime: Instant, str: Text}
+
+
+class Side(Base):
+    """One system that holds stock: the hub (INVENTORUM) or a shop."""
+
+    __tablename__ = "sides"
+    __table_args__ = (CheckConstraint(_one_of("role", ROLES), name="role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True, comment="name in the configuration")
+    role: Mapped[str] = mapped_column(Word, comment="hub or shop")
+    adapter: Mapped[str] = mapped_column(comment="kind of adapter")
+    write_seq: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="counts settled writes; a reading that began at a lower number is older"
+    )
+    policy: Mapped[str] = mapped_column(default="", server_default="", comment="stock policy last planned with")
+    last_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of changes")
+    last_full_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of everything (sweep)")
+    last_write_at: Mapped[datetime | None] = mapped_column(comment="last confirmed write")
+    last_error: Mapped[str | None] = mapped_column(comment="why the last run failed; empty after a good one")
+    last_error_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Item(Base):
+    """One sellable unit with its canonical quantity; the sum of its movements."""
+
+    __tablename__ = "items"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    on_hand: Mapped[Decimal] = mapped_column(comment="N: sum of the item's movements; negative means oversold")
+    created_at: Mapped[datetime]
+
+
+class Listing(Base):
+    """An item as one side knows it, with the shadow: what we know that side to hold."""
+
+    __tablename__ = "listings"
+    __table_args__ = (
+        UniqueConstraint("side_id", "external_id"),
+        CheckConstraint(_one_of("stock_mode", STOCK_MODES), name="stock_mode"),
+        Index("ix_listings_sku_key", "sku_key"),
+        Index("ix_listings_gtin_key", "gtin_key"),
+        Index("ix_listings_item_id", "item_id"),
+        Index(
+            "uq_listings_item_side",
+            "item_id",
+            "side_id",
+            unique=True,
+            sqlite_where=text("item_id IS NOT NULL"),
+            postgresql_where=text("item_id IS NOT NULL"),
+        ),
+        Index("ix_listings_pending", "side_id", sqlite_where=text("pending"), postgresql_where=text("pending")),
+        Index(
+            "ix_listings_link_pending",
+            "side_id",
+            sqlite_where=text("link_pending"),
+            postgresql_where=text("link_pending"),
+        ),
+        Index(
+            "ix_listings_recheck",
+            "side_id",
+            "recheck_at",
+            sqlite_where=text("recheck_at IS NOT NULL"),
+            postgresql_where=text("recheck_at IS NOT NULL"),
+        ),
+        Index("ix_listings_parent", "side_id", "parent_external_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"), comment="empty: not linked")
+    external_id: Mapped[str] = mapped_column(comment="the side's own id")
+    parent_external_id: Mapped[str | None] = mapped_column(comment="id of the parent product of a variation")
+    sku: Mapped[str | None] = mapped_column(comment="as the side gives it")
+    sku_key: Mapped[str | None] = mapped_column(comment="SKU as compared: trimmed, lower case")
+    gtin: Mapped[str | None] = mapped_column(comment="EAN/GTIN as the side gives it")
+    gtin_key: Mapped[str | None] = mapped_column(comment="GTIN as compared: 14 digits")
+    name: Mapped[str]
+    stock_mode: Mapped[str] = mapped_column(Word, comment="own, parent, unmanaged, group")
+    published: Mapped[bool]
+    shadow: Mapped[Decimal | None] = mapped_column(comment="quantity last read or confirmed on this side")
+    shadow_at: Mapped[datetime | None] = mapped_column(comment="when the shadow was last set")
+    wanted: Mapped[Decimal | None] = mapped_column(comment="quantity this side should hold, as last planned")
+    pending: Mapped[bool] = mapped_column(default=False, server_default=false(), comment="to be planned on next run")
+    link_pending: Mapped[bool] = mapped_column(default=False, server_default=false(), comment="to be matched next run")
+    recheck_at: Mapped[datetime | None] = mapped_column(comment="read this listing again by id at or after")
+    write_seq: Mapped[int] = mapped_column(default=0, server_default="0", comment="sides.write_seq of its last write")
+    linked_at: Mapped[datetime | None]
+    link_rule: Mapped[str | None] = mapped_column(Word, comment="sku, gtin, hub or manual")
+    gone_at: Mapped[datetime | None] = mapped_column(comment="when it was proved to be gone from its side")
+    gone_proof: Mapped[str | None] = mapped_column(Word)
+    first_seen_at: Mapped[datetime]
+
+
+class Run(Base):
+    """One pass over one side: what it read, moved and wrote."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(_one_of("kind", RUN_KINDS), name="kind"),
+        CheckConstraint(_one_of("result", RUN_RESULTS), name="result"),
+        Index("ix_runs_side_id_started_at", "side_id", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"))
+    kind: Mapped[str] = mapped_column(Word)
+    cause: Mapped[str] = mapped_column(comment="what started it: schedule, start, a change on another side, a person")
+    result: Mapped[str] = mapped_column(Word)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    read_requests: Mapped[int] = mapped_column(default=0, server_default="0")
+    write_requests: Mapped[int] = mapped_column(default=0, server_default="0")
+    listings_read: Mapped[int] = mapped_column(default=0, server_default="0")
+    movements: Mapped[int] = mapped_column(default=0, server_default="0")
+    writes: Mapped[int] = mapped_column(default=0, server_default="0", comment="operations sent")
+    confirmed: Mapped[int] = mapped_column(default=0, server_default="0")
+    rejected: Mapped[int] = mapped_column(default=0, server_default="0")
+    unknown: Mapped[int] = mapped_column(default=0, server_default="0")
+    drift: Mapped[int] = mapped_column(default=0, server_default="0", comment="changes a sweep found that feeds missed")
+    error: Mapped[str | None]
+
+
+class Operation(Base):
+    """One intended write to one listing, stored before it is sent."""
+
+    __tablename__ = "operations"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", OPERATION_STATES), name="state"),
+        CheckConstraint("settled_by IS NULL OR " + _one_of("settled_by", SETTLERS), name="settled_by"),
+        Index(
+            "uq_operations_open_listing",
+            "listing_id",
+            unique=True,
+            sqlite_where=text(_one_of("state", OPEN_STATES)),
+            postgresql_where=text(_one_of("state", OPEN_STATES)),
+        ),
+        Index(
+            "ix_operations_open_side",
+            "side_id",
+            sqlite_where=text(_one_of("state", OPEN_STATES)),
+            postgresql_where=text(_one_of("state", OPEN_STATES)),
+        ),
+        Index("ix_operations_listing_id", "listing_id", "id"),
+        Index("ix_operations_item_id", "item_id"),
+        Index("ix_operations_run_id", "run_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True, comment="marker or idempotency key on sides that carry one")
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"))
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    difference: Mapped[Decimal] = mapped_column(comment="signed units to add")
+    expected_before: Mapped[Decimal] = mapped_column(comment="shadow when it was intended")
+    reported: Mapped[Decimal | None] = mapped_column(comment="quantity the side reported after it")
+    start_managing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    state: Mapped[str] = mapped_column(Word)
+    reason: Mapped[str] = mapped_column(comment="the rule in words")
+    error: Mapped[str | None] = mapped_column(comment="why it is unknown, rejected or parked")
+    settled_by: Mapped[str | None] = mapped_column(Word)
+    intended_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+
+
+class Movement(Base):
+    """One signed change of an item's quantity. Appended, never changed."""
+
+    __tablename__ = "movements"
+    __table_args__ = (
+        CheckConstraint(_one_of("cause", CAUSES), name="cause"),
+        Index("ix_movements_item_id", "item_id", "id"),
+        Index("ix_movements_run_id", "run_id"),
+        Index("ix_movements_recorded_at", "recorded_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    side_id: Mapped[int | None] = mapped_column(ForeignKey("sides.id"), comment="where it happened")
+    listing_id: Mapped[int | None] = mapped_column(ForeignKey("listings.id"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    operation_id: Mapped[int | None] = mapped_column(ForeignKey("operations.id"))
+    quantity: Mapped[Decimal] = mapped_column(comment="signed units")
+    on_hand_after: Mapped[Decimal] = mapped_column(comment="N after this movement")
+    cause: Mapped[str] = mapped_column(Word)
+    evidence: Mapped[str] = mapped_column(comment="how we know: reading, order number, person")
+    recorded_at: Mapped[datetime]
+
+
+class CursorRow(Base):
+    """Where the next read of a feed continues."""
+
+    __tablename__ = "cursors"
+
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True)
+    feed: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[str] = mapped_column(comment="the server's clock or the feed's own mark")
+    updated_at: Mapped[datetime]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class TokenRow(Base):
+    """OAuth tokens of one credential."""
+
+    __tablename__ = "tokens"
+
+    credential: Mapped[str] = mapped_column(primary_key=True, comment="name of the side")
+    access_token: Mapped[str]
+    refresh_token: Mapped[str]
+    expires_at: Mapped[datetime]
+    scope: Mapped[str] = mapped_column(default="", server_default="")
+    seed_fingerprint: Mapped[str] = mapped_column(comment="SHA-256 of the configured refresh token last used as seed")
+    generation: Mapped[int] = mapped_column(comment="counts rotations")
+    rotated_at: Mapped[datetime]
+
+
+class Finding(Base):
+    """Something a person should know; opened once, closed by itself when it no longer holds."""
+
+    __tablename__ = "findings"
+    __table_args__ = (
+        CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
+        Index(
+            "uq_findings_open",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("ix_findings_item_id", "item_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Word)
+    severity: Mapped[str] = mapped_column(Word)
+    subject: Mapped[str] = mapped_column(comment="what it is about; with kind unique among open findings")
+    side_id: Mapped[int | None] = mapped_column(ForeignKey("sides.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))
+    operation_id: Mapped[int | None] = mapped_column(ForeignKey("operations.id"))
+    message: Mapped[str]
+    advice: Mapped[str] = mapped_column(comment="what to do")
+    opened_at: Mapped[datetime]
+    changed_at: Mapped[datetime] = mapped_column(comment="when its message last changed")
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(comment="itself, or the person's command")
+
+
+class Tombstone(Base):
+    """A kept record that a listing was deleted on its side, so that nothing recreates it."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (UniqueConstraint("side_id", "external_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"))
+    external_id: Mapped[str]
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))
+    sku: Mapped[str | None]
+    name: Mapped[str]
+    proof: Mapped[str] = mapped_column(Word)
+    gone_at: Mapped[datetime]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+
+
+class StockEventRow(Base):
+    """Evidence: a line of an order, refund or return that moved stock on its side."""
+
+    __tablename__ = "stock_events"
+    __table_args__ = (Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),)
+
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True, comment="the side's id of the line")
+    external_id: Mapped[str] = mapped_column(comment="listing whose stock it moved")
+    kind: Mapped[str] = mapped_column(Word)
+    reference: Mapped[str] = mapped_column(comment="what a person calls the document")
+    quantity: Mapped[Decimal] = mapped_column(comment="signed effect on the side's stock so far")
+    explained: Mapped[Decimal] = mapped_column(comment="part of it already named as evidence of a movement")
+    occurred_at: Mapped[datetime] = mapped_column(comment="the side's clock")
+    recorded_at: Mapped[datetime]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+
+
+class Lease(Base):
+    """A time-limited claim with an owner and a fencing number."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True, comment="leader, or token:CREDENTIAL")
+    owner: Mapped[str] = mapped_column(comment="host, process and a random part; empty: free")
+    fence: Mapped[int] = mapped_column(Integer, comment="grows with every change of owner")
+    acquired_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
