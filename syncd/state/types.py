@@ -26,9 +26,9 @@ class _SqliteNumeric(UserDefinedType[Any]):
 class Quantity(TypeDecorator[Decimal]):
     """Exact units with at most four places; readable in SQL on both databases.
 
-    PostgreSQL stores ``NUMERIC(18, 4)``. SQLite has no decimal type: a whole number is stored as INTEGER, another as the
-    nearest double, which holds 15 significant digits, so rounding to four places on the way back restores the exact value
-    for every quantity below 10**11 (tests/unit/test_types.py). No arithmetic is done on the stored form.
+    PostgreSQL stores ``NUMERIC(18, 4)``. SQLite has no decimal type: a whole number is stored as INTEGER, another as
+    the nearest double, which holds 15 significant digits, so rounding to four places on the way back restores the
+    exact value for every quantity below 10**11 (tests/unit/test_types.py). No arithmetic is done on the stored form.
     """
 
     impl = Numeric(18, QUANTITY_PLACES)
