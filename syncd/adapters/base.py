@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from syncd.core.model import ChangePage, Cursor, FetchResult, ListingRef, StockWrite, WriteResult
+    from syncd.core.model import ChangePage, Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,12 @@ class SideAdapter(Protocol):
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read some listings now, by id, as freshly as the side can."""
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Read orders, refunds and returns that moved stock since ``since``, to settle a write whose answer was lost.
+
+        Only called if ``capabilities.events``; a side that reports events with its changes may still be asked.
+        """
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Send up to ``capabilities.batch_size`` writes, each at most once; results in the same order."""

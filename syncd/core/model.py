@@ -59,6 +59,8 @@ class RemoteListing:
         quantity: Units the side holds; ``None`` unless ``stock_mode`` is ``OWN`` (or unknown for another reason).
         published: Whether customers of that side can buy it.
         marker: Operation id saved with our last stock write, where the side can carry one.
+        children: For ``GROUP`` listings, ids of all variations if the side lists them; a known variation that is not
+            among them is read again by id.
     """
 
     ref: ListingRef
@@ -69,6 +71,7 @@ class RemoteListing:
     quantity: Quantity | None
     published: bool = True
     marker: str | None = None
+    children: tuple[str, ...] | None = None
 
 
 class Proof(StrEnum):
@@ -160,7 +163,7 @@ class StockWrite:
     Attributes:
         ref: Listing to write.
         operation_id: Unique id of the operation; the marker or idempotency key on sides that can carry one.
-        difference: Signed units to add. Never zero.
+        difference: Signed units to add. Zero only together with ``start_managing``.
         expected_before: What we believe the side holds now (the shadow).
         start_managing: The listing is unmanaged: switch stock management on and count ``difference`` from zero.
     """

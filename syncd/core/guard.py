@@ -1,0 +1,74 @@
+"""Safety stops: a plan that looks like an accident waits for a person (design 6). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syncd.core.model import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Exceeded when a count is above ``items`` and above ``percent`` of the linked items."""
+
+    items: int
+    percent: Quantity
+
+    def exceeded(self, count: int, of: int) -> bool:
+        """Whether ``count`` of ``of`` is too many."""
+        return count > self.items and count * 100 > self.percent * of
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyLimits:
+    """Limits of one shop; ``None`` switches a limit off."""
+
+    max_zeroed: Limit | None = None
+    max_changed: Limit | None = None
+    max_jump: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One planned stock change: what the side holds, what it would hold."""
+
+    label: str
+    holds: Quantity
+    wants: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a plan was refused, with the counts that tripped the limit."""
+
+    reason: str
+    counts: dict[str, int]
+
+
+def check_plan(changes: Sequence[Change], linked: int, limits: SafetyLimits) -> Stop | None:
+    """Return why the plan must wait for a person, or ``None`` if it may be carried out.
+
+    Args:
+        changes: All stock changes planned for one side now.
+        linked: Linked items of that side.
+        limits: The side's limits.
+    """
+    zeroed = [change for change in changes if change.holds > 0 >= change.wants]
+    if limits.max_zeroed and limits.max_zeroed.exceeded(len(zeroed), linked):
+        return Stop(f"{len(zeroed)} of {linked} linked items would go to zero", {"zeroed": len(zeroed), "of": linked})
+    if limits.max_changed and limits.max_changed.exceeded(len(changes), linked):
+        return Stop(
+            f"{len(changes)} of {linked} linked items would change at once", {"changed": len(changes), "of": linked}
+        )
+    if limits.max_jump is not None:
+        jump = next((change for change in changes if abs(change.wants - change.holds) > limits.max_jump), None)
+        if jump:
+            return Stop(
+                f"{jump.label} would jump from {jump.holds:f} to {jump.wants:f} (max_jump is {limits.max_jump:f})",
+                {"jump": int(abs(jump.wants - jump.holds))},
+            )
+    return None
