@@ -203,4 +203,11 @@ class Unknown:
     reason: str
 
 
-WriteResult = Applied | Refused | Unknown
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The write did not leave: an earlier one of the same call failed in a way that makes going on unwise."""
+
+    reason: str
+
+
+WriteResult = Applied | Refused | Unknown | NotSent

@@ -60,6 +60,8 @@ class HttpSession:
         on_request: Told about each exchange: method, path, status (0 without answer), milliseconds.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
+        sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
+            returns the address to use instead and headers to add.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class HttpSession:
         on_request: Callable[[str, str, int, float], None] | None = None,
         verify: ssl.SSLContext | None = None,
         max_connections: int = 8,
+        sign: Callable[[str, str], tuple[str, Mapping[str, str]]] | None = None,
     ) -> None:
         self.side = side
         self._budget = budget
@@ -83,6 +86,7 @@ class HttpSession:
         self._deadline_s = deadline_s
         self._retry = retry or RetryPolicy()
         self._on_request = on_request or (lambda method, path, status, ms: None)
+        self._sign = sign
         self._client = httpx.Client(
             base_url=base_url,
             headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
@@ -173,6 +177,10 @@ class HttpSession:
             timeout=timeout_s if timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
             **{name: value for name, value in (body or {}).items() if value is not None},
         )
+        if self._sign:
+            address, added = self._sign(method, str(request.url))
+            request.url = httpx.URL(address)
+            request.headers.update(added)
         started = time.monotonic()
         status = 0
         try:
