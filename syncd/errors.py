@@ -17,6 +17,7 @@
     ├─ SafetyStop(reason, counts)        a plan was refused: a person confirms or repairs (exit 3)
     ├─ LeaseLost                         another process leads now: write nothing more
     ├─ DatabaseNotReady                  the schema is missing or of another version: `syncd db upgrade`
+    ├─ DatabaseUnavailable               locked, full or not answering: try again later, nothing was written
     └─ StateError                        an invariant of ours broke: fail loudly
 """
 
@@ -166,6 +167,10 @@ class DatabaseNotReady(SyncdError):
     """The database has no syncd schema, or one of another version."""
 
     exit_code = 78
+
+
+class DatabaseUnavailable(SyncdError):
+    """The database cannot be used right now (locked, disk full, server gone); try again later."""
 
 
 class StateError(SyncdError):
