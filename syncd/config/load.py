@@ -1,0 +1,338 @@
+"""From a TOML file to a validated configuration; every mistake at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from syncd.adapters.base import AdapterFactory
+from syncd.adapters.registry import installed
+from syncd.config.explain import describe, explain, is_secret, key_path, nearest, unknown_key
+from syncd.config.schema import (
+    HUB,
+    SHOP_NAME,
+    Config,
+    HubSection,
+    Section,
+    ShopSection,
+    SideConfig,
+    StockConfig,
+    SyncdConfig,
+)
+from syncd.config.secrets import SecretReader, env_name
+from syncd.errors import ConfigError, ConfigProblem
+from syncd.http.redact import redact
+
+SYSTEM_PATH = Path("/etc/syncd/config.toml")
+LOCAL_NAME = "config.toml"
+
+SectionT = TypeVar("SectionT", bound=Section)
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
+_DATABASES = ("sqlite:///", "postgresql+psycopg://")
+
+
+def find_config(explicit: Path | None = None, env: Mapping[str, str] = os.environ) -> Path:
+    """Return the configuration file to use: ``explicit``, ``$SYNCD_CONFIG``, ``./config.toml``, or the system's.
+
+    Raises:
+        ConfigError: There is none; says where it was looked for.
+    """
+    if explicit is not None:
+        return explicit
+    if named := env.get("SYNCD_CONFIG"):
+        return Path(named)
+    places = (Path.cwd() / LOCAL_NAME, SYSTEM_PATH)
+    for place in places:
+        if place.is_file():
+            return place
+    looked = f"looked for --config, $SYNCD_CONFIG, {places[0]} and {places[1]}; `syncd init` writes one"
+    raise ConfigError("configuration", [ConfigProblem("", f"no configuration file found: {looked}")])
+
+
+def load_config(
+    path: Path,
+    env: Mapping[str, str] = os.environ,
+    *,
+    factories: Mapping[str, AdapterFactory] | None = None,
+) -> Config:
+    """Read and validate a configuration file and the secrets it refers to.
+
+    Args:
+        path: The TOML file.
+        env: Environment, for secrets.
+        factories: Adapters to choose from; the installed ones if left out.
+
+    Raises:
+        ConfigError: Every problem found, each with its key path; none shows a secret.
+    """
+    document = _parse(path)
+    loader = _Loader(SecretReader(path.resolve().parent, env), installed() if factories is None else factories)
+    config = loader.config(path, document)
+    if config is None or loader.problems:
+        secrets = tuple(loader.secrets.values)
+        raise ConfigError(str(path), [ConfigProblem(p.path, redact(p.message, secrets)) for p in loader.problems])
+    return config
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    def problem(where: str, message: str) -> ConfigError:
+        return ConfigError(str(path), [ConfigProblem(where, message)])
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text, parse_float=Decimal)
+    except FileNotFoundError as error:
+        raise problem("", "does not exist; `syncd init` writes one") from error
+    except OSError as error:
+        raise problem("", f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise problem(f"byte {error.start + 1}", "is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.match(str(error))
+        what, place = (found["what"], found["place"]) if found else (str(error), "")
+        raise problem(place, f"is not valid TOML: {what}") from error
+
+
+@dataclass(slots=True)
+class _Loader:
+    secrets: SecretReader
+    factories: Mapping[str, AdapterFactory]
+    _problems: list[ConfigProblem] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[ConfigProblem]:
+        return [*self._problems, *self.secrets.problems]
+
+    def config(self, path: Path, document: Mapping[str, Any]) -> Config | None:
+        known = ("syncd", HUB, "shops")
+        for key in document:
+            if key not in known:
+                self._problem((key,), unknown_key(key, known))
+        process = self._process(document.get("syncd", {}))
+        hub = self._hub(document.get(HUB))
+        shops = self._shops(document.get("shops"))
+        if process is None or hub is None or self.problems:
+            return None
+        return Config(
+            source=path,
+            syncd=process,
+            hub=hub,
+            shops=shops,
+            secrets=tuple(dict.fromkeys(self.secrets.values)),
+            warnings=tuple(self.secrets.warnings),
+        )
+
+    def _problem(self, path: tuple[str, ...], message: str) -> None:
+        self._problems.append(ConfigProblem(key_path(*path), message))
+
+    def _is_table(self, value: object, path: tuple[str, ...]) -> bool:
+        if isinstance(value, dict):
+            return True
+        self._problem(path, f"must be a table ([{key_path(*path)}]), not {describe(value)}")
+        return False
+
+    def _process(self, table: Any) -> SyncdConfig | None:
+        if not self._is_table(table, ("syncd",)):
+            return None
+        before = len(self.secrets.problems)
+        database = self.secrets.find(table, ("syncd",), "", "database")
+        values = {key: value for key, value in table.items() if key not in {"database", "database_file"}}
+        skip = frozenset({"database"}) if len(self.secrets.problems) > before else frozenset[str]()
+        if database is not None:
+            values["database"] = self._database(database)
+        elif not skip:
+            skip = frozenset({"database"})
+            example = "for example sqlite:////var/lib/syncd/syncd.db"
+            self._problem(("syncd", "database"), f"missing: where syncd keeps its state, {example}")
+        section = self._validate(SyncdConfig, values, ("syncd",), skip)
+        if section is not None and section.metrics is not None and not _is_address(section.metrics):
+            self._problem(("syncd", "metrics"), f'"{section.metrics}" is not HOST:PORT, for example 127.0.0.1:9464')
+        return section
+
+    def _database(self, url: str) -> str:
+        if url.startswith(("postgresql://", "postgres://")):
+            url = f"postgresql+psycopg://{url.partition('://')[2]}"
+        if not url.startswith(_DATABASES) or url in {"sqlite:///", "sqlite:///:memory:"}:
+            self._problem(("syncd", "database"), "must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+        elif url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            url = f"sqlite:///{self.secrets.base / url.removeprefix('sqlite:///')}"
+        return url
+
+    def _hub(self, table: Any) -> SideConfig | None:
+        if table is None:
+            self._problem((HUB,), "missing: the section of the till system, with its address and credentials")
+            return None
+        if not self._is_table(table, (HUB,)):
+            return None
+        if HUB not in self.factories:
+            self._problem((HUB,), f'the adapter "{HUB}" is not installed')
+            return None
+        section, settings = self._side(HubSection, self.factories[HUB], table, HUB, (HUB,))
+        if section is None or settings is None:
+            return None
+        stock = StockConfig(**section.stock.model_dump())
+        return SideConfig(
+            name=HUB,
+            role="hub",
+            kind=HUB,
+            settings=settings,
+            poll_seconds=section.poll_seconds,
+            sweep=section.sweep,
+            stock=stock,
+        )
+
+    def _shops(self, tables: Any) -> dict[str, SideConfig]:
+        if tables is None or tables == {}:
+            self._problem(("shops",), "missing: at least one shop, as [shops.NAME]")
+            return {}
+        if not self._is_table(tables, ("shops",)):
+            return {}
+        shops = {}
+        for name, table in tables.items():
+            if self._good_name(name) and self._is_table(table, ("shops", name)):
+                shop = self._shop(name, table)
+                if shop is not None:
+                    shops[name] = shop
+        self._names_are_distinct(list(tables))
+        self._one_source_of_truth(tables)
+        return shops
+
+    def _good_name(self, name: str) -> bool:
+        if name == HUB:
+            self._problem(("shops", name), f'a shop cannot be called "{HUB}"')
+        elif not SHOP_NAME.fullmatch(name):
+            self._problem(("shops", name), "a shop's name is 1 to 32 of the characters a-z, 0-9, _ and -")
+        else:
+            return True
+        return False
+
+    def _names_are_distinct(self, names: list[str]) -> None:
+        seen: dict[str, str] = {}
+        for name in names:
+            other = seen.setdefault(env_name(name, ""), name)
+            if other != name:
+                self._problem(
+                    ("shops", name), f'too like "{other}": both read their secrets from {env_name(name, "")}_…'
+                )
+
+    def _one_source_of_truth(self, tables: Mapping[str, Any]) -> None:
+        stocks = {name: table.get("stock") for name, table in tables.items() if isinstance(table, dict)}
+        names = [
+            name for name, stock in stocks.items() if isinstance(stock, dict) and stock.get("initial_stock") == "shop"
+        ]
+        for name in names[1:]:
+            self._problem(
+                ("shops", name, "stock", "initial_stock"), f'only one shop may be "shop", and "{names[0]}" is already'
+            )
+
+    def _shop(self, name: str, table: Mapping[str, Any]) -> SideConfig | None:
+        prefix = ("shops", name)
+        factory = self._factory(table.get("adapter"), (*prefix, "adapter"))
+        section, settings = self._side(ShopSection, factory, table, name, prefix)
+        if section is None or settings is None:
+            return None
+        common = {key: getattr(section, key) for key in ("poll_seconds", "sweep", "stock", "products", "safety")}
+        return SideConfig(name=name, role="shop", kind=section.adapter, settings=settings, **common)
+
+    def _factory(self, kind: object, path: tuple[str, ...]) -> AdapterFactory | None:
+        kinds = [name for name in self.factories if name != HUB]
+        choice = f"installed: {', '.join(kinds)}" if kinds else "none is installed"
+        if kind is None:
+            self._problem(path, f"missing: which shop system this is ({choice})")
+        elif not isinstance(kind, str):
+            self._problem(path, f'must be text in "quotes", not {describe(kind)}')
+        elif kind not in self.factories:
+            self._problem(path, f'"{kind}" is not a known adapter{nearest(kind, kinds) or f" ({choice})"}')
+        elif (factory := self._load(kind, path)) is not None:
+            if factory.role == "shop":
+                return factory
+            self._problem(path, f'"{kind}" is the hub, not a shop ({choice})')
+        return None
+
+    def _load(self, kind: str, path: tuple[str, ...]) -> AdapterFactory | None:
+        try:
+            return self.factories[kind]
+        except ConfigError as error:
+            self._problem(path, str(error))
+            return None
+
+    def _side(
+        self,
+        model: type[SectionT],
+        factory: AdapterFactory | None,
+        table: Mapping[str, Any],
+        name: str,
+        prefix: tuple[str, ...],
+    ) -> tuple[SectionT | None, BaseModel | None]:
+        """Validate a side's table, which mixes our keys (``model``) with those of its adapter."""
+        own = {key: value for key, value in table.items() if key in model.model_fields}
+        # The adapter's name is checked by _factory, with better words.
+        section = self._validate(model, own, prefix, frozenset({"adapter"}))
+        if factory is None:
+            return section, None
+        rest = {key: value for key, value in table.items() if key not in own}
+        return section, self._settings(factory.settings_model, model, rest, name, prefix)
+
+    def _settings(
+        self,
+        model: type[BaseModel],
+        section: type[Section],
+        table: Mapping[str, Any],
+        name: str,
+        prefix: tuple[str, ...],
+    ) -> BaseModel | None:
+        hidden = [key for key, field in model.model_fields.items() if is_secret(field.annotation)]
+        sources = {*hidden, *(f"{key}_file" for key in hidden)}
+        known = {*model.model_fields, *sources}
+        tables = _tables(section, prefix)
+        reported = set()
+        for key in table:
+            if key not in known:
+                self._problem((*prefix, key), unknown_key(key, {*known, *section.model_fields}, tables))
+        values = {key: value for key, value in table.items() if key in known - sources}
+        for key in hidden:
+            before = len(self.secrets.problems)
+            value = self.secrets.find(table, prefix, name, key)
+            if value is not None:
+                values[key] = value
+            elif len(self.secrets.problems) > before:
+                reported.add(key)
+            elif model.model_fields[key].is_required():
+                reported.add(key)
+                purpose = model.model_fields[key].description or "a secret"
+                self._problem((*prefix, key), f"missing: {purpose}; give it as {self.secrets.sources(name, key)}")
+        return self._validate(model, values, prefix, frozenset(reported))
+
+    def _validate(
+        self, model: type[ModelT], values: Mapping[str, Any], prefix: tuple[str, ...], skip: frozenset[str]
+    ) -> ModelT | None:
+        """Build ``model``; mistakes are noted, except those of keys in ``skip``, which have been."""
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            self._problems.extend(explain(error, model, prefix, skip=skip))
+            return None
+
+
+def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[str]]:
+    """Tables below a side's table, with their keys."""
+    return {
+        key_path(*prefix, name): list(field.annotation.model_fields)
+        for name, field in section.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536

@@ -1,0 +1,160 @@
+"""Secrets come from four places, in a fixed order, and are never shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from syncd.config import Config
+from syncd.errors import ConfigError
+
+from .conftest import GOOD
+
+Load = Callable[..., Config]
+
+FROM_FILE = GOOD.replace('key = "shop-key-value"', 'key_file = "keys/shop"')
+WITHOUT = GOOD.replace('key = "shop-key-value"\n', "")
+
+
+def key(config: Config) -> str:
+    value: str = config.shops["main"].settings.key.get_secret_value()
+    return value
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys" / "shop"
+    path.parent.mkdir()
+    path.write_text("from-file\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Path:
+    path = tmp_path / "credentials"
+    path.mkdir()
+    (path / "main-key").write_text("from-credential\n")
+    (path / "inventorum-refresh-token").write_text("credential-token")
+    return path
+
+
+def test_a_file_is_relative_to_the_configuration(load: Load, secret_file: Path) -> None:
+    config = load(FROM_FILE)
+    assert secret_file.is_file()
+    assert key(config) == "from-file"
+    assert "from-file" in config.secrets
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(("content", "value"), [(b"a b\r\n", "a b"), (b"\xef\xbb\xbfx\n\n", "x"), (b"x", "x")])
+def test_only_the_end_of_the_line_is_stripped(load: Load, secret_file: Path, content: bytes, value: str) -> None:
+    secret_file.write_bytes(content)
+    assert key(load(FROM_FILE)) == value
+
+
+@pytest.mark.usefixtures("secret_file")
+def test_environment_then_credential_then_configuration(load: Load, credentials: Path) -> None:
+    directory = str(credentials)
+    assert key(load(FROM_FILE, CREDENTIALS_DIRECTORY=directory, SYNCD_MAIN_KEY="from-env")) == "from-env"
+    assert key(load(FROM_FILE, CREDENTIALS_DIRECTORY=directory)) == "from-credential"
+    assert key(load(WITHOUT, CREDENTIALS_DIRECTORY=directory)) == "from-credential"
+    assert key(load(FROM_FILE, SYNCD_MAIN_KEY="")) == "from-file"
+
+
+def test_names_in_environment_and_credentials(load: Load, credentials: Path) -> None:
+    text = WITHOUT.replace("[shops.main]", "[shops.my-shop]").replace('refresh_token = "seed-token-value"\n', "")
+    config = load(text, CREDENTIALS_DIRECTORY=str(credentials), SYNCD_MY_SHOP_KEY="k", SYNCD_DATABASE="sqlite:////x.db")
+    assert config.shops["my-shop"].settings.key.get_secret_value() == "k"
+    assert config.hub.settings.refresh_token.get_secret_value() == "credential-token"
+    assert config.syncd.database == "sqlite:////x.db"
+
+
+def test_the_database_address_may_come_from_a_file(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "db").write_text("postgresql+psycopg://u:pw@host/syncd\n")
+    (tmp_path / "db").chmod(0o600)
+    text = GOOD.replace('database = "sqlite:////var/lib/syncd/syncd.db"', 'database_file = "db"')
+    assert load(text).syncd.database == "postgresql+psycopg://u:pw@host/syncd"
+
+
+def test_a_file_open_to_everyone_is_a_warning_not_a_problem(load: Load, secret_file: Path) -> None:
+    secret_file.chmod(0o644)
+    (warning,) = load(FROM_FILE).warnings
+    assert warning.startswith("shops.main.key_file: ")
+    assert "chmod 600" in warning
+    assert "from-file" not in warning
+
+
+def _problem(load: Load, text: str, **env: str) -> tuple[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load(text, **env)
+    (problem,) = caught.value.problems
+    return problem.path, problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"a\nb\n", "contains a line break"),
+        (b"x" * 70_000, "is larger than"),
+    ],
+)
+def test_a_useless_file_is_one_problem(load: Load, secret_file: Path, content: bytes, words: str) -> None:
+    secret_file.write_bytes(content)
+    path, message = _problem(load, FROM_FILE)
+    assert path == "shops.main.key_file"
+    assert words in message
+    assert "xxx" not in message
+
+
+def test_a_missing_file_and_a_directory(load: Load, tmp_path: Path) -> None:
+    assert _problem(load, FROM_FILE) == ("shops.main.key_file", f"{tmp_path}/keys/shop does not exist")
+    (tmp_path / "keys" / "shop").mkdir(parents=True)
+    assert _problem(load, FROM_FILE) == ("shops.main.key_file", f"{tmp_path}/keys/shop is a directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(load: Load, secret_file: Path) -> None:
+    secret_file.chmod(0)
+    path, message = _problem(load, FROM_FILE)
+    assert path == "shops.main.key_file"
+    assert message.endswith("cannot be read: Permission denied")
+
+
+def test_inline_and_file_together_are_a_problem(load: Load, secret_file: Path) -> None:
+    text = GOOD.replace('key = "shop-key-value"', f'key = "shop-key-value"\nkey_file = "{secret_file}"')
+    assert _problem(load, text) == ("shops.main.key", "given twice, here and as key_file: keep one")
+
+
+def test_an_empty_credential_is_a_problem_and_not_skipped(load: Load, credentials: Path) -> None:
+    (credentials / "main-key").write_text("\n")
+    assert _problem(load, WITHOUT, CREDENTIALS_DIRECTORY=str(credentials)) == (
+        "shops.main.key",
+        "credential main-key is empty",
+    )
+
+
+@pytest.mark.parametrize("value", ["7", "''", "[]"])
+def test_a_file_name_must_be_text(load: Load, value: str) -> None:
+    path, message = _problem(load, GOOD.replace('key = "shop-key-value"', f"key_file = {value}"))
+    assert path == "shops.main.key_file"
+    assert "must be a file name" in message
+
+
+def test_an_optional_secret_may_be_absent_and_may_be_given(load: Load) -> None:
+    assert load(GOOD).shops["main"].settings.second_key is None
+    config = load(GOOD, SYNCD_MAIN_SECOND_KEY="second")
+    assert config.shops["main"].settings.second_key.get_secret_value() == "second"
+
+
+def test_a_secret_in_the_wrong_place_is_not_repeated(load: Load) -> None:
+    text = GOOD.replace('auth = "header"', "").replace("key =", 'auth = "shop-key-value"\nkey =')
+    path, message = _problem(load, text)
+    assert path == "shops.main.auth"
+    assert "shop-key-value" not in message
