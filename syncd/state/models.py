@@ -6,7 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint, false, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    false,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from syncd.state.types import Instant, Quantity, Word
@@ -45,7 +57,10 @@ class Side(Base):
     """One system that holds stock: the hub (INVENTORUM) or a shop."""
 
     __tablename__ = "sides"
-    __table_args__ = (CheckConstraint(_one_of("role", ROLES), name="role"),)
+    __table_args__ = (
+        CheckConstraint(_one_of("role", ROLES), name="role"),
+        {"comment": "Systems that hold stock: the hub (INVENTORUM) and the shops"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True, comment="name in the configuration")
@@ -67,6 +82,7 @@ class Item(Base):
     """One sellable unit with its canonical quantity; the sum of its movements."""
 
     __tablename__ = "items"
+    __table_args__ = ({"comment": "Sellable units with their canonical quantity on hand"},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     on_hand: Mapped[Decimal] = mapped_column(comment="N: sum of the item's movements; negative means oversold")
@@ -91,11 +107,11 @@ class Listing(Base):
             sqlite_where=text("item_id IS NOT NULL"),
             postgresql_where=text("item_id IS NOT NULL"),
         ),
-        Index("ix_listings_pending", "side_id", sqlite_where=text("pending"), postgresql_where=text("pending")),
+        Index("ix_listings_pending", "side_id", sqlite_where=text("pending = 1"), postgresql_where=text("pending")),
         Index(
             "ix_listings_link_pending",
             "side_id",
-            sqlite_where=text("link_pending"),
+            sqlite_where=text("link_pending = 1"),
             postgresql_where=text("link_pending"),
         ),
         Index(
@@ -106,6 +122,7 @@ class Listing(Base):
             postgresql_where=text("recheck_at IS NOT NULL"),
         ),
         Index("ix_listings_parent", "side_id", "parent_external_id"),
+        {"comment": "An item as one side knows it, with what we know that side to hold (shadow)"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -142,6 +159,7 @@ class Run(Base):
         CheckConstraint(_one_of("kind", RUN_KINDS), name="kind"),
         CheckConstraint(_one_of("result", RUN_RESULTS), name="result"),
         Index("ix_runs_side_id_started_at", "side_id", "started_at"),
+        {"comment": "Passes over one side: what was read, moved and written"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -186,6 +204,7 @@ class Operation(Base):
         Index("ix_operations_listing_id", "listing_id", "id"),
         Index("ix_operations_item_id", "item_id"),
         Index("ix_operations_run_id", "run_id"),
+        {"comment": "Intended writes to sides, stored before they are sent"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -216,6 +235,7 @@ class Movement(Base):
         Index("ix_movements_item_id", "item_id", "id"),
         Index("ix_movements_run_id", "run_id"),
         Index("ix_movements_recorded_at", "recorded_at"),
+        {"comment": "The ledger: signed changes of quantities; rows are appended, never changed"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -235,6 +255,7 @@ class CursorRow(Base):
     """Where the next read of a feed continues."""
 
     __tablename__ = "cursors"
+    __table_args__ = ({"comment": "Where the next read of a feed continues"},)
 
     side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True)
     feed: Mapped[str] = mapped_column(primary_key=True)
@@ -247,13 +268,16 @@ class TokenRow(Base):
     """OAuth tokens of one credential."""
 
     __tablename__ = "tokens"
+    __table_args__ = ({"comment": "OAuth tokens, one row per credential"},)
 
     credential: Mapped[str] = mapped_column(primary_key=True, comment="name of the side")
     access_token: Mapped[str]
     refresh_token: Mapped[str]
     expires_at: Mapped[datetime]
     scope: Mapped[str] = mapped_column(default="", server_default="")
-    seed_fingerprint: Mapped[str] = mapped_column(comment="SHA-256 of the configured refresh token last used as seed")
+    seed_fingerprint: Mapped[str] = mapped_column(
+        comment="SHA-256 of configured refresh tokens that were used as seed, newest first"
+    )
     generation: Mapped[int] = mapped_column(comment="counts rotations")
     rotated_at: Mapped[datetime]
 
@@ -273,6 +297,7 @@ class Finding(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_findings_item_id", "item_id"),
+        {"comment": "Things a person should know; open while closed_at is empty"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -294,7 +319,10 @@ class Tombstone(Base):
     """A kept record that a listing was deleted on its side, so that nothing recreates it."""
 
     __tablename__ = "tombstones"
-    __table_args__ = (UniqueConstraint("side_id", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("side_id", "external_id"),
+        {"comment": "Listings deleted on their side, kept so that nothing recreates them"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"))
@@ -311,7 +339,10 @@ class StockEventRow(Base):
     """Evidence: a line of an order, refund or return that moved stock on its side."""
 
     __tablename__ = "stock_events"
-    __table_args__ = (Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),
+        {"comment": "Evidence: lines of orders, refunds and returns that moved stock on their side"},
+    )
 
     side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True, comment="the side's id of the line")
@@ -329,9 +360,19 @@ class Lease(Base):
     """A time-limited claim with an owner and a fencing number."""
 
     __tablename__ = "leases"
+    __table_args__ = ({"comment": "Time-limited claims with an owner and a fencing number"},)
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="leader, or token:CREDENTIAL")
     owner: Mapped[str] = mapped_column(comment="host, process and a random part; empty: free")
     fence: Mapped[int] = mapped_column(Integer, comment="grows with every change of owner")
     acquired_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+def is_open() -> ColumnElement[bool]:
+    """Condition "the operation is not settled", worded so that both databases use the index on open operations.
+
+    An index on a condition serves only queries that state it in the same words; bound parameters do not.
+    """
+    words: list[ColumnElement[str]] = [literal_column(repr(word)) for word in OPEN_STATES]
+    return Operation.state.in_(words)

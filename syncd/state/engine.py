@@ -1,0 +1,303 @@
+"""One way into the database: short transactions that behave the same on SQLite and PostgreSQL.
+
+Writers take turns. SQLite does so by nature (``BEGIN IMMEDIATE``); on PostgreSQL every writing transaction begins by
+taking one advisory lock per schema, so that "read, compute, write" inside a transaction is safe on both. Readers see
+one consistent moment and never wait for writers. No transaction may be open during a call to a side.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from syncd.errors import DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
+from syncd.state.models import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LOCK_WAIT_S: float = 30
+"""How long a writer waits for its turn before it gives up with ``DatabaseUnavailable``."""
+
+IDLE_IN_TRANSACTION_S: float = 20
+"""PostgreSQL ends the session of a process that stopped (SIGSTOP) inside a transaction, so that others can go on."""
+
+_READING = "syncd_reading"
+_LOCK_CLASS = int.from_bytes(b"sync")
+_TAKE_TURN = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, hashtext(coalesce(current_schema(), '')))"
+
+_UNAVAILABLE_SQLITE = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PERM", "CORRUPT", "NOTADB", "NOMEM")
+
+_POSTGRESQL_CONNECT: dict[str, Any] = {
+    "application_name": "syncd",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+class Database:
+    """An open database. Safe to share between threads; each ``with`` block is one transaction of its own.
+
+    Attributes:
+        engine: The writing engine, for migrations and tests.
+        dialect: ``"sqlite"`` or ``"postgresql"``.
+        url_safe: The address without password.
+    """
+
+    def __init__(self, engine: Engine, *, on_dispose: Callable[[], None] = lambda: None) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.url_safe = mask(engine.url)
+        self._on_dispose = on_dispose
+        self._fence: tuple[str, int] | None = None
+        self._thread = threading.local()
+        options: dict[str, Any] = {_READING: True}
+        if self.dialect == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._writer = sessionmaker(engine, expire_on_commit=False)
+        self._reader = sessionmaker(engine.execution_options(**options), expire_on_commit=False)
+
+    @contextmanager
+    def write(self, *, fenced: bool = True) -> Iterator[Session]:
+        """Open one writing transaction; it commits at the end of the block and rolls back on any exception.
+
+        Args:
+            fenced: Verify first, in the same transaction, that this process still holds the lease given to
+                ``set_fence``. ``False`` only for what any process may write: tokens, notes of the CLI, leases.
+
+        Raises:
+            LeaseLost: another process took the lease; nothing was written.
+            DatabaseUnavailable: locked for too long, disk full, connection lost; nothing was written (if the
+                connection was lost while committing, it may have been).
+            StateError: this thread is inside ``write()`` already; it would wait for itself.
+        """
+        if getattr(self._thread, "writing", False):
+            raise StateError("a writing transaction was opened inside another one")
+        self._thread.writing = True
+        try:
+            with self.translated(), self._writer.begin() as session:
+                session.connection()  # take the turn now, not at the first statement
+                if fenced:
+                    self._verify_fence(session)
+                yield session
+        finally:
+            self._thread.writing = False
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open one reading transaction: one consistent moment, and the database refuses to write in it.
+
+        Raises:
+            DatabaseUnavailable: connection lost, file gone.
+        """
+        with self.translated(reading=True), self._reader.begin() as session:
+            yield session
+
+    def set_fence(self, name: str, fence: int) -> None:
+        """From now on, writes are refused unless lease ``name`` still has this fencing number."""
+        self._fence = (name, fence)
+
+    def clear_fence(self) -> None:
+        """Stop verifying a lease."""
+        self._fence = None
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self._on_dispose()
+
+    def _verify_fence(self, session: Session) -> None:
+        if self._fence is None:
+            return
+        name, fence = self._fence
+        # The lease itself only changes in a writing transaction, and those take turns: what is read here holds
+        # until this transaction ends.
+        row = session.execute(select(Lease.fence, Lease.owner).where(Lease.name == name)).one_or_none()
+        if row is None or row.fence != fence:
+            holder = f" ({row.owner})" if row is not None and row.owner else ""
+            raise LeaseLost(f"another process{holder} has taken over lease {name!r}; this one writes nothing more")
+
+    @contextmanager
+    def translated(self, *, reading: bool = False) -> Iterator[None]:
+        """Turn "the database cannot be used now" into ``DatabaseUnavailable``; ``write`` and ``read`` do so already."""
+        try:
+            yield
+        except DBAPIError as error:
+            if not _is_unavailable(error, reading=reading):
+                raise
+            raise DatabaseUnavailable(f"{self.url_safe}: {_first_line(error)}") from error
+
+
+def open_database(url: str, *, create: bool = False) -> Database:
+    """Open the database and make sure that it answers. The schema is not looked at (``migrate.require_current``).
+
+    Args:
+        url: ``sqlite:////absolute/path``, ``sqlite:///relative/path`` or ``postgresql[+psycopg]://user@host/name``.
+        create: Make a missing SQLite file (mode 0600). PostgreSQL databases are made by their administrator.
+
+    Raises:
+        DatabaseNotReady: wrong address, missing file or folder, not a database, no permission, driver missing.
+        DatabaseUnavailable: the server does not answer now.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        path = Path(parsed.database or "")
+        _prepare_file(path, create=create)
+        engine = sqlite_engine(parsed)
+    else:
+        engine = _postgresql_engine(parsed)
+    database = Database(engine)
+    try:
+        with engine.connect():
+            pass
+    except OperationalError as error:
+        engine.dispose()
+        if database.dialect == "sqlite":
+            raise DatabaseNotReady(f"{parsed.database}: {_first_line(error)}; check the file and its owner") from error
+        raise DatabaseUnavailable(f"{database.url_safe}: {_first_line(error)}") from error
+    except DatabaseError as error:
+        engine.dispose()
+        raise DatabaseNotReady(
+            f"{parsed.database}: {_first_line(error)}; restore a backup or name another file in `syncd.database`"
+        ) from error
+    except DatabaseNotReady:
+        engine.dispose()
+        raise
+    return database
+
+
+def parse_url(url: str) -> URL:
+    """Read an address and choose the driver.
+
+    Raises:
+        DatabaseNotReady: not an address of a database that syncd can use, or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseNotReady(
+            "the database address cannot be read; it looks like sqlite:////var/lib/syncd/syncd.db "
+            "or postgresql+psycopg://user@host/name"
+        ) from error
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        if parsed.database in (None, "", ":memory:"):
+            raise DatabaseNotReady("a database in memory would forget everything: name a file, sqlite:////path/file.db")
+        return parsed
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        if importlib.util.find_spec("psycopg") is None:
+            raise DatabaseNotReady("PostgreSQL needs its driver: pip install 'syncd[postgresql]'")
+        return parsed.set(drivername="postgresql+psycopg")
+    raise DatabaseNotReady(f"{parsed.drivername}: syncd keeps its state in sqlite or postgresql+psycopg")
+
+
+def mask(url: URL) -> str:
+    """Show an address without password, wherever the password was written."""
+    if "password" in url.query:
+        url = url.update_query_dict({"password": "***"})
+    return url.render_as_string(hide_password=True)
+
+
+def sqlite_engine(url: URL, *, durable: bool = True) -> Engine:
+    """Build an engine whose connections keep the rules for SQLite.
+
+    Args:
+        url: Address of a file.
+        durable: ``False`` for a copy that is thrown away: no waiting for the disk.
+    """
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT_S}, pool_size=8, max_overflow=24
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # Without this the sqlite3 module begins transactions by itself, late and deferred.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {_ms(LOCK_WAIT_S)}")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise DatabaseNotReady(f"{url.database}: SQLite cannot use WAL there; put the file on a local disk")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A plain BEGIN that writes after reading fails at once when another writer was faster; IMMEDIATE waits.
+        reading = connection.get_execution_options().get(_READING, False)
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    defaults = {key: value for key, value in _POSTGRESQL_CONNECT.items() if key not in url.query}
+    engine = create_engine(url, hide_parameters=True, connect_args=defaults, pool_pre_ping=True, max_overflow=24)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SET idle_in_transaction_session_timeout = {_ms(IDLE_IN_TRANSACTION_S)};"
+                f"SET lock_timeout = {_ms(LOCK_WAIT_S)};"
+                "SET timezone = 'UTC'"
+            )
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get(_READING, False):
+            connection.exec_driver_sql(_TAKE_TURN)
+
+    return engine
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    """Find out what is wrong with the place of a SQLite file before SQLite says so in fewer words."""
+    folder = path.absolute().parent
+    try:
+        if not folder.is_dir():
+            raise DatabaseNotReady(f"{path}: the folder {folder} does not exist; create it for the user of syncd")
+        if path.is_dir():
+            raise DatabaseNotReady(f"{path} is a folder; name a file in `syncd.database`")
+        if not path.exists():
+            if not create:
+                raise DatabaseNotReady(f"{path}: there is no database yet; run `syncd db upgrade`")
+            # The file holds tokens: nobody else may read it. SQLite gives -wal and -shm the same mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        for place in (path, folder):
+            if not os.access(place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise PermissionError(13, "no permission to read and write", str(place))
+    except OSError as error:
+        raise DatabaseNotReady(
+            f"{error.filename or path}: {error.strerror}; run this as the user that owns the database"
+        ) from error
+
+
+def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:
+    """Tell "the database cannot be used now" from a mistake of ours."""
+    if isinstance(error.orig, sqlite3.Error):
+        name = getattr(error.orig, "sqlite_errorname", "").removeprefix("SQLITE_")
+        # In a reading transaction READONLY means that we tried to write there.
+        return name.startswith(_UNAVAILABLE_SQLITE) and not (reading and name.startswith("READONLY"))
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _first_line(error: DBAPIError) -> str:
+    """The driver's message alone: no statement, no parameters, no row values."""
+    return (str(error.orig).strip().splitlines() or ["no details"])[0]
