@@ -1,0 +1,76 @@
+"""Findings: opened once, kept up to date, closed by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import select
+
+from syncd.state.models import Finding
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a person should know.
+
+    Attributes:
+        kind: What kind; a row of the table in docs/findings.md.
+        subject: What it is about; together with ``kind`` unique among open findings.
+        message: What is the case, in plain words, free of secrets.
+        advice: What to do about it.
+    """
+
+    kind: str
+    subject: str
+    message: str
+    advice: str
+    severity: str = "warning"
+    side_id: int | None = None
+    item_id: int | None = None
+    operation_id: int | None = None
+
+
+def _open_finding(session: Session, kind: str, subject: str) -> Finding | None:
+    query = select(Finding).where(Finding.kind == kind, Finding.subject == subject, Finding.closed_at.is_(None))
+    return session.scalars(query).one_or_none()
+
+
+def open_finding(session: Session, found: Found, now: datetime) -> None:
+    """Open the finding, or update the message of the one that is open already."""
+    row = _open_finding(session, found.kind, found.subject)
+    if row is None:
+        row = Finding(
+            kind=found.kind,
+            subject=found.subject,
+            severity=found.severity,
+            side_id=found.side_id,
+            item_id=found.item_id,
+            operation_id=found.operation_id,
+            message=found.message,
+            advice=found.advice,
+            opened_at=now,
+            changed_at=now,
+        )
+        session.add(row)
+        session.flush()
+        log = logger.bind(finding=row.id, kind=found.kind, subject=found.subject, detail=found.message)
+        log.log("ERROR" if found.severity == "error" else "WARNING", "finding.opened")
+    elif row.message != found.message:
+        row.message, row.advice, row.changed_at = found.message, found.advice, now
+
+
+def close_finding(session: Session, kind: str, subject: str, now: datetime, by: str = "itself") -> bool:
+    """Close the finding if it is open; returns whether it was."""
+    row = _open_finding(session, kind, subject)
+    if row is None:
+        return False
+    row.closed_at, row.closed_by = now, by
+    logger.bind(finding=row.id, kind=kind, subject=subject, by=by).info("finding.closed")
+    return True

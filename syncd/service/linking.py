@@ -1,0 +1,183 @@
+"""Linking: unlinked shop listings find their hub listing; what that means for quantities is policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+
+from syncd.core.link import Candidate, Match, MatchClass, match_listings
+from syncd.core.model import StockMode
+from syncd.core.stock import project
+from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.ledger import lock_items, move
+from syncd.state.models import Item, Listing, Side, StockEventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_CHUNK = 400
+_SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
+_NOT_EQUAL = "different_quantity"
+
+
+def ready_to_link(session: Session, side: SideContext) -> bool:
+    """Both catalogues must have been read whole: a duplicate on a page not yet read would make a wrong link."""
+    query = select(Side.last_full_read_at).where(or_(Side.role == "hub", Side.id == side.id))
+    times = session.scalars(query).all()
+    return len(times) > 1 and all(time is not None for time in times)
+
+
+def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
+    """Match everything that waits for it; returns how many listings were linked."""
+    linked = handled = 0
+    while True:
+        with side.db.write() as session:
+            query = select(Listing).where(Listing.side_id == side.id, Listing.link_pending).limit(_CHUNK)
+            rows = session.scalars(query.order_by(Listing.id)).all()
+            if not rows:
+                break
+            for row in rows:
+                row.link_pending = False
+            session.flush()
+            linked += _link_rows(session, side, hub_id, rows, run)
+            handled += len(rows)
+    if handled:
+        with side.db.write() as session:
+            report_unlinked(session, side, hub_id)
+    return linked
+
+
+def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog) -> int:
+    free = [row for row in rows if row.item_id is None and row.gone_at is None and row.stock_mode in _SELLABLE]
+    matches = find_matches(session, side.id, hub_id, free)
+    by_id = {row.id: row for row in free}
+    pairs = [(by_id[match.shop_id], match) for match in matches if match.hub_id is not None]
+    hub_rows = {
+        row.id: row
+        for row in session.scalars(select(Listing).where(Listing.id.in_([match.hub_id for _, match in pairs])))
+    }
+    items = lock_items(session, [row.item_id for row in hub_rows.values() if row.item_id is not None])
+    linked = 0
+    for row, match in pairs:
+        item = items[hub_rows[match.hub_id or 0].item_id or 0]
+        linked += link(session, side, row, item, match.rule or "manual", run)
+    return linked
+
+
+def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Listing]) -> list[Match]:
+    """Match ``rows`` of one shop against the hub, looking up only the codes that occur in them."""
+    matches: list[Match] = []
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        skus = [row.sku_key for row in chunk if row.sku_key]
+        gtins = [row.gtin_key for row in chunk if row.gtin_key]
+        same_code = select(Listing).where(
+            Listing.side_id.in_((shop_id, hub_id)),
+            Listing.gone_at.is_(None),
+            Listing.stock_mode.in_(_SELLABLE),
+            or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
+        )
+        found = session.scalars(same_code).all()
+        hub = [row for row in found if row.side_id == hub_id and row.item_id is not None]
+        taken_query = select(Listing.item_id).where(
+            Listing.side_id == shop_id, Listing.item_id.in_([row.item_id for row in hub])
+        )
+        taken = set(session.scalars(taken_query))
+        matches += match_listings(
+            [_candidate(row) for row in chunk],
+            [_candidate(row, taken=row.item_id in taken) for row in hub],
+            [_candidate(row) for row in found if row.side_id == shop_id],
+        )
+    return matches
+
+
+def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
+    return Candidate(row.id, row.sku_key, row.gtin_key, taken)
+
+
+def link(session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog) -> bool:
+    """Link one shop listing to a locked item by the policy ``initial_stock``; nothing moves unless the shop counts.
+
+    Returns:
+        False if the policy is ``equal_only`` and the quantities differ.
+    """
+    now = side.now()
+    if side.initial_stock == "equal_only" and row.shadow != project(item.on_hand, side.policy, row.sku_key):
+        return False
+    row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
+    session.flush()
+    session.execute(
+        update(StockEventRow)
+        .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)
+        .values(explained=StockEventRow.quantity)
+    )
+    if side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand:
+        move(
+            session, item, row.shadow - item.on_hand, cause="initial_stock",
+            evidence=f"first link: {side.name} holds {row.shadow:f} and its quantity counts (initial_stock)",
+            listing=row, run=run, now=now,
+        )  # fmt: skip
+    return True
+
+
+def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
+    """Present, sellable listings of a side without an item."""
+    query = select(Listing).where(
+        Listing.side_id == side_id,
+        Listing.item_id.is_(None),
+        Listing.gone_at.is_(None),
+        Listing.stock_mode.in_(_SELLABLE),
+    )
+    return list(session.scalars(query.order_by(Listing.id)))
+
+
+def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
+    """Keep one finding per shop that counts what is not linked, by class."""
+    rows = unlinked_rows(session, side.id)
+    classes: Counter[str] = Counter()
+    for match in find_matches(session, side.id, hub_id, rows):
+        classes[_NOT_EQUAL if match.kind is MatchClass.LINKABLE else str(match.kind)] += 1
+    only_hub = session.scalars(
+        select(Listing.id).where(
+            Listing.side_id == hub_id,
+            Listing.gone_at.is_(None),
+            Listing.item_id.is_not(None),
+            Listing.item_id.not_in(
+                select(Listing.item_id).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
+            ),
+        )
+    ).all()
+    if not rows and not only_hub:
+        close_finding(session, "unlinked", side.name, side.now())
+        return
+    words = [f"{count} {_WORDS[kind]}" for kind, count in sorted(classes.items())]
+    if only_hub:
+        words.append(f"{len(only_hub)} of the till are not in {side.name}")
+    open_finding(
+        session,
+        Found(
+            kind="unlinked",
+            subject=side.name,
+            severity="info",
+            side_id=side.id,
+            message=f"not linked with {side.name}: " + "; ".join(words),
+            advice="`syncd match` lists them. Give both sides the same SKU or EAN; they are then linked by themselves.",
+        ),
+        side.now(),
+    )
+
+
+_WORDS = {
+    MatchClass.AMBIGUOUS: "with a code that several products share",
+    MatchClass.DUPLICATE: "with a SKU that the shop uses twice",
+    MatchClass.MISSING_CODE: "without SKU and EAN",
+    MatchClass.ONLY_HERE: "exist only in the shop",
+    _NOT_EQUAL: "with a different quantity (initial_stock is equal_only)",
+}

@@ -1,0 +1,244 @@
+"""Observation: readings of a side become shadows and movements, one transaction per page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+
+from syncd.core.keys import gtin_key, sku_key
+from syncd.core.model import StockMode
+from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
+from syncd.service.evidence import name_cause, store_events
+from syncd.service.gone import mark_gone, welcome_back
+from syncd.service.ledger import lock_items, move
+from syncd.state.models import OPEN_STATES, Item, Listing, Operation, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.core.model import ChangePage, RemoteListing
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_CHUNK = 500
+
+
+class Observer:
+    """Applies pages of one read. ``began_seq`` is the side's write number when the read began.
+
+    Args:
+        expect_changes: False in a sweep of a side that feeds keep up to date: what it finds is drift.
+    """
+
+    def __init__(self, side: SideContext, run: RunLog, began_seq: int, *, count_drift: bool = False) -> None:
+        self._side = side
+        self._run = run
+        self._began_seq = began_seq
+        self._count_drift = count_drift
+
+    def apply(self, session: Session, page: ChangePage) -> None:
+        """Record a page: listings, proofs of deletion, evidence."""
+        if page.events:
+            store_events(session, self._side, page.events, self._run)
+        if page.listings:
+            self._apply_listings(session, page.listings)
+            self._run.counts.listings_read += len(page.listings)
+        if page.gone:
+            mark_gone(session, self._side, page.gone, self._run)
+
+    def _apply_listings(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
+        fresh = [remote for remote in remotes if remote.ref.external_id not in known]
+        if fresh:
+            self._add(session, fresh)
+        seen = [(known[r.ref.external_id], r) for r in remotes if r.ref.external_id in known]
+        for row, remote in seen:
+            self._refresh(session, row, remote)
+        self._count(session, [(row, remote) for row, remote in seen if _needs_judgement(row, remote)])
+        self._look_for_lost_children(session, remotes)
+
+    def _add(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        rows = [self._new_row(remote) for remote in remotes]
+        session.add_all(rows)
+        session.flush()
+        if self._side.is_hub:
+            self._open_items(session, [row for row in rows if row.shadow is not None])
+
+    def _new_row(self, remote: RemoteListing) -> Listing:
+        now = self._side.now()
+        sellable = remote.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)
+        return Listing(
+            side_id=self._side.id,
+            external_id=remote.ref.external_id,
+            parent_external_id=remote.ref.parent_external_id,
+            sku=remote.sku,
+            sku_key=sku_key(remote.sku),
+            gtin=remote.gtin,
+            gtin_key=gtin_key(remote.gtin),
+            name=remote.name,
+            stock_mode=str(remote.stock_mode),
+            published=remote.published,
+            shadow=remote.quantity,
+            shadow_at=now if remote.quantity is not None else None,
+            link_pending=sellable and not self._side.is_hub,
+            first_seen_at=now,
+        )
+
+    def _open_items(self, session: Session, rows: Sequence[Listing]) -> None:
+        """Give each new hub listing its item: the hub's quantity is what we start from."""
+        now = self._side.now()
+        items = [Item(on_hand=row.shadow * 0 if row.shadow is not None else 0, created_at=now) for row in rows]
+        session.add_all(items)
+        session.flush()
+        for row, item in zip(rows, items, strict=True):
+            row.item_id, row.linked_at, row.link_rule = item.id, now, "hub"
+            if row.shadow is not None:
+                move(
+                    session, item, row.shadow, cause="opening", evidence=f"first reading of {self._side.name}",
+                    listing=row, run=self._run, now=now,
+                )  # fmt: skip
+            row.wanted, row.pending = row.shadow, False
+        self._offer_to_shops(session, rows)
+
+    def _offer_to_shops(self, session: Session, rows: Sequence[Listing]) -> None:
+        """A new or renamed hub listing may be the partner of a shop listing that found none before."""
+        skus = [row.sku_key for row in rows if row.sku_key]
+        gtins = [row.gtin_key for row in rows if row.gtin_key]
+        if not skus and not gtins:
+            return
+        session.execute(
+            update(Listing)
+            .where(
+                Listing.side_id != self._side.id,
+                Listing.item_id.is_(None),
+                Listing.gone_at.is_(None),
+                or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
+            )
+            .values(link_pending=True)
+        )
+
+    def _refresh(self, session: Session, row: Listing, remote: RemoteListing) -> None:
+        """Take over what is not stock: names, codes, mode."""
+        if row.gone_at is not None:
+            welcome_back(session, self._side, row)
+        codes = (row.sku_key, row.gtin_key, row.stock_mode)
+        row.parent_external_id = remote.ref.parent_external_id
+        row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
+        row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
+        if codes == (row.sku_key, row.gtin_key, row.stock_mode):
+            return
+        if row.item_id is not None:
+            row.pending = True
+        if self._side.is_hub:
+            self._offer_to_shops(session, [row])
+        elif row.item_id is None:
+            row.link_pending = row.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)
+
+    def _count(self, session: Session, pairs: Sequence[tuple[Listing, RemoteListing]]) -> None:
+        """Judge readings that differ from the shadow, or that the side no longer gives."""
+        if not pairs:
+            return
+        items = lock_items(session, [row.item_id for row, _ in pairs if row.item_id is not None])
+        states = load_states(session, self._side, [row for row, _ in pairs])
+        orphans: list[Listing] = []
+        for row, remote in pairs:
+            if remote.quantity is None:
+                if not states[row.id].in_doubt:
+                    row.shadow, row.pending = None, row.item_id is not None
+                continue
+            self._judge(session, row, remote, states[row.id], items)
+            if self._side.is_hub and row.item_id is None and row.shadow is not None:
+                orphans.append(row)
+        if orphans:
+            self._open_items(session, orphans)
+
+    def _judge(
+        self, session: Session, row: Listing, remote: RemoteListing, state: ListingState, items: dict[int, Item]
+    ) -> None:
+        now = self._side.now()
+        quantity = remote.quantity
+        assert quantity is not None  # noqa: S101 - the caller looked
+        verdict = judge_reading(state, quantity, began_seq=self._began_seq, now=now, settle=self._side.settle)
+        match verdict:
+            case Ignore(read_again_at=at):
+                row.recheck_at = at
+                return
+            case Adopt():
+                row.pending = row.item_id is not None
+            case Move(quantity=difference) if row.item_id is not None:
+                cause, evidence = name_cause(session, self._side, row, difference)
+                move(
+                    session, items[row.item_id], difference, cause=cause, evidence=evidence, listing=row,
+                    run=self._run, now=now,
+                )  # fmt: skip
+                self._run.counts.drift += self._count_drift
+        row.shadow, row.shadow_at, row.recheck_at = quantity, now, None
+
+    def _look_for_lost_children(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        """A variation that its parent no longer lists is read again by id: absence alone proves nothing."""
+        for remote in remotes:
+            if remote.children is None:
+                continue
+            session.execute(
+                update(Listing)
+                .where(
+                    Listing.side_id == self._side.id,
+                    Listing.parent_external_id == remote.ref.external_id,
+                    Listing.gone_at.is_(None),
+                    Listing.external_id.not_in(remote.children),
+                )
+                .values(recheck_at=self._side.now())
+            )
+
+
+def _needs_judgement(row: Listing, remote: RemoteListing) -> bool:
+    """Only readings that say something new, or a listing that was to be read again, cost more than a comparison."""
+    if remote.quantity != row.shadow:
+        return True
+    return row.recheck_at is not None
+
+
+def load_listings(session: Session, side_id: int, external_ids: Sequence[str]) -> dict[str, Listing]:
+    """Rows of a side by external id."""
+    rows: dict[str, Listing] = {}
+    for start in range(0, len(external_ids), _CHUNK):
+        query = select(Listing).where(
+            Listing.side_id == side_id, Listing.external_id.in_(external_ids[start : start + _CHUNK])
+        )
+        rows.update({row.external_id: row for row in session.scalars(query)})
+    return rows
+
+
+def load_states(session: Session, side: SideContext, rows: Iterable[Listing]) -> dict[int, ListingState]:
+    """What is known of listings when readings of them arrive; two statements however many there are."""
+    by_id = {row.id: row for row in rows}
+    ids = list(by_id)
+    open_ids: set[int] = set()
+    writes: dict[int, list[PastWrite]] = {}
+    since = side.now() - max(side.settle, timedelta(0))
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        open_ids.update(
+            session.scalars(
+                select(Operation.listing_id).where(Operation.listing_id.in_(chunk), Operation.state.in_(OPEN_STATES))
+            )
+        )
+        recent = select(Operation.listing_id, Operation.expected_before, Operation.settled_at).where(
+            Operation.listing_id.in_(chunk), Operation.state == "confirmed", Operation.settled_at >= since
+        )
+        for listing_id, before, settled_at in session.execute(recent):
+            if settled_at is not None:
+                writes.setdefault(listing_id, []).append(PastWrite(before, settled_at))
+    return {
+        row.id: ListingState(row.shadow, row.write_seq, row.id in open_ids, tuple(writes.get(row.id, ())))
+        for row in by_id.values()
+    }
+
+
+def current_write_seq(session: Session, side_id: int) -> int:
+    """The side's write number, to be taken before a read begins."""
+    return session.scalar(select(Side.write_seq).where(Side.id == side_id)) or 0

@@ -1,0 +1,116 @@
+"""Outcomes of operations: what each means for listing, item and ledger. The caller holds the item's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.core.model import Quantity, StockMode
+from syncd.service.evidence import name_cause
+from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.ledger import move
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+    from syncd.state.models import Item, Listing, Operation, Side
+
+
+def confirm(
+    session: Session,
+    side: SideContext,
+    run: RunLog,
+    row: Listing,
+    item: Item,
+    operation: Operation,
+    side_row: Side,
+    reported: Quantity | None,
+    *,
+    by: str = "answer",
+) -> None:
+    """The write took effect: the shadow moves by exactly the difference; what the side reports beyond it was a sale."""
+    now = side.now()
+    expected = operation.expected_before + operation.difference
+    operation.state, operation.settled_by, operation.settled_at = "confirmed", by, now
+    operation.reported, operation.error = reported, None
+    row.shadow, row.shadow_at, row.write_seq = expected, now, side_row.write_seq
+    if operation.start_managing:
+        row.stock_mode = str(StockMode.OWN)
+    side_row.last_write_at = now
+    _close_findings(session, side, row, operation)
+    if reported is not None and reported != expected:
+        count_reading(session, side, run, row, item, reported, f"answer to write {operation.uid[:8]}", operation.id)
+
+
+def count_reading(
+    session: Session,
+    side: SideContext,
+    run: RunLog,
+    row: Listing,
+    item: Item,
+    reported: Quantity,
+    where: str,
+    operation_id: int | None = None,
+) -> None:
+    """Take a quantity that came with an answer or a settlement as a reading: the difference moved on the side."""
+    difference = reported - (row.shadow if row.shadow is not None else reported)
+    row.shadow, row.shadow_at = reported, side.now()
+    if difference and row.item_id == item.id:
+        cause, evidence = name_cause(session, side, row, difference)
+        move(
+            session, item, difference, cause=cause, evidence=f"{evidence} ({where})", listing=row, run=run,
+            now=side.now(), operation_id=operation_id,
+        )  # fmt: skip
+
+
+def refuse(
+    session: Session, side: SideContext, row: Listing, operation: Operation, error: str, *, gone: bool = False
+) -> None:
+    """The side refused the write: nothing was applied. It is tried again when the item or the listing changes."""
+    now = side.now()
+    operation.state, operation.settled_by, operation.settled_at, operation.error = "rejected", "answer", now, error
+    if gone:
+        row.recheck_at = now
+        return
+    open_finding(
+        session,
+        Found(
+            kind="write_rejected",
+            subject=f"{side.name} {row.external_id}",
+            severity="error",
+            side_id=side.id,
+            item_id=operation.item_id,
+            operation_id=operation.id,
+            message=f"{side.name} refused {operation.difference:+f} for {row.name} ({row.sku or row.external_id}): "
+            f"{error}",
+            advice="Correct the product there. The write is tried again when its quantity or the product changes, and "
+            "after every sweep.",
+        ),
+        now,
+    )
+
+
+def put_in_doubt(row: Listing, operation: Operation, error: str) -> None:
+    """The answer was lost: the listing's readings move nothing until the operation is settled."""
+    operation.state, operation.error = "unknown", error
+    row.pending = True
+
+
+def give_back(side: SideContext, row: Listing, operation: Operation, reason: str) -> None:
+    """The write never left us: it is planned again."""
+    operation.state, operation.settled_by, operation.settled_at = "cancelled", "never_sent", side.now()
+    operation.error = reason
+    row.pending = row.item_id is not None
+
+
+def not_applied(session: Session, side: SideContext, row: Listing, operation: Operation, by: str) -> None:
+    """Settled: the write had no effect. It is planned again from what the side holds."""
+    operation.state, operation.settled_by, operation.settled_at = "cancelled", by, side.now()
+    row.pending = row.item_id is not None
+    _close_findings(session, side, row, operation)
+
+
+def _close_findings(session: Session, side: SideContext, row: Listing, operation: Operation) -> None:
+    close_finding(session, "write_rejected", f"{side.name} {row.external_id}", side.now())
+    close_finding(session, "parked", f"operation {operation.id}", side.now())

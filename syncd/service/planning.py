@@ -1,0 +1,123 @@
+"""Planning: what a side should be told now. Reads the database, writes nothing, decides nothing by vendor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, select
+
+from syncd.core.guard import Change, Stop, check_plan
+from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
+from syncd.core.stock import project
+from syncd.state.models import OPEN_STATES, Finding, Item, Listing, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.service.side import SideContext
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One stock write that would be made now.
+
+    Attributes:
+        holds: Units the side holds by our shadow.
+        wants: Units it should hold.
+        reason: The rule in words.
+    """
+
+    listing_id: int
+    item_id: int
+    ref: ListingRef
+    sku: str | None
+    name: str
+    holds: Quantity
+    wants: Quantity
+    start_managing: bool
+    reason: str
+
+    @property
+    def difference(self) -> Quantity:
+        """Signed units to add."""
+        return self.wants - self.holds
+
+
+def plan_listing(side: SideContext, row: Listing, on_hand: Quantity) -> PlannedWrite | None:
+    """Return the write that brings one linked listing to what it should hold, or ``None`` if nothing is to be done."""
+    if not side.writable(row) or row.item_id is None:
+        return None
+    wants = project(on_hand, side.policy, row.sku_key)
+    start_managing = row.stock_mode == StockMode.UNMANAGED
+    holds = ZERO if start_managing or row.shadow is None else row.shadow
+    if wants == holds and not start_managing:
+        return None
+    return PlannedWrite(
+        listing_id=row.id,
+        item_id=row.item_id,
+        ref=ListingRef(row.external_id, row.parent_external_id),
+        sku=row.sku,
+        name=row.name,
+        holds=holds,
+        wants=wants,
+        start_managing=start_managing,
+        reason=_reason(side, row, on_hand, wants),
+    )
+
+
+def _reason(side: SideContext, row: Listing, on_hand: Quantity, wants: Quantity) -> str:
+    held_back = side.policy.buffers.get(row.sku_key or "", side.policy.buffer)
+    buffer = f", {held_back:f} held back" if held_back and not side.policy.hub else ""
+    return f"{on_hand:f} on hand{buffer}: {side.name} should hold {wants:f}"
+
+
+def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing, Quantity]]:
+    """Listings to be planned, with their item's quantity; those with an unresolved operation wait."""
+    in_doubt = exists().where(Operation.listing_id == Listing.id, Operation.state.in_(OPEN_STATES))
+    query = (
+        select(Listing, Item.on_hand)
+        .join(Item, Item.id == Listing.item_id)
+        .where(Listing.side_id == side.id, Listing.pending, ~in_doubt)
+        .order_by(Listing.id)
+    )
+    for found in session.execute(query.execution_options(yield_per=1000)):
+        yield found[0], found[1]
+
+
+def plan_side(session: Session, side: SideContext) -> tuple[list[PlannedWrite], list[int]]:
+    """Plan everything pending on a side.
+
+    Returns:
+        The writes, and the ids of pending listings for which nothing is to be done.
+    """
+    writes: list[PlannedWrite] = []
+    settled: list[int] = []
+    for row, on_hand in pending_rows(session, side):
+        planned = plan_listing(side, row, on_hand)
+        if planned is None:
+            settled.append(row.id)
+        else:
+            writes.append(planned)
+    return writes, settled
+
+
+def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWrite]) -> Stop | None:
+    """Ask the guard about a whole plan; the hub is never guarded, because its changes are people's own."""
+    if side.is_hub or not writes:
+        return None
+    changes = [Change(write.sku or write.name, write.holds, write.wants) for write in writes]
+    return check_plan(changes, side.linked_count(session), side.limits)
+
+
+def take_approval(session: Session, side: SideContext) -> bool:
+    """Whether a person approved the side's safety stop since it was opened; an approval serves one plan."""
+    query = select(Finding).where(
+        Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == "approval"
+    )
+    rows = session.scalars(query).all()
+    for row in rows:
+        row.closed_by = "approval, carried out"
+    return bool(rows)

@@ -1,0 +1,240 @@
+"""Pushing: intend, send, confirm. Intent is committed before the call, outcome and shadow together after it."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import select, update
+
+from syncd.core.model import Applied, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
+from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError
+from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
+from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side, take_approval
+from syncd.state.models import Item, Listing, Operation
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.core.guard import Stop
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_MOST_ROUNDS = 5
+_WAVE_CALLS = 8
+
+
+class Pusher:
+    """Brings one side to what it should hold."""
+
+    def __init__(self, side: SideContext, run: RunLog, stop: threading.Event) -> None:
+        self._side = side
+        self._run = run
+        self._stop = stop
+
+    def push(self) -> None:
+        """Plan and write until nothing is pending; answers may reveal sales, which are planned again.
+
+        Raises:
+            SafetyStop: The plan waits for a person. SideError: The side failed; what was not sent stays pending.
+        """
+        for _ in range(_MOST_ROUNDS):
+            writes = self._plan()
+            if not writes or self._stop.is_set():
+                return
+            self._carry_out(writes)
+
+    def _plan(self) -> list[PlannedWrite]:
+        with self._side.db.read() as session:
+            writes, settled = plan_side(session, self._side)
+            refusal = check_safety(session, self._side, writes)
+        if settled:
+            self._mark_settled(settled)
+        if refusal:
+            self._refuse_plan(refusal)
+        elif writes:
+            with self._side.db.write() as session:
+                close_finding(session, "safety_stop", self._side.name, self._side.now())
+        return writes
+
+    def _mark_settled(self, listing_ids: Sequence[int]) -> None:
+        """Clear ``pending`` under the items' locks, unless the item moved since it was planned."""
+        for start in range(0, len(listing_ids), 400):
+            with self._side.db.write() as session:
+                for row, item in _locked(session, listing_ids[start : start + 400]):
+                    if plan_listing(self._side, row, item.on_hand) is None:
+                        row.pending, row.wanted = False, row.shadow if self._side.writable(row) else None
+
+    def _refuse_plan(self, refusal: Stop) -> None:
+        side = self._side
+        with side.db.write() as session:
+            if take_approval(session, side):
+                return
+            open_finding(
+                session,
+                Found(
+                    kind="safety_stop",
+                    subject=side.name,
+                    severity="error",
+                    side_id=side.id,
+                    message=f"{side.name}: {refusal.reason}; nothing is written there until a person confirms",
+                    advice=f"Look at `syncd plan --shop {side.name}`. If it is right: `syncd approve --all`. "
+                    "If not, repair the cause; the stop closes by itself.",
+                ),
+                side.now(),
+            )
+        raise SafetyStop(side.name, refusal.reason, refusal.counts)
+
+    def _carry_out(self, writes: Sequence[PlannedWrite]) -> None:
+        capabilities = self._side.adapter.capabilities
+        wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
+        for start in range(0, len(writes), wave_size):
+            if self._stop.is_set():
+                return
+            operations = self._intend([write.listing_id for write in writes[start : start + wave_size]])
+            self._send_wave(operations)
+
+    def _intend(self, listing_ids: Sequence[int]) -> list[tuple[int, StockWrite]]:
+        """Commit operations for listings that still need one; from here on their readings move nothing."""
+        made: list[tuple[Operation, PlannedWrite]] = []
+        with self._side.db.write() as session:
+            for row, item in _locked(session, listing_ids):
+                planned = plan_listing(self._side, row, item.on_hand)
+                row.pending = False
+                if planned is None:
+                    row.wanted = row.shadow if self._side.writable(row) else None
+                    continue
+                row.wanted = planned.wants
+                made.append((self._operation(planned), planned))
+            session.add_all([operation for operation, _ in made])
+            session.flush()
+            return [(operation.id, _wire(operation, planned)) for operation, planned in made]
+
+    def _operation(self, planned: PlannedWrite) -> Operation:
+        return Operation(
+            uid=uuid.uuid4().hex,
+            side_id=self._side.id,
+            listing_id=planned.listing_id,
+            item_id=planned.item_id,
+            run_id=self._run.id,
+            difference=planned.difference,
+            expected_before=planned.holds,
+            start_managing=planned.start_managing,
+            state="intended",
+            reason=planned.reason,
+            intended_at=self._side.now(),
+        )
+
+    def _send_wave(self, operations: Sequence[tuple[int, StockWrite]]) -> None:
+        capabilities = self._side.adapter.capabilities
+        size = max(1, capabilities.batch_size)
+        calls = [operations[start : start + size] for start in range(0, len(operations), size)]
+        if capabilities.parallel_writes <= 1 or len(calls) <= 1:
+            failures = [self._send(call) for call in calls]
+        else:
+            with ThreadPoolExecutor(capabilities.parallel_writes, thread_name_prefix=self._side.name) as pool:
+                failures = list(pool.map(self._send, calls))
+        failure = next((error for error in failures if error is not None), None)
+        if failure is not None:
+            raise failure
+
+    def _send(self, call: Sequence[tuple[int, StockWrite]]) -> SideError | None:
+        """Send one call and record its outcome; a failure is returned, so that calls beside it are recorded too."""
+        ids = [operation_id for operation_id, _ in call]
+        if self._stop.is_set():
+            self._record_unsent(ids, "a stop was requested")
+            return None
+        with self._side.db.write() as session:
+            session.execute(
+                update(Operation).where(Operation.id.in_(ids)).values(state="sent", sent_at=self._side.now())
+            )
+        failure: SideError | None = None
+        try:
+            results: Sequence[WriteResult] = self._side.adapter.write_stock([write for _, write in call])
+        except (OutcomeUnknown, InvalidResponse) as error:
+            results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(call), error
+        except SideError as error:
+            results, failure = [NotSent(f"{error.request}: {error.detail}")] * len(call), error
+        self._record(call, results)
+        return failure
+
+    def _record_unsent(self, ids: Sequence[int], reason: str) -> None:
+        with self._side.db.write() as session:
+            for row, _, operation in _operations(session, ids):
+                give_back(self._side, row, operation, reason)
+
+    def _record(self, call: Sequence[tuple[int, StockWrite]], results: Sequence[WriteResult]) -> None:
+        by_id = {operation_id: result for (operation_id, _), result in zip(call, results, strict=True)}
+        side, counts = self._side, self._run.counts
+        with side.db.write() as session:
+            side_row = side.row(session)
+            side_row.write_seq += 1
+            for row, item, operation in _operations(session, list(by_id)):
+                result = by_id[operation.id]
+                counts.writes += 0 if isinstance(result, NotSent) else 1
+                match result:
+                    case Applied(quantity=quantity):
+                        confirm(session, side, self._run, row, item, operation, side_row, quantity)
+                        counts.confirmed += 1
+                    case Refused(code=code, message=message, gone=gone):
+                        refuse(session, side, row, operation, f"{code}: {message}", gone=gone)
+                        counts.rejected += 1
+                    case Unknown(reason=reason):
+                        put_in_doubt(row, operation, reason)
+                        counts.unknown += 1
+                    case NotSent(reason=reason):
+                        give_back(side, row, operation, reason)
+                _log(side, row, operation)
+
+
+def _locked(session: Session, listing_ids: Sequence[int]) -> list[tuple[Listing, Item]]:
+    query = (
+        select(Listing, Item)
+        .join(Item, Item.id == Listing.item_id)
+        .where(Listing.id.in_(listing_ids))
+        .order_by(Item.id)
+        .with_for_update(of=Item)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, item) for row, item in session.execute(query)]
+
+
+def _operations(session: Session, ids: Sequence[int]) -> list[tuple[Listing, Item, Operation]]:
+    query = (
+        select(Listing, Item, Operation)
+        .join(Operation, Operation.listing_id == Listing.id)
+        .join(Item, Item.id == Operation.item_id)
+        .where(Operation.id.in_(ids))
+        .order_by(Item.id)
+        .with_for_update(of=Item)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, item, operation) for row, item, operation in session.execute(query)]
+
+
+def _wire(operation: Operation, planned: PlannedWrite) -> StockWrite:
+    return StockWrite(
+        ref=ListingRef(planned.ref.external_id, planned.ref.parent_external_id),
+        operation_id=operation.uid,
+        difference=planned.difference,
+        expected_before=planned.holds,
+        start_managing=planned.start_managing,
+    )
+
+
+def _log(side: SideContext, row: Listing, operation: Operation) -> None:
+    log = logger.bind(
+        side=side.name, sku=row.sku, external_id=row.external_id, operation=operation.uid,
+        difference=f"{operation.difference:+f}", expected=f"{operation.expected_before + operation.difference:f}",
+        reported=None if operation.reported is None else f"{operation.reported:f}", state=operation.state,
+    )  # fmt: skip
+    if operation.state == "confirmed":
+        log.info("stock.written")
+    else:
+        log.bind(error=operation.error).warning("stock.not_written")

@@ -1,0 +1,83 @@
+"""One side as the engine works with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from syncd.core.guard import SafetyLimits
+from syncd.core.model import StockMode
+from syncd.core.stock import StockPolicy
+from syncd.state.models import Listing, Side
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from syncd.adapters.base import SideAdapter
+    from syncd.state.engine import Database
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Present time, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class SideContext:
+    """Everything that work on one side needs.
+
+    Attributes:
+        id: Row id in ``sides``.
+        adapter: The side itself.
+        db: Where syncd remembers.
+        policy: What the side should hold.
+        limits: Safety limits (shops only).
+        initial_stock: ``inventorum``, ``shop`` or ``equal_only``: whose quantity counts at the first link.
+        manage_unmanaged: Switch stock management on for listings that do not count stock.
+        settle: How long the side may show the value before our write.
+        in_doubt: How long the side may be working on a request whose answer we lost.
+        now: Clock.
+    """
+
+    id: int
+    name: str
+    role: str
+    adapter: SideAdapter
+    db: Database
+    policy: StockPolicy
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
+    initial_stock: str = "inventorum"
+    manage_unmanaged: bool = False
+    settle: timedelta = timedelta(seconds=10)
+    in_doubt: timedelta = timedelta(seconds=60)
+    now: Clock = utc_now
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether this side holds the canonical quantities."""
+        return self.role == "hub"
+
+    def writable(self, listing: Listing) -> bool:
+        """Whether stock of a linked listing may be written."""
+        if listing.item_id is None or listing.gone_at is not None:
+            return False
+        if listing.stock_mode == StockMode.OWN:
+            return listing.shadow is not None
+        return listing.stock_mode == StockMode.UNMANAGED and self.manage_unmanaged and not self.is_hub
+
+    def row(self, session: Session) -> Side:
+        """The side's own row."""
+        return session.get_one(Side, self.id)
+
+    def linked_count(self, session: Session) -> int:
+        """How many listings of this side are linked and present."""
+        query = select(func.count()).where(
+            Listing.side_id == self.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None)
+        )
+        return session.scalar(query) or 0

@@ -1,0 +1,283 @@
+"""One side's work: settle, read, link, push, in this order and never two at a time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import func, select, update
+
+from syncd.core.model import ChangePage, ListingRef
+from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.linking import link_pending, ready_to_link, report_unlinked
+from syncd.service.observe import Observer, current_write_seq
+from syncd.service.push import Pusher
+from syncd.service.runs import RequestCounter, RunLog, finish_run, start_run
+from syncd.service.settlement import settle_open
+from syncd.state.models import CursorRow, Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sqlalchemy.orm import Session
+
+    from syncd.core.model import Cursor
+    from syncd.service.side import SideContext
+
+_RECHECK_CHUNK = 100
+_UNREACHABLE_AFTER = 3
+_CLOCK_STEP = timedelta(hours=1)
+
+
+def _silent(side: str, step: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(slots=True)
+class RunOutcome:
+    """How a run ended: ``error`` is ``None`` if it went well."""
+
+    run: RunLog
+    error: SideError | SafetyStop | None = None
+
+
+@dataclass(slots=True)
+class SideWorker:
+    """Runs passes over one side. Other threads may ask for a pass; passes never overlap.
+
+    Attributes:
+        progress: Told (side, step, done, total or ``None``) during long reads.
+        alive: Called whenever something was achieved, for a watchdog.
+    """
+
+    side: SideContext
+    hub_id: int
+    requests: RequestCounter
+    stop: threading.Event
+    progress: Callable[[str, str, int, int | None], None] = _silent
+    alive: Callable[[], None] = lambda: None
+    failures: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, kind: str, cause: str) -> RunOutcome:
+        """Carry out one pass.
+
+        Args:
+            kind: ``poll`` (settle, read changes, link, push), ``full`` (the same with a read of everything),
+                ``push`` (settle and push only).
+            cause: What started it, for the log and the table.
+
+        Raises:
+            Stopped: A stop was requested; what was done is recorded, the rest is done by the next run.
+        """
+        with self._lock:
+            self.requests.take()
+            run = start_run(self.side, kind, cause)
+            try:
+                self._pass(run)
+            except (SideError, SafetyStop) as error:
+                self._note_failure(error)
+                finish_run(self.side, run, self.requests, error=str(error), result="failed")
+                return RunOutcome(run, error)
+            except Stopped:
+                finish_run(self.side, run, self.requests, error=None, result="stopped")
+                raise
+            self._note_success(run)
+            finish_run(self.side, run, self.requests, error=None, result="ok")
+            return RunOutcome(run)
+
+    def _pass(self, run: RunLog) -> None:
+        settle_open(self.side, run)
+        if run.kind != "push":
+            self.observe(run)
+            self.link(run)
+        self.push(run)
+
+    def observe(self, run: RunLog) -> None:
+        """Read what may have changed (or everything), then what was to be read again by id."""
+        with self.side.db.read() as session:
+            first = self.side.row(session).last_full_read_at is None
+            cursor = self._load_cursor(session)
+        if first or run.kind == "full":
+            self._read_everything(run, sweep=not first)
+        else:
+            self._read(run, self.side.adapter.read_changes(cursor))
+        self._recheck(run)
+
+    def link(self, run: RunLog) -> None:
+        """Link what became linkable; the hub has nothing to link, its listings are the items."""
+        if self.side.is_hub:
+            return
+        with self.side.db.read() as session:
+            ready = ready_to_link(session, self.side)
+        if not ready:
+            return
+        if link_pending(self.side, self.hub_id, run):
+            self.alive()
+        if run.kind == "full":
+            with self.side.db.write() as session:
+                report_unlinked(session, self.side, self.hub_id)
+
+    def push(self, run: RunLog) -> None:
+        """Write what this side should hold."""
+        Pusher(self.side, run, self.stop).push()
+        self.alive()
+
+    def has_pending(self) -> bool:
+        """Whether something waits to be written here."""
+        with self.side.db.read() as session:
+            query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.pending).limit(1)
+            return session.scalar(query) is not None
+
+    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, count_drift: bool = False) -> set[str]:
+        """Apply a read page by page; the cursor moves only after everything is committed.
+
+        Returns:
+            External ids that were seen.
+        """
+        side = self.side
+        with side.db.read() as session:
+            began_seq = current_write_seq(session, side.id)
+        observer = Observer(side, run, began_seq, count_drift=count_drift)
+        seen: set[str] = set()
+        for page in pages:
+            self._stop_if_asked()
+            seen.update(remote.ref.external_id for remote in page.listings)
+            if page.listings or page.gone or page.events or page.cursor is not None:
+                with side.db.write() as session:
+                    observer.apply(session, page)
+                    if page.cursor is not None:
+                        self._store_cursor(session, page.cursor, run)
+            self.progress(side.name, "reading", len(seen), page.total)
+            self.alive()
+        return seen
+
+    def _read_everything(self, run: RunLog, *, sweep: bool) -> None:
+        side = self.side
+        seen = self._read(run, side.adapter.read_all(), count_drift=sweep)
+        now = side.now()
+        with side.db.write() as session:
+            missing = self._missing(session, seen)
+            if missing and not seen:
+                self._refuse_emptiness(session, len(missing))
+            elif missing:
+                close_finding(session, "side_empty", side.name, now)
+                for start in range(0, len(missing), 500):
+                    session.execute(
+                        update(Listing).where(Listing.id.in_(missing[start : start + 500])).values(recheck_at=now)
+                    )
+            side.row(session).last_full_read_at = now
+            self._replan(session)
+
+    def _missing(self, session: Session, seen: set[str]) -> list[int]:
+        query = select(Listing.id, Listing.external_id).where(
+            Listing.side_id == self.side.id, Listing.gone_at.is_(None)
+        )
+        return [row_id for row_id, external_id in session.execute(query) if external_id not in seen]
+
+    def _refuse_emptiness(self, session: Session, known: int) -> None:
+        """A side that had listings and lists none is broken, not empty (design 6)."""
+        name = self.side.name
+        found = Found(
+            kind="side_empty",
+            subject=name,
+            severity="error",
+            side_id=self.side.id,
+            message=f"{name} listed nothing, but had {known} products; nothing was taken as deleted",
+            advice="Look whether the account or shop is the right one and shows its products to this key.",
+        )
+        open_finding(session, found, self.side.now())
+
+    def _replan(self, session: Session) -> None:
+        """After a full read: whatever is not as it should be is planned again, and unlinked listings are matched."""
+        session.execute(
+            update(Listing)
+            .where(Listing.side_id == self.side.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None))
+            .where((Listing.shadow != Listing.wanted) | Listing.wanted.is_(None))
+            .values(pending=True)
+        )
+        if not self.side.is_hub:
+            session.execute(
+                update(Listing)
+                .where(Listing.side_id == self.side.id, Listing.item_id.is_(None), Listing.gone_at.is_(None))
+                .values(link_pending=True)
+            )
+
+    def _recheck(self, run: RunLog) -> None:
+        """Read again, by id, what an earlier read could not count."""
+        side, now = self.side, self.side.now()
+        due = (Listing.recheck_at <= now) | (Listing.recheck_at > now + _CLOCK_STEP)
+        with side.db.read() as session:
+            query = select(Listing.external_id, Listing.parent_external_id).where(Listing.side_id == side.id, due)
+            refs = [ListingRef(external_id, parent) for external_id, parent in session.execute(query)]
+        for start in range(0, len(refs), _RECHECK_CHUNK):
+            self._stop_if_asked()
+            with side.db.read() as session:
+                began_seq = current_write_seq(session, side.id)
+            result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
+            with side.db.write() as session:
+                Observer(side, run, began_seq).apply(session, ChangePage(result.listings, result.gone))
+            self.progress(side.name, "reading again", start + _RECHECK_CHUNK, len(refs))
+            self.alive()
+
+    def _load_cursor(self, session: Session) -> Cursor:
+        rows = session.scalars(select(CursorRow).where(CursorRow.side_id == self.side.id))
+        return {row.feed: row.position for row in rows}
+
+    def _store_cursor(self, session: Session, cursor: Mapping[str, str], run: RunLog) -> None:
+        now = self.side.now()
+        for feed, position in cursor.items():
+            session.merge(CursorRow(side_id=self.side.id, feed=feed, position=position, updated_at=now, run_id=run.id))
+        self.side.row(session).last_read_at = now
+
+    def _stop_if_asked(self) -> None:
+        if self.stop.is_set():
+            raise Stopped(f"{self.side.name}: stopped between two requests")
+
+    def _note_success(self, run: RunLog) -> None:
+        if self.failures or run.kind != "push":
+            with self.side.db.write() as session:
+                for kind in _FAILURE_KINDS:
+                    close_finding(session, kind, self.side.name, self.side.now())
+        self.failures = 0
+
+    def _note_failure(self, error: SideError | SafetyStop) -> None:
+        if isinstance(error, SafetyStop):
+            return
+        self.failures += 1
+        found = _failure_finding(self.side, error, self.failures)
+        if found is not None:
+            with self.side.db.write() as session:
+                open_finding(session, found, self.side.now())
+        logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
+
+
+_FAILURE_KINDS = ("reauthorisation", "permission_missing", "invalid_answer", "side_unreachable")
+
+
+def _failure_finding(side: SideContext, error: SideError, failures: int) -> Found | None:
+    """What a person should be told of a failed run; a single temporary failure is nobody's business."""
+    match error:
+        case AuthRejected():
+            kind, advice = "reauthorisation", "Make a new token or key on that side and put it into the configuration."
+        case PermissionMissing():
+            kind, advice = "permission_missing", "Give the token or key the missing right; `syncd check` names it."
+        case InvalidResponse():
+            kind, advice = "invalid_answer", "Open the address in a browser; a proxy, login page or plugin may answer."
+        case _ if failures >= _UNREACHABLE_AFTER:
+            kind, advice = "side_unreachable", "Look at the network and at the side itself; syncd keeps trying."
+        case _:
+            return None
+    severity = "warning" if kind == "side_unreachable" else "error"
+    message = f"{side.name}: {error.detail}"
+    return Found(kind, side.name, message, advice, severity, side_id=side.id)
+
+
+def pending_sides(session: Session) -> dict[int, int]:
+    """How many listings wait to be written, by side id."""
+    query = select(Listing.side_id, func.count()).where(Listing.pending).group_by(Listing.side_id)
+    return {row[0]: row[1] for row in session.execute(query)}
