@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
+from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
 from syncd.core.model import StockMode
 from syncd.core.stock import project
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
-from syncd.state.models import Item, Listing, Side, StockEventRow
+from syncd.state.models import Finding, Item, Listing, Side, StockEventRow, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,23 @@ def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[
     for row, match in pairs:
         item = items[hub_rows[match.hub_id or 0].item_id or 0]
         linked += link(session, side, row, item, match.rule or "manual", run)
+    _close_deletions(session, side, hub_id, [row for row, _ in pairs if row.item_id is not None])
     return linked
+
+
+def _close_deletions(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> None:
+    """A product that was deleted and made again is linked again: nothing is left to tell."""
+    open_subjects = set(
+        session.scalars(select(Finding.subject).where(Finding.kind == "deleted_on_side", Finding.closed_at.is_(None)))
+    )
+    if not open_subjects:
+        return
+    keys = {row.sku_key for row in rows} - {None}
+    query = select(Tombstone, Side.name).join(Side, Side.id == Tombstone.side_id)
+    for tombstone, name in session.execute(query.where(Tombstone.side_id.in_((side.id, hub_id)))):
+        subject = f"{name} {tombstone.external_id}"
+        if subject in open_subjects and sku_key(tombstone.sku) in keys:
+            close_finding(session, "deleted_on_side", subject, side.now())
 
 
 def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Listing]) -> list[Match]:

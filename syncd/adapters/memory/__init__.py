@@ -1,0 +1,5 @@
+"""An in-memory side that keeps every promise of the contract, with faults on demand; for tests and property checks."""
+
+from syncd.adapters.memory.adapter import FACTORY, MemorySide, MemoryWorld
+
+__all__ = ["FACTORY", "MemorySide", "MemoryWorld"]

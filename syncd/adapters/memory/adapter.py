@@ -1,0 +1,222 @@
+"""A side in memory: its world (what really is there) and the adapter that looks at it.
+
+The world keeps true history, so that tests can compare what happened with what syncd believes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
+from syncd.core.model import (
+    ZERO,
+    Applied,
+    ChangePage,
+    EventKind,
+    FetchResult,
+    GoneListing,
+    ListingRef,
+    Proof,
+    Quantity,
+    Refused,
+    RemoteListing,
+    StockEvent,
+    StockMode,
+    StockWrite,
+    WriteResult,
+)
+from syncd.errors import OutcomeUnknown, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from syncd.core.model import Cursor
+
+_PAGE = 100
+
+
+@dataclass(slots=True)
+class _Thing:
+    listing: RemoteListing
+    changed: int
+
+
+@dataclass(slots=True)
+class MemoryWorld:
+    """What a side really holds. Every change moves its clock by one tick; feeds are ordered by ticks.
+
+    Attributes:
+        faults: Taken from the front, one per write call: ``lost_before``, ``lost_after``, ``refused_connection`` or
+            ``""`` for none.
+        before_effect: Called just before a write takes effect: a sale at the worst moment.
+    """
+
+    name: str = "memory"
+    tick: int = 0
+    things: dict[str, _Thing] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
+    events: list[tuple[int, StockEvent]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    before_effect: Callable[[StockWrite], None] | None = None
+    writes: list[StockWrite] = field(default_factory=list)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def put(self, external_id: str, quantity: Quantity | int | None, **fields: object) -> None:
+        """Create or replace a listing."""
+        given = {"name": external_id, "sku": external_id, "gtin": None, "stock_mode": StockMode.OWN, **fields}
+        parent = given.pop("parent", None)
+        listing = RemoteListing(
+            ref=ListingRef(external_id, parent),  # type: ignore[arg-type]  # tests give text
+            quantity=None if quantity is None else Quantity(quantity),
+            **given,  # type: ignore[arg-type]  # tests give the fields of RemoteListing
+        )
+        with self.lock:
+            self._touch(external_id, listing)
+
+    def sell(self, external_id: str, quantity: Quantity | int, *, reference: str | None = None) -> None:
+        """Take ``quantity`` out (negative: back in), with a document that says so if ``reference`` is given."""
+        with self.lock:
+            self._add(external_id, -Quantity(quantity))
+            if reference:
+                event = StockEvent(
+                    ListingRef(external_id), f"order:{reference}:{external_id}", EventKind.ORDER, f"order {reference}",
+                    -Quantity(quantity), self.now(),
+                )  # fmt: skip
+                self.events.append((self.tick, event))
+
+    def count(self, external_id: str, quantity: Quantity | int) -> None:
+        """Set the quantity, as a stock-take does."""
+        with self.lock:
+            self._add(external_id, Quantity(quantity) - self.quantity(external_id))
+
+    def quantity(self, external_id: str) -> Quantity:
+        """What is really there."""
+        return self.things[external_id].listing.quantity or ZERO
+
+    def delete(self, external_id: str) -> None:
+        """Delete a listing for good."""
+        with self.lock:
+            del self.things[external_id]
+            self.tick += 1
+            self.deleted[external_id] = self.tick
+
+    def _add(self, external_id: str, quantity: Quantity) -> None:
+        thing = self.things[external_id].listing
+        self._touch(external_id, replace(thing, quantity=(thing.quantity or ZERO) + quantity))
+
+    def _touch(self, external_id: str, listing: RemoteListing) -> None:
+        self.tick += 1
+        self.things[external_id] = _Thing(listing, self.tick)
+
+    def apply(self, write: StockWrite, *, marker: bool) -> WriteResult:
+        """Carry out one write."""
+        with self.lock:
+            thing = self.things.get(write.ref.external_id)
+            if thing is None:
+                return Refused("not_found", "no such listing", gone=True)
+            listing = thing.listing
+            if write.start_managing:
+                listing = replace(listing, stock_mode=StockMode.OWN, quantity=ZERO)
+            if listing.quantity is None:
+                return Refused("not_managed", "stock of this listing is not counted")
+            changed = replace(listing, quantity=listing.quantity + write.difference)
+            self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if marker else changed)
+            self.writes.append(write)
+            return Applied(changed.quantity)
+
+
+class MemorySide:
+    """Adapter over a ``MemoryWorld``; see the contract for what each method promises."""
+
+    def __init__(self, world: MemoryWorld, capabilities: Capabilities | None = None) -> None:
+        self.world = world
+        self._capabilities = capabilities or Capabilities(relative=True, batch_size=20)
+
+    @property
+    def name(self) -> str:
+        """Name of the side."""
+        return self.world.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As given by the test."""
+        return self._capabilities
+
+    def check(self) -> CheckReport:
+        """Always reachable."""
+        return CheckReport((CheckLine(ok=True, subject="memory", message=f"{len(self.world.things)} listings"),), 0.0)
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Everything, by pages."""
+        with self.world.lock:
+            cursor = {"changes": str(self.world.tick)}
+            listings = [thing.listing for thing in self.world.things.values()]
+        for start in range(0, len(listings), _PAGE):
+            yield ChangePage(tuple(listings[start : start + _PAGE]), total=len(listings))
+        yield ChangePage(cursor=cursor)
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Everything touched at or after the cursor's tick."""
+        since = int(cursor["changes"])
+        with self.world.lock:
+            position = {"changes": str(self.world.tick)}
+            changed = [thing.listing for thing in self.world.things.values() if thing.changed >= since]
+            gone = [
+                GoneListing(ListingRef(external_id), Proof.DELETED_FEED)
+                for external_id, at in self.world.deleted.items()
+                if at >= since
+            ]
+            events = [event for at, event in self.world.events if at >= since] if self._capabilities.events else []
+        yield ChangePage(events=tuple(events))
+        for start in range(0, len(changed), _PAGE):
+            yield ChangePage(tuple(changed[start : start + _PAGE]))
+        yield ChangePage(gone=tuple(gone), cursor=position)
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Current listings; what is not there is gone."""
+        with self.world.lock:
+            there = [self.world.things[ref.external_id].listing for ref in refs if ref.external_id in self.world.things]
+        gone = [GoneListing(ref, Proof.NOT_FOUND) for ref in refs if ref.external_id not in self.world.things]
+        return FetchResult(tuple(there), tuple(gone))
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Documents since a moment."""
+        return [event for _, event in self.world.events if event.occurred_at >= since]
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Apply each write once, with the next fault."""
+        fault = self.world.faults.pop(0) if self.world.faults else ""
+        if fault == "refused_connection":
+            raise Transient(self.name, "WRITE", "connection refused")
+        if fault == "lost_before":
+            raise OutcomeUnknown(self.name, "WRITE", "answer lost")
+        if self.world.before_effect is not None:
+            for write in writes:
+                self.world.before_effect(write)
+        results = [self.world.apply(write, marker=self._capabilities.marker) for write in writes]
+        if fault == "lost_after":
+            raise OutcomeUnknown(self.name, "WRITE", "answer lost")
+        return results
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class MemorySettings(BaseModel):
+    """No settings: the world is made new."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _build(context: AdapterContext) -> MemorySide:
+    return MemorySide(MemoryWorld(context.side, now=context.now))
+
+
+FACTORY = AdapterFactory(kind="memory", title="In memory", settings_model=MemorySettings, build=_build)
