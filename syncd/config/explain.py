@@ -94,6 +94,11 @@ def explain(
     ]
 
 
+def purpose(description: str) -> str:
+    """The first sentence of a field's description, to be put into one of ours."""
+    return description.split(". ", maxsplit=1)[0].rstrip(".")
+
+
 def describe(value: object) -> str:
     """Name the kind of a TOML value."""
     kinds: tuple[tuple[Any, str], ...] = (
@@ -113,7 +118,7 @@ def _sentence(item: ErrorDetails, model: type[BaseModel]) -> str:
     parent, field = _locate(model, item["loc"])
     secret = field is not None and is_secret(field.annotation)
     if kind == "missing":
-        return f"missing: {field.description}" if field and field.description else "missing"
+        return f"missing: {purpose(field.description)}" if field and field.description else "missing"
     if kind == "extra_forbidden":
         return unknown_key(str(item["loc"][-1]), parent.model_fields if parent else ())
     if kind in {"literal_error", "enum"}:
@@ -125,7 +130,8 @@ def _sentence(item: ErrorDetails, model: type[BaseModel]) -> str:
         if kind == name and key in context:
             return f"{show(value, secret=secret)} {words} {context[key]}"
     if kind == "value_error":
-        return "is not valid" if secret else str(context.get("error", item["msg"]))
+        # Written by the adapter; the loader removes every known secret from it.
+        return str(context.get("error", item["msg"]))
     for pattern, wanted in _WANTED:
         if pattern.match(kind):
             return f"must be {wanted}, not {describe(value) if secret else _shown_kind(kind, value)}"

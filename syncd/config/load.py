@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ValidationError
 
 from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
-from syncd.config.explain import describe, explain, is_secret, key_path, nearest, unknown_key
+from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -38,6 +39,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
+_PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -160,6 +162,9 @@ class _Loader:
         return section
 
     def _database(self, url: str) -> str:
+        self.secrets.values.remove(url)  # only its password is a secret
+        if password := _PASSWORD.match(url):
+            self.secrets.values += [password[1], unquote(password[1])]
         if url.startswith(("postgresql://", "postgres://")):
             url = f"postgresql+psycopg://{url.partition('://')[2]}"
         if not url.startswith(_DATABASES) or url in {"sqlite:///", "sqlite:///:memory:"}:
@@ -309,8 +314,8 @@ class _Loader:
                 reported.add(key)
             elif model.model_fields[key].is_required():
                 reported.add(key)
-                purpose = model.model_fields[key].description or "a secret"
-                self._problem((*prefix, key), f"missing: {purpose}; give it as {self.secrets.sources(name, key)}")
+                what = purpose(model.model_fields[key].description or "a secret")
+                self._problem((*prefix, key), f"missing: {what}; give it as {self.secrets.sources(name, key)}")
         return self._validate(model, values, prefix, frozenset(reported))
 
     def _validate(
