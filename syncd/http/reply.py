@@ -39,10 +39,7 @@ class Reply:
     @property
     def date(self) -> datetime | None:
         """The server's clock from the ``Date`` header, aware UTC, or ``None``."""
-        try:
-            return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
-        except (KeyError, ValueError):
-            return None
+        return _http_date(self.headers.get("date", ""))
 
     @property
     def retry_after_s(self) -> float | None:
@@ -54,11 +51,8 @@ class Reply:
             return max(0.0, float(value))
         except ValueError:
             pass
-        try:
-            until = parsedate_to_datetime(value).astimezone(UTC)
-        except ValueError:
-            return None
-        return max(0.0, (until - (self.date or datetime.now(UTC))).total_seconds())
+        until = _http_date(value)
+        return max(0.0, (until - (self.date or datetime.now(UTC))).total_seconds()) if until else None
 
     @property
     def sample(self) -> str:
@@ -91,7 +85,19 @@ class Reply:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ArithmeticError, RecursionError) as error:  # an exponent or a nesting that no honest body has
+        raise ValueError(f"not usable JSON: {type(error).__name__}") from error
+
+
+def _http_date(value: str) -> datetime | None:
+    """Read an HTTP date; one without a zone (``-0000``) is UTC as well."""
+    try:
+        parsed = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _refuse_constant(name: str) -> Any:

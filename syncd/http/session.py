@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -92,6 +93,7 @@ class HttpSession:
             headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
             timeout=timeout_s,
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             verify=verify if verify is not None else True,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )

@@ -1,0 +1,236 @@
+"""INVENTORUM as a side: ties wire calls, paging and mapping together and keeps the promises of ``SideAdapter``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from loguru import logger
+
+from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
+from syncd.adapters.inventorum import check, events, resolver
+from syncd.adapters.inventorum.auth import BearerApi
+from syncd.adapters.inventorum.booking import book
+from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
+from syncd.adapters.inventorum.mapping import row_id
+from syncd.adapters.inventorum.paging import read_growing, read_newest_last
+from syncd.adapters.inventorum.settings import InventorumSettings
+from syncd.adapters.inventorum.times import BEFORE_EVERYTHING, start_of, to_wire
+from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof
+from syncd.errors import PermissionMissing, Rejected, StateError
+from syncd.http import HttpSession, RateBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from syncd.adapters.inventorum.wire import Fields
+    from syncd.core.model import Cursor, StockEvent, StockWrite, WriteResult
+
+T = TypeVar("T")
+
+MODIFIED = "modified"
+DELETED = "deleted"
+PAGE_SIZE = 100
+
+CAPABILITIES = Capabilities(
+    relative=True,
+    marker=False,
+    atomic=True,
+    fractions=True,
+    batch_size=1,
+    parallel_writes=4,
+    events=True,
+    reports_quantity=True,
+)
+
+
+class InventorumAdapter:
+    """One INVENTORUM account.
+
+    Args:
+        context: Name, settings, token store, clock and so on. No request is made here.
+    """
+
+    def __init__(self, context: AdapterContext) -> None:
+        settings = context.settings
+        if not isinstance(settings, InventorumSettings) or context.tokens is None:
+            raise StateError("the INVENTORUM adapter needs its own settings and a token store")
+        self._context = context
+        http = HttpSession(
+            side=context.side,
+            base_url=settings.base_url,
+            budget=RateBudget(settings.requests_per_second),
+            stop=context.stop,
+            timeout_s=settings.request_timeout_seconds,
+            deadline_s=4 * settings.request_timeout_seconds,
+            on_request=context.on_request,
+        )
+        self._api = BearerApi(http, context.tokens, settings, context.now)
+        self._client = InventorumClient(self._api)
+        self._zone: ZoneInfo | None = None
+        self._confirmed_gone: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """Name of the side as configured."""
+        return self._context.side
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Relative bookings, one per call, with the resulting quantity in the answer; nothing can carry a marker."""
+        return CAPABILITIES
+
+    def close(self) -> None:
+        """Release connections."""
+        self._api.close()
+
+    def check(self) -> CheckReport:
+        """Test token, rights, account, products, delta and clock; see ``SideAdapter.check``.
+
+        Raises:
+            AuthRejected: A new token is needed. Transient: The server cannot be reached.
+        """
+        report = check.run(self._api, self._client, self._context.now)
+        self._use_zone(report.facts.get("timezone"))
+        return report
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Read every listing; see ``SideAdapter.read_all``.
+
+        A verbose delta from before any account gives one row per living product, 100 a page, with article numbers,
+        which rows of ``/products/`` are not proved to have. Its distinct ids are compared with ``total`` of
+        ``/products/``; products that only that list knows are read one by one.
+
+        Source: section 13, first row.
+        """
+        count = self._client.products_total()
+        if count.date is None:
+            raise self._client.where("products/").invalid("the answer has no Date header to continue from")
+        position = to_wire(count.date)
+        resolved = resolver.Resolver(self._client)
+        read = partial(self._client.modified, BEFORE_EVERYTHING)
+        for page in read_newest_last(read, row_id, self._client.where("products/delta/modified/")):
+            yield from _pages(resolved.resolve(page.rows), page.total)
+        if count.total is not None and len(resolved.products) < count.total:
+            yield from self._read_missing(resolved, count.total)
+        yield ChangePage(cursor={MODIFIED: position, DELETED: position})
+
+    def _read_missing(self, resolved: resolver.Resolver, total_before: int) -> Iterator[ChangePage]:
+        """Read products that the delta did not list, if the list really has more of them.
+
+        Not more: some were deleted meanwhile, or the list counts variations, too.
+        """
+        total = self._client.products_total().total or 0
+        missing = min(total, total_before) - len(resolved.products)
+        if missing <= 0 or total == len(resolved.products | resolved.variations):
+            return
+        logger.bind(side=self.name, missing=missing, total=total).warning("inventorum.delta_incomplete")
+        for page in read_growing(self._client.products, row_id, self._client.where("products/")):
+            known = resolved.products | resolved.variations
+            unknown = [external_id for row in page.rows if (external_id := row_id(row)) not in known]
+            yield from _pages(FetchResult(resolved.by_id(unknown)), page.total)
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Read what changed since ``cursor``; two requests when nothing did. See ``SideAdapter.read_changes``.
+
+        Raises:
+            StateError: The cursor lacks a feed: ``read_all`` comes first.
+        """
+        missing = [feed for feed in (MODIFIED, DELETED) if feed not in cursor]
+        if missing:
+            raise StateError(f"the cursor of {self.name} lacks {', '.join(missing)}: read everything first")
+        position = dict(cursor)
+        resolved = resolver.Resolver(self._client)
+        start = start_of(cursor[MODIFIED], self._context.overlap_s)
+        where = self._client.where("products/delta/modified/")
+        for number, page in enumerate(read_newest_last(partial(self._client.modified, start), row_id, where)):
+            if number == 0:
+                position[MODIFIED] = _moved(cursor[MODIFIED], page.date)
+            yield from _pages(resolved.resolve(page.rows), page.total)
+        start = start_of(cursor[DELETED], self._context.overlap_s)
+        where = self._client.where("products/delta/deleted/")
+        listed: set[str] = set()
+        for number, ids in enumerate(read_growing(partial(self._client.deleted, start), str, where)):
+            if number == 0:
+                position[DELETED] = _moved(cursor[DELETED], ids.date)
+            listed.update(ids.rows)
+            yield from self._confirm([one for one in ids.rows if one not in self._confirmed_gone])
+        self._confirmed_gone &= listed
+        yield ChangePage(cursor=position)
+
+    def _confirm(self, deleted: Sequence[str]) -> Iterator[ChangePage]:
+        """Report listed deletions that a 404 confirms; one that can still be read is a reading, not a deletion.
+
+        A confirmed id is remembered (until it leaves the feed's window) only once the engine has come back for the
+        next page, so an abandoned read confirms again.
+        """
+        for part in _chunks(deleted, PAGE_SIZE):
+            found = resolver.fetch(self._client, [ListingRef(external_id) for external_id in part], strict=True)
+            gone = tuple(GoneListing(one.ref, Proof.DELETED_FEED) for one in found.gone)
+            yield ChangePage(listings=found.listings, gone=gone)
+            self._confirmed_gone.update(one.ref.external_id for one in gone)
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Read listings by id from product details; see ``SideAdapter.fetch``."""
+        return resolver.fetch(self._client, refs)
+
+    def fetch_quantities(self, refs: Sequence[ListingRef]) -> dict[str, Decimal]:
+        """Read quantities alone, 50 per request, by external id; what the server leaves out is missing.
+
+        The sum of a parent is in the answer if a parent is asked for.
+        """
+        found: dict[str, Decimal] = {}
+        for part in _chunks([ref.external_id for ref in dict.fromkeys(refs)], QUANTITY_BATCH):
+            found |= self._client.quantities(part)
+        return {ref.external_id: found[ref.external_id] for ref in refs if ref.external_id in found}
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Read orders and returns changed since ``since``, as evidence. Several requests per channel.
+
+        Raises:
+            PermissionMissing: The token may not read orders.
+        """
+        info: Fields | None = None
+        try:
+            info = self._client.info()
+        except (PermissionMissing, Rejected):
+            logger.bind(side=self.name).debug("inventorum.info_not_allowed")
+        return events.read_events(self._client, since, events.channels_of(info))
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Book one difference, relative and once; see ``SideAdapter.write_stock``.
+
+        Raises:
+            OutcomeUnknown: Sent, and no trustworthy answer came.
+            PermissionMissing: The token may not book stock.
+        """
+        if len(writes) > CAPABILITIES.batch_size:
+            raise StateError(f"{len(writes)} writes in a call that takes {CAPABILITIES.batch_size}")
+        return [book(self._client, write, self._context.now().astimezone(self._zone)) for write in writes]
+
+    def _use_zone(self, name: str | None) -> None:
+        if name:
+            try:
+                self._zone = ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError):
+                logger.bind(side=self.name, timezone=name).debug("inventorum.unknown_timezone")
+
+
+def _moved(before: str, date: datetime | None) -> str:
+    """Return the new position: the server's clock; without one the old position stays, which only reads more."""
+    return to_wire(date) if date else before
+
+
+def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def _pages(found: FetchResult, total: int | None) -> Iterator[ChangePage]:
+    for part in _chunks(found.listings, PAGE_SIZE):
+        yield ChangePage(listings=tuple(part), total=total)
+    if found.gone:
+        yield ChangePage(gone=found.gone, total=total)

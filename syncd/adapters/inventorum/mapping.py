@@ -1,0 +1,183 @@
+"""INVENTORUM's bodies to syncd's values: pure, no I/O.
+
+Unknown fields are ignored, optional ones may be missing (the vendor adds fields without a new version). What stock
+depends on (id, quantity, whether a product only groups variations) must be there and right, or the answer is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from syncd.adapters.inventorum.paging import ListPage
+from syncd.adapters.inventorum.wire import Fields, Where
+from syncd.core.model import ListingRef, RemoteListing, StockMode
+from syncd.errors import InvalidResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
+
+    from syncd.http import Reply
+
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+_MESSAGE_LENGTH = 300
+
+
+def list_page(body: object, where: Where, date: datetime | None) -> ListPage[Any]:
+    """Read a list answer: ``total`` with ``data`` (to version 12) or ``results`` (from 13).
+
+    Raises:
+        InvalidResponse: Neither list is there, or ``total`` is not a count.
+    """
+    fields = Fields(body, where)
+    name = "data" if isinstance(fields.raw.get("data"), list) else "results"
+    if not isinstance(fields.raw.get(name), list):
+        raise where.invalid("body has neither a list `data` nor a list `results`")
+    total = fields.integer("total") if fields.has("total") else None
+    if total is not None and total < 0:
+        raise fields.invalid("total", f"is {total}")
+    return ListPage(tuple(fields.array(name)), total, date)
+
+
+def object_rows(page: ListPage[Any], where: Where) -> ListPage[Fields]:
+    """View the rows of a list as objects."""
+    rows = tuple(Fields(row, where, f"row {at}") for at, row in enumerate(page.rows))
+    return ListPage(rows, page.total, page.date)
+
+
+def id_rows(page: ListPage[Any], where: Where) -> ListPage[str]:
+    """View the rows of a list of bare integers as ids."""
+    rows = tuple(Fields({"id": row}, where, f"row {at}").identifier("id") for at, row in enumerate(page.rows))
+    return ListPage(rows, page.total, page.date)
+
+
+def row_id(row: Fields) -> str:
+    """Return the id of a row."""
+    return row.identifier("id")
+
+
+def is_group(product: Fields) -> bool:
+    """Whether a product only groups variations, from ``variation_count`` or the variations themselves.
+
+    Raises:
+        InvalidResponse: Neither is there: a parent's sum must never be taken for stock of its own.
+    """
+    if isinstance(product.raw.get("variations"), list) and product.raw["variations"]:
+        return True
+    if not product.has("variation_count") and isinstance(product.raw.get("variations"), list):
+        return False
+    return product.integer("variation_count") > 0
+
+
+def listing(product: Fields, *, parent: str | None = None) -> RemoteListing:
+    """Read one product: a row of the verbose delta, a detail, or the answer to a stock booking.
+
+    Args:
+        product: The object.
+        parent: Id of the parent product, if the object does not say it itself.
+    """
+    parent = product.identifier_or_none("parent") or parent
+    group = parent is None and is_group(product)
+    return _reading(product, parent, group=group, counted=not product.flag("is_giftcard"))
+
+
+def detail_listings(detail: Fields) -> tuple[RemoteListing, ...]:
+    """Read a product's detail: the product itself, then its variations.
+
+    Raises:
+        InvalidResponse: A needed field is missing, or the variations of a parent are.
+    """
+    product = listing(detail)
+    if product.stock_mode is not StockMode.GROUP:
+        return (product,)
+    variations = detail.objects("variations")
+    if not variations:
+        raise detail.invalid("variations", "is empty although variation_count is not zero")
+    parent = product.ref.external_id
+    counted = not detail.flag("is_giftcard")
+    return (product, *(_reading(variation, parent, group=False, counted=counted) for variation in variations))
+
+
+def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool) -> RemoteListing:
+    own = counted and not group
+    mode = StockMode.GROUP if group else StockMode.OWN if own else StockMode.UNMANAGED
+    external_id = product.identifier("id")
+    return RemoteListing(
+        ref=ListingRef(external_id, parent),
+        name=product.text("name") or external_id,
+        sku=product.text("product_code"),
+        gtin=product.text("ean") or product.text("gtin"),
+        stock_mode=mode,
+        quantity=product.decimal("quantity") if own else None,
+    )
+
+
+def quantities(body: object, where: Where) -> dict[str, Decimal]:
+    """Read the bare array of ``/products/quantity/``; matched by id, never by position."""
+    if not isinstance(body, list):
+        raise where.invalid("body is not a list of quantities")
+    rows = [Fields(row, where, f"row {at}") for at, row in enumerate(body)]
+    return {row.identifier("id"): row.decimal("quantity") for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """What an error body says. Decisions use the status and ``key``; ``message`` is for people only.
+
+    Attributes:
+        is_ours: The body is a JSON object, so the API itself answered and not something in front of it.
+        key: The vendor's error key, such as ``product.not_found``; empty if there is none.
+        fields: Names of the fields that the server complains about.
+        message: Key and texts in one line.
+    """
+
+    is_ours: bool
+    key: str
+    fields: tuple[str, ...]
+    message: str
+
+
+def error_facts(reply: Reply) -> ErrorFacts:
+    """Read an error body of any shape; never raises."""
+    try:
+        body = reply.json()
+    except InvalidResponse:
+        return ErrorFacts(is_ours=False, key="", fields=(), message=f"status {reply.status} without a readable reason")
+    if not isinstance(body, dict):
+        return ErrorFacts(is_ours=False, key="", fields=(), message=f"status {reply.status} with an unexpected body")
+    error = body.get("error")
+    inner: dict[str, Any] = error if isinstance(error, dict) else {}
+    key = inner.get("key") if isinstance(inner.get("key"), str) else error if isinstance(error, str) else ""
+    named = inner.get("fields")
+    fields: dict[str, Any] = named if isinstance(named, dict) else {}
+    texts = [*_texts((body.get("detail"), inner.get("description"))), *_field_texts(fields)]
+    message = "; ".join(dict.fromkeys(texts)) or f"status {reply.status}"
+    safe_key = key if isinstance(key, str) and _KEY.fullmatch(key) else ""
+    full = f"{safe_key}: {message}" if safe_key else message
+    return ErrorFacts(is_ours=True, key=safe_key, fields=_all_names(fields), message=full[:_MESSAGE_LENGTH])
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _field_texts(fields: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for name, value in fields.items():
+        inner = ", ".join(_texts(value if isinstance(value, list) else [value])) or (
+            "; ".join(_field_texts(value)) if isinstance(value, dict) else ""
+        )
+        found.append(f"{name}: {inner}" if inner else name)
+    return found
+
+
+def _all_names(fields: dict[str, Any]) -> tuple[str, ...]:
+    names: list[str] = []
+    for name, value in fields.items():
+        names.append(name)
+        if isinstance(value, dict):
+            names.extend(_all_names(value))
+    return tuple(names)

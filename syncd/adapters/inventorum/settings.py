@@ -1,0 +1,57 @@
+"""What the configuration says about INVENTORUM: address, credentials, pace."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+BASE_URL = "https://app.inventorum.com/api/"
+
+Pace = Annotated[float, Field(gt=0, le=20)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+class InventorumSettings(BaseModel):
+    """Keys of ``[inventorum]`` that belong to the adapter.
+
+    Attributes:
+        base_url: Address of the API, up to and with ``/api/``. ``http`` only for a server on this machine.
+        client_id: Id of the app, from "API & Apps" of the Shore manager.
+        client_secret: Its secret.
+        refresh_token: The token made for the app. It only seeds the database: the stored one rotates.
+        requests_per_second: Our own limit; the vendor's is 20.
+        request_timeout_seconds: For connecting and for each wait for data.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str = BASE_URL
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(min_length=1)
+    refresh_token: SecretStr = Field(min_length=1)
+    requests_per_second: Pace = 10.0
+    request_timeout_seconds: Seconds = 30.0
+
+    @field_validator("base_url")
+    @classmethod
+    def _usable_address(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f'"{value}" is not a web address; the usual one is {BASE_URL}')
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("the address must not contain a user name, a query or a fragment")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("tokens travel in every request: use https (http only for a server on this machine)")
+        return value.strip().rstrip("/") + "/"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
