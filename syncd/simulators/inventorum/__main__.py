@@ -1,0 +1,5 @@
+"""Runs the simulator alone."""
+
+from syncd.simulators.inventorum.cli import main
+
+main()
