@@ -93,6 +93,7 @@ class HttpSession:
             headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
             timeout=timeout_s,
             follow_redirects=False,
+            # A session cookie would be a second, hidden credential (INVENTORUM hands one out): none is kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             verify=verify if verify is not None else True,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
@@ -240,10 +241,9 @@ class HttpSession:
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked_s = error.retry_after_s if isinstance(error, Transient) and error.retry_after_s is not None else 0.0
-        backoff = tenacity.wait_exponential_jitter(
-            initial=self._retry.first_wait_s, max=self._retry.longest_wait_s, jitter=self._retry.first_wait_s
-        )
-        return max(asked_s, backoff(state))
+        backoff = tenacity.wait_exponential(multiplier=self._retry.first_wait_s, max=self._retry.longest_wait_s)
+        jitter = tenacity.wait_random(0, self._retry.first_wait_s)
+        return max(asked_s, backoff(state) + jitter(state))
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
