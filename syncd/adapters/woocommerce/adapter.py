@@ -1,0 +1,114 @@
+"""A WooCommerce shop as a side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.woocommerce.catalogue import Catalogue
+from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
+from syncd.adapters.woocommerce.check import Check
+from syncd.adapters.woocommerce.client import WooClient
+from syncd.adapters.woocommerce.feeds import Malformed
+from syncd.adapters.woocommerce.mapping import api_time
+from syncd.adapters.woocommerce.settings import WooCommerceSettings
+from syncd.adapters.woocommerce.writes import StockWriter
+from syncd.core.model import ChangePage
+from syncd.errors import InvalidResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from syncd.core.model import Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
+
+
+class WooCommerceAdapter:
+    """See ``syncd.adapters.base`` for the promises, ``docs/woocommerce.md`` for what the platform allows.
+
+    Not atomic: ``inventory_delta`` is read, added and written back by the shop (recording 03), so a web order within
+    the same milliseconds can be swallowed. One write at a time keeps that window as small as it can be.
+    """
+
+    def __init__(self, context: AdapterContext) -> None:
+        settings: WooCommerceSettings = context.settings
+        self._side = context.side
+        self._now = context.now
+        self._client = WooClient(context)
+        self._catalogue = Catalogue(self._client)
+        self._changes = ChangeReader(self._client, self._catalogue, context.overlap_s)
+        self._writer = StockWriter(self._client)
+        self._capabilities = Capabilities(
+            relative=True,
+            marker=True,
+            atomic=False,
+            fractions=False,
+            batch_size=settings.batch_size,
+            parallel_writes=1,
+            events=True,
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the side as configured."""
+        return self._side
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Fixed; see the class."""
+        return self._capabilities
+
+    def check(self) -> CheckReport:
+        """Try all that syncd uses: index, products, orders, an empty batch, settings, system status."""
+        return Check(self._client, self._now).run()
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Read every product and variation; the cursor is the server's clock at the first answer."""
+        return self._strictly(self._read_all())
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Read refunds, orders, products, variations and trash since ``cursor``: five requests when nothing changed."""
+        return self._strictly(self._changes.read(cursor))
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Read by id, past page caches, in lists of 100; ids that no list shows are asked for one by one."""
+        try:
+            return self._catalogue.fetch(refs)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "GET products", str(error)) from error
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Read orders changed and refunds made since then, with what their lines did to stock."""
+        try:
+            return self._changes.events_since(since)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "GET orders", str(error)) from error
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Send relative writes with their markers: one batch for products, one per parent for variations."""
+        return self._writer.write(writes)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _read_all(self) -> Iterator[ChangePage]:
+        products = self._catalogue.product_list()
+        yield from self._catalogue.everything(products)
+        if products.opened_at is None:
+            raise InvalidResponse(self._side, "GET products", "the answer has no Date header")
+        yield ChangePage(cursor=dict.fromkeys(FEEDS, api_time(products.opened_at)))
+
+    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
+        try:
+            yield from pages
+        except Malformed as error:
+            raise InvalidResponse(self._side, "GET list", str(error)) from error
+
+
+FACTORY = AdapterFactory(
+    kind="woocommerce",
+    title="WooCommerce",
+    settings_model=WooCommerceSettings,
+    build=WooCommerceAdapter,
+)

@@ -1,0 +1,366 @@
+"""WooCommerce wire data to words of the core and back. Pure.
+
+Source: woocommerce-api.md sections 2 to 7; recordings 01 to 06 and 10. WooCommerce 10.5.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from syncd.adapters.woocommerce.feeds import Malformed, Row, row_time
+from syncd.core.model import (
+    ZERO,
+    Applied,
+    EventKind,
+    ListingRef,
+    Quantity,
+    Refused,
+    RemoteListing,
+    StockEvent,
+    StockMode,
+    StockWrite,
+    Unknown,
+    WriteResult,
+)
+
+MARKER_KEY = "_syncd_op"
+"""Metadata key that carries the id of our last stock write."""
+
+VARIATION_FIELDS = (
+    "id,type,status,name,sku,global_unique_id,manage_stock,stock_quantity,date_modified_gmt,parent_id,meta_data"
+)
+PRODUCT_FIELDS = f"{VARIATION_FIELDS},variations"
+ORDER_FIELDS = "id,number,status,date_modified_gmt,line_items,refunds"
+REFUND_FIELDS = "id,parent_id,date_created_gmt"
+TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
+
+_UNCOUNTED_TYPES = frozenset({"grouped", "external"})
+_NO_SUCH_ID = frozenset({"woocommerce_rest_product_invalid_id", "woocommerce_rest_product_variation_invalid_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What matters of a parent for its variations: what they show when they have none of their own.
+
+    Attributes:
+        name: Name of the parent; a variation's name is only its attributes.
+        sku: As shown.
+        gtin: As shown.
+        keeps_pool: Whether the parent counts stock for variations that do not.
+    """
+
+    name: str
+    sku: str | None
+    gtin: str | None
+    keeps_pool: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One product line of an order, with what it did to the shop's stock.
+
+    Attributes:
+        line_id: Id of the line.
+        product_id: Product, or parent of the variation.
+        variation_id: Variation, or ``None``.
+        reduced: Units taken from stock and not returned (metadata ``_reduced_stock``).
+        restocked: Units returned by refunds, already subtracted from ``reduced`` (``_restock_refunded_items``).
+    """
+
+    line_id: int
+    product_id: int
+    variation_id: int | None
+    reduced: Quantity
+    restocked: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order as far as stock is concerned. Equal values mean: nothing happened to stock."""
+
+    order_id: int
+    number: str
+    modified_at: datetime
+    lines: tuple[OrderLine, ...]
+    refund_ids: tuple[int, ...]
+
+
+def api_time(moment: datetime) -> str:
+    """Write an instant as naive GMT; goes with ``dates_are_gmt=true`` and never with ``Z``.
+
+    Source: recording 01-listing: a trailing ``Z`` together with ``dates_are_gmt`` misses the zone's offset in changes.
+    """
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def parse_api_time(text: str) -> datetime:
+    """Read a position written by ``api_time``."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parent_of(row: Row) -> Parent:
+    """What variations may take over from this product."""
+    return Parent(
+        name=_name(row),
+        sku=_text(row, "sku"),
+        gtin=_text(row, "global_unique_id"),
+        keeps_pool=row.get("manage_stock") is True,
+    )
+
+
+def is_group(row: Row) -> bool:
+    """Whether the product has variations (``variable``, ``variable-subscription``)."""
+    return str(row.get("type") or "").startswith("variable")
+
+
+def is_variation(row: Row) -> bool:
+    """Whether a row of ``/products`` is a variation (reads by id and by SKU return them there)."""
+    return str(row.get("type") or "").endswith("variation")
+
+
+def product_listing(row: Row) -> RemoteListing:
+    """Read a product that is not a variation.
+
+    Raises:
+        Malformed: A value needed for stock is missing or of a wrong kind.
+    """
+    managed = row.get("manage_stock") is True
+    kind = str(row.get("type") or "simple")
+    if kind in _UNCOUNTED_TYPES:
+        mode = StockMode.UNMANAGED
+    elif managed:
+        # A variable product that manages stock keeps one pool for all its variations.
+        mode = StockMode.OWN
+    else:
+        mode = StockMode.GROUP if is_group(row) else StockMode.UNMANAGED
+    return RemoteListing(
+        ref=ListingRef(str(row_id(row))),
+        name=_name(row),
+        sku=_text(row, "sku"),
+        gtin=_text(row, "global_unique_id"),
+        stock_mode=mode,
+        quantity=stock_quantity(row) if mode is StockMode.OWN else None,
+        published=row.get("status", "publish") == "publish",
+        marker=marker_of(row),
+    )
+
+
+def variation_listing(row: Row, parent_id: int, parent: Parent | None) -> RemoteListing:
+    """Read a variation.
+
+    A variation without SKU or GTIN shows its parent's (recording 05): such a value is not its own and is dropped.
+
+    Raises:
+        Malformed: As for products.
+    """
+    managed = row.get("manage_stock")
+    mode = StockMode.PARENT if managed == "parent" else StockMode.OWN if managed is True else StockMode.UNMANAGED
+    sku, gtin, name = _text(row, "sku"), _text(row, "global_unique_id"), _name(row)
+    if parent is not None:
+        sku = None if sku == parent.sku else sku
+        gtin = None if gtin == parent.gtin else gtin
+        name = name if not parent.name or name.startswith(parent.name) else f"{parent.name} – {name}".rstrip(" –")
+    return RemoteListing(
+        ref=ListingRef(str(row_id(row)), str(parent_id)),
+        name=name,
+        sku=sku,
+        gtin=gtin,
+        stock_mode=mode,
+        quantity=stock_quantity(row) if mode is StockMode.OWN else None,
+        published=row.get("status", "publish") == "publish",
+        marker=marker_of(row),
+    )
+
+
+def row_id(row: Row) -> int:
+    """The row's id.
+
+    Raises:
+        Malformed: There is none.
+    """
+    return _whole(row, "id")
+
+
+def parent_id_of(row: Row) -> int | None:
+    """Id of the parent product, or ``None``."""
+    value = row.get("parent_id")
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def variation_ids(row: Row) -> frozenset[int] | None:
+    """Ids of the variations that a product row lists; ``None`` if it does not say."""
+    value = row.get("variations")
+    return frozenset(v for v in value if isinstance(v, int)) if isinstance(value, list) else None
+
+
+def stock_quantity(row: Row) -> Quantity:
+    """Units of a row that manages stock; no number yet counts as zero (recording 02b: it sells as out of stock).
+
+    Raises:
+        Malformed: Not a number.
+    """
+    value = row.get("stock_quantity")
+    return ZERO if value is None else _number(value, f"stock_quantity of {row.get('id')}")
+
+
+def marker_of(row: Row) -> str | None:
+    """Operation id saved with our last write."""
+    for entry in _entries(row):
+        if entry.get("key") == MARKER_KEY and isinstance(entry.get("value"), str):
+            return str(entry["value"]) or None
+    return None
+
+
+def order_change(row: Row) -> OrderChange:
+    """Read the part of an order that matters for stock.
+
+    Raises:
+        Malformed: A line has no id or no usable number.
+    """
+    lines = row.get("line_items") or []
+    refunds = row.get("refunds") or []
+    if not isinstance(lines, list) or not isinstance(refunds, list):
+        raise Malformed("line_items or refunds of an order is not a list")
+    modified_at = row_time(row)
+    if modified_at is None:
+        raise Malformed("an order without date_modified_gmt")
+    return OrderChange(
+        order_id=row_id(row),
+        number=str(row.get("number") or row_id(row)),
+        modified_at=modified_at,
+        lines=tuple(_order_line(line) for line in lines),
+        refund_ids=tuple(row_id(refund) for refund in refunds),
+    )
+
+
+def order_events(change: OrderChange, ref_of: Callable[[OrderLine], ListingRef]) -> list[StockEvent]:
+    """Evidence of one order: what its lines took, and what refunds put back.
+
+    WooCommerce subtracts restocked units from ``_reduced_stock``; taking both apart keeps the sale visible and their
+    sum right (recording 10-orders: 1 sold and restocked reads ``_reduced_stock`` 0, ``_restock_refunded_items`` 1).
+
+    Args:
+        change: The order.
+        ref_of: Which listing a line moved (a variation, or the parent that keeps the pool).
+    """
+    events = []
+    for line in change.lines:
+        if not line.product_id:
+            continue  # the product was deleted: nothing to explain any more
+        key = f"order:{change.order_id}:line:{line.line_id}"
+        ref, number, at = ref_of(line), change.number, change.modified_at
+        sold = ZERO - line.reduced - line.restocked
+        events.append(StockEvent(ref, key, EventKind.ORDER, f"order {number}", sold, at))
+        if line.restocked:
+            reference = f"refund of order {number}"
+            events.append(StockEvent(ref, f"{key}:restock", EventKind.REFUND, reference, line.restocked, at))
+    return events
+
+
+def write_item(write: StockWrite) -> dict[str, Any]:
+    """Write a relative stock change; the marker is saved by the shop in the same step.
+
+    Source: woocommerce-api.md section 4, recording 03-inventory-delta. ``stock_quantity`` is never sent.
+
+    Raises:
+        ValueError: The difference is not whole; the shop would cut it without a word.
+    """
+    if write.difference != write.difference.to_integral_value():
+        raise ValueError(f"WooCommerce counts whole units; {write.difference} would be cut")
+    item: dict[str, Any] = {
+        "id": int(write.ref.external_id),
+        "inventory_delta": int(write.difference),
+        "meta_data": [{"key": MARKER_KEY, "value": write.operation_id}],
+    }
+    if write.start_managing:
+        item["manage_stock"] = True
+    return item
+
+
+def write_result(item: object, write: StockWrite) -> WriteResult:
+    """Read the shop's answer to one write.
+
+    A product that does not count its stock answers 200 and ignores the change (recording 03): that is a refusal.
+    """
+    if not isinstance(item, Mapping):
+        return Unknown("the answer has no entry for this write")
+    error = item.get("error")
+    if isinstance(error, Mapping):
+        return refusal(str(error.get("code") or "error"), str(error.get("message") or ""))
+    if item.get("id") != int(write.ref.external_id):
+        return Unknown("the answer is about another product")
+    managed, value = item.get("manage_stock"), item.get("stock_quantity")
+    if managed is False or managed == "parent":
+        who = "the parent product counts it" if managed == "parent" else "stock management is off for it"
+        return Refused("stock_not_managed", f"the shop ignored the change: {who}")
+    marker = marker_of(item)
+    if marker is not None and marker != write.operation_id:
+        return Unknown("the answer carries the marker of another write")
+    try:
+        return Applied(_number(value, "stock_quantity"))
+    except Malformed:
+        return Unknown("the answer does not tell the quantity")
+
+
+def refusal(code: str, message: str) -> Refused:
+    """A refusal with the shop's code; ``gone`` if the id does not exist (or not under that parent)."""
+    return Refused(code, html.unescape(message), gone=code in _NO_SUCH_ID)
+
+
+def says_no_such_id(code: str) -> bool:
+    """Whether an error code proves that the id does not exist."""
+    return code in _NO_SUCH_ID
+
+
+def _order_line(line: object) -> OrderLine:
+    if not isinstance(line, Mapping):
+        raise Malformed("an order line is not an object")
+    meta = {str(entry.get("key")): entry.get("value") for entry in _entries(line)}
+    return OrderLine(
+        line_id=row_id(line),
+        product_id=_whole(line, "product_id"),
+        variation_id=_whole(line, "variation_id") or None if line.get("variation_id") else None,
+        reduced=_number(meta.get("_reduced_stock") or 0, "_reduced_stock"),
+        restocked=_number(meta.get("_restock_refunded_items") or 0, "_restock_refunded_items"),
+    )
+
+
+def _entries(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    value = row.get("meta_data")
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _name(row: Row) -> str:
+    return html.unescape(str(row.get("name") or ""))
+
+
+def _text(row: Row, field: str) -> str | None:
+    value = row.get(field)
+    if value is None or isinstance(value, (dict, list, bool)):
+        return None
+    return html.unescape(str(value)).strip() or None
+
+
+def _whole(row: Mapping[str, Any], field: str) -> int:
+    value = row.get(field)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Malformed(f"{field} is {type(value).__name__} instead of a whole number")
+    return value
+
+
+def _number(value: object, field: str) -> Quantity:
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise Malformed(f"{field} is {type(value).__name__} instead of a number")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise Malformed(f"{field} is not a number") from None
+    if not number.is_finite():
+        raise Malformed(f"{field} is not a number")
+    return number

@@ -1,0 +1,78 @@
+"""Keys of ``[shops.NAME]`` that belong to a WooCommerce shop."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+AuthMode = Literal["auto", "basic", "query", "oauth"]
+
+
+class WooCommerceSettings(BaseModel):
+    """Address and credentials of one WooCommerce shop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(
+        description="Address of the shop, for example https://shop.example or https://example.org/shop. "
+        "/wp-json/wc/v3 is added unless the address contains wp-json."
+    )
+    consumer_key: SecretStr = Field(description="REST API key of WooCommerce, starts with ck_; needs Read/Write.")
+    consumer_secret: SecretStr = Field(description="Secret of the REST API key, starts with cs_.")
+    auth: AuthMode = Field(
+        default="auto",
+        description="How the key is sent. auto: over https as Basic and, if the web server drops that header, in the "
+        "query; over http signed with OAuth 1.0a. basic or query over http only behind a local proxy that speaks TLS.",
+    )
+    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
+    request_timeout_seconds: float = Field(
+        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
+    )
+    batch_size: int = Field(default=50, ge=1, le=100, description="Most stock writes in one request.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address that starts with https:// or http://")
+        if parts.username or parts.password:
+            raise ValueError("must not contain a user or password")
+        if parts.query or parts.fragment:
+            raise ValueError("must not contain ? or #: permalinks other than plain are needed, or /index.php/wp-json")
+        return value.strip().rstrip("/")
+
+    @field_validator("consumer_key", "consumer_secret")
+    @classmethod
+    def _strip_secret(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if not text:
+            raise ValueError("must not be empty")
+        return SecretStr(text)
+
+    @field_validator("consumer_key")
+    @classmethod
+    def _check_not_swapped(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("cs_"):
+            raise ValueError("starts with cs_: key and secret are swapped")
+        return value
+
+    @property
+    def secure(self) -> bool:
+        """Whether requests travel over TLS from us."""
+        return urlsplit(self.url).scheme == "https"
+
+    @property
+    def api_url(self) -> str:
+        """Base address of the REST API, ending in a slash.
+
+        Source: woocommerce-api.md section 1 (``/index.php/wp-json`` takes keys, ``?rest_route=`` does not).
+        """
+        base = self.url.rstrip("/")
+        if base.endswith("/wp-json"):
+            return f"{base}/wc/v3/"
+        if "/wp-json/" in base:
+            return f"{base}/"
+        return f"{base}/wp-json/wc/v3/"
