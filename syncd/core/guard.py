@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Exceeded when a count is above ``items`` and above ``percent`` of the linked items."""
+    """Exceeded when a count is above ``items`` and above ``percent`` of the linked items; one of them may be absent."""
 
-    items: int
-    percent: Quantity
+    items: int | None
+    percent: Quantity | None
 
     def exceeded(self, count: int, of: int) -> bool:
         """Whether ``count`` of ``of`` is too many."""
-        return count > self.items and count * 100 > self.percent * of
+        return (self.items is None or count > self.items) and (
+            self.percent is None or count * 100 > self.percent * of
+        )
 
 
 @dataclass(frozen=True, slots=True)

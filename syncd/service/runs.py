@@ -70,9 +70,12 @@ class RunLog:
     started: float = field(default_factory=time.monotonic)
 
 
-def start_run(side: SideContext, kind: str, cause: str) -> RunLog:
-    """Record that a run began."""
+def start_run(side: SideContext, kind: str, cause: str, *, crashed: int | None = None) -> RunLog:
+    """Record that a run began, and that run ``crashed`` never ended (the database was away, say)."""
     with side.db.write() as session:
+        if crashed is not None:
+            former = session.get_one(Run, crashed)
+            former.result, former.finished_at = "crashed", side.now()
         row = Run(side_id=side.id, kind=kind, cause=cause, result="running", started_at=side.now())
         session.add(row)
         session.flush()

@@ -38,7 +38,7 @@ class SideContext:
         db: Where syncd remembers.
         policy: What the side should hold.
         limits: Safety limits (shops only).
-        initial_stock: ``inventorum``, ``shop`` or ``equal_only``: whose quantity counts at the first link.
+        initial_stock: ``hub``, ``shop`` or ``equal_only``: whose quantity counts at the first link.
         manage_unmanaged: Switch stock management on for listings that do not count stock.
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
@@ -52,7 +52,7 @@ class SideContext:
     db: Database
     policy: StockPolicy
     limits: SafetyLimits = field(default_factory=SafetyLimits)
-    initial_stock: str = "inventorum"
+    initial_stock: str = "hub"
     manage_unmanaged: bool = False
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)

@@ -52,6 +52,7 @@ class SideWorker:
     Attributes:
         progress: Told (side, step, done, total or ``None``) during long reads.
         alive: Called whenever something was achieved, for a watchdog.
+        dry_run: Read only; the side is never written to, and nothing is linked by itself.
     """
 
     side: SideContext
@@ -60,7 +61,9 @@ class SideWorker:
     stop: threading.Event
     progress: Callable[[str, str, int, int | None], None] = _silent
     alive: Callable[[], None] = lambda: None
+    dry_run: bool = False
     failures: int = 0
+    _unfinished: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, kind: str, cause: str) -> RunOutcome:
@@ -68,7 +71,7 @@ class SideWorker:
 
         Args:
             kind: ``poll`` (settle, read changes, link, push), ``full`` (the same with a read of everything),
-                ``push`` (settle and push only).
+                ``push`` (settle, link and push only).
             cause: What started it, for the log and the table.
 
         Raises:
@@ -76,7 +79,8 @@ class SideWorker:
         """
         with self._lock:
             self.requests.take()
-            run = start_run(self.side, kind, cause)
+            run = start_run(self.side, kind, cause, crashed=self._unfinished)
+            self._unfinished = None
             try:
                 self._pass(run)
             except (SideError, SafetyStop) as error:
@@ -86,15 +90,33 @@ class SideWorker:
             except Stopped:
                 finish_run(self.side, run, self.requests, error=None, result="stopped")
                 raise
+            except BaseException:
+                self._unfinished = run.id
+                raise
             self._note_success(run)
             finish_run(self.side, run, self.requests, error=None, result="ok")
             return RunOutcome(run)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a pass is under way."""
+        return self._lock.locked()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no pass is under way; returns whether that is so."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self._lock.release()
+        return True
+
     def _pass(self, run: RunLog) -> None:
+        if self.dry_run:
+            self.observe(run)
+            return
         settle_open(self.side, run)
         if run.kind != "push":
             self.observe(run)
-            self.link(run)
+        self.link(run)
         self.push(run)
 
     def observe(self, run: RunLog) -> None:
@@ -132,6 +154,14 @@ class SideWorker:
         with self.side.db.read() as session:
             query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.pending).limit(1)
             return session.scalar(query) is not None
+
+    def has_link_work(self) -> bool:
+        """Whether listings wait to be linked and both catalogues are known."""
+        if self.side.is_hub:
+            return False
+        with self.side.db.read() as session:
+            query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
+            return session.scalar(query) is not None and ready_to_link(session, self.side)
 
     def _read(self, run: RunLog, pages: Iterator[ChangePage], *, count_drift: bool = False) -> set[str]:
         """Apply a read page by page; the cursor moves only after everything is committed.

@@ -56,7 +56,7 @@ class Account:
         capabilities: Capabilities | None = None,
         policy: StockPolicy | None = None,
         limits: SafetyLimits | None = None,
-        initial_stock: str = "inventorum",
+        initial_stock: str = "hub",
         manage_unmanaged: bool = False,
     ) -> MemoryWorld:
         hub = role == "hub"

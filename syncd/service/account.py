@@ -1,0 +1,251 @@
+"""Wiring: a configuration becomes workers over one database."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import func, select, update
+
+from syncd.adapters.base import AdapterContext
+from syncd.adapters.registry import load_factories
+from syncd.core.guard import Limit, SafetyLimits
+from syncd.core.keys import sku_key
+from syncd.core.stock import StockPolicy
+from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.findings import close_finding
+from syncd.service.runs import RequestCounter
+from syncd.service.side import Clock, SideContext, utc_now
+from syncd.service.worker import RunOutcome, SideWorker, pending_sides
+from syncd.state.models import Finding, Listing, Run, Side
+from syncd.state.tokens import DatabaseTokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.adapters.base import SideAdapter
+    from syncd.config import Config
+    from syncd.config.schema import SideConfig
+    from syncd.state.engine import Database
+
+_MOST_ROUNDS = 6
+
+
+@dataclass(slots=True)
+class Account:
+    """One INVENTORUM account with its shops: a worker per side.
+
+    Attributes:
+        db: Where syncd remembers.
+        workers: By side name, the hub first.
+        stop: Set to end everything early.
+        adapters: The sides themselves, to be closed at the end.
+    """
+
+    db: Database
+    workers: dict[str, SideWorker]
+    stop: threading.Event
+    adapters: list[SideAdapter] = field(default_factory=list)
+
+    @property
+    def hub(self) -> SideWorker:
+        """The hub's worker."""
+        return next(worker for worker in self.workers.values() if worker.side.is_hub)
+
+    @property
+    def shops(self) -> list[SideWorker]:
+        """Workers of the shops."""
+        return [worker for worker in self.workers.values() if not worker.side.is_hub]
+
+    def pending(self) -> list[SideWorker]:
+        """Workers of sides for which something waits to be written."""
+        with self.db.read() as session:
+            counts = pending_sides(session)
+        return [worker for worker in self.workers.values() if counts.get(worker.side.id)]
+
+    def close(self) -> None:
+        """Release all connections to sides."""
+        for adapter in self.adapters:
+            adapter.close()
+
+
+def open_account(
+    config: Config,
+    db: Database,
+    *,
+    stop: threading.Event | None = None,
+    tokens_db: Database | None = None,
+    now: Clock = utc_now,
+) -> Account:
+    """Build everything that a configuration names. Registers sides in the database; asks no side yet.
+
+    Args:
+        config: A valid configuration.
+        db: Working database; a scratch copy for dry runs.
+        stop: Ends waits and reads early.
+        tokens_db: The real database, where tokens are rotated even in a dry run; ``db`` if not given.
+        now: Clock.
+    """
+    stop = stop or threading.Event()
+    factories = load_factories()
+    ids = _register_sides(db, config, now)
+    account = Account(db, {}, stop)
+    for side in config.sides:
+        factory = factories[side.kind]
+        requests = RequestCounter()
+        context = AdapterContext(
+            side=side.name,
+            settings=side.settings,
+            tokens=_token_store(tokens_db or db, side, stop) if factory.uses_tokens else None,
+            stop=stop,
+            now=now,
+            overlap_s=side.stock.overlap_seconds,
+            on_request=requests,
+        )
+        adapter = factory.build(context)
+        account.adapters.append(adapter)
+        side_context = _side_context(side, ids[side.name], adapter, db, now)
+        account.workers[side.name] = SideWorker(side_context, ids[config.hub.name], requests, stop)
+    with db.write() as session:
+        for worker in account.workers.values():
+            _replan_if_policy_changed(session, worker.side)
+    return account
+
+
+def _token_store(db: Database, side: SideConfig, stop: threading.Event) -> DatabaseTokenStore:
+    return DatabaseTokenStore(db, side.name, side.settings.refresh_token, stop=stop)
+
+
+def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:
+    with db.write() as session:
+        known = {row.name: row for row in session.scalars(select(Side))}
+        for side in config.sides:
+            row = known.get(side.name)
+            if row is None:
+                row = Side(name=side.name, role=side.role, adapter=side.kind, created_at=now())
+                session.add(row)
+                known[side.name] = row
+            row.adapter = side.kind
+        session.flush()
+        configured = {side.name for side in config.sides}
+        former = [row.id for row in known.values() if row.name not in configured]
+        _forget_former(session, former, now)
+        session.execute(update(Run).where(Run.result == "running").values(result="crashed", finished_at=now()))
+        return {name: row.id for name, row in known.items()}
+
+
+def _forget_former(session: Session, side_ids: Sequence[int], now: Clock) -> None:
+    """A shop that was taken out of the configuration has no open questions any more; its history stays."""
+    if not side_ids:
+        return
+    query = select(Finding).where(Finding.side_id.in_(side_ids), Finding.closed_at.is_(None))
+    for finding in session.scalars(query).all():
+        close_finding(session, finding.kind, finding.subject, now(), by="no longer configured")
+    session.execute(update(Listing).where(Listing.side_id.in_(side_ids), Listing.pending).values(pending=False))
+
+
+def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Database, now: Clock) -> SideContext:
+    stock, safety = side.stock, side.safety
+    hub = side.role == "hub"
+    return SideContext(
+        id=side_id,
+        name=side.name,
+        role=side.role,
+        adapter=adapter,
+        db=db,
+        policy=StockPolicy(
+            hub=hub,
+            buffer=stock.buffer,
+            buffers={key: units for sku, units in stock.buffers.items() if (key := sku_key(sku))},
+            allow_negative=stock.allow_negative,
+            fractions=adapter.capabilities.fractions,
+        ),
+        limits=SafetyLimits()
+        if hub
+        else SafetyLimits(
+            max_zeroed=Limit(safety.max_zeroed.items, safety.max_zeroed.percent),
+            max_changed=Limit(safety.max_changed.items, safety.max_changed.percent) if safety.max_changed else None,
+            max_jump=safety.max_jump.units if safety.max_jump else None,
+        ),
+        initial_stock=stock.initial_stock if stock.initial_stock in ("shop", "equal_only") else "hub",
+        manage_unmanaged=stock.manage_unmanaged,
+        settle=timedelta(seconds=stock.settle_seconds),
+        in_doubt=timedelta(seconds=stock.in_doubt_seconds),
+        now=now,
+    )
+
+
+def _replan_if_policy_changed(session: Session, side: SideContext) -> None:
+    """A changed buffer means other numbers for every item: have them all planned once."""
+    buffers = {key: str(units) for key, units in sorted(side.policy.buffers.items())}
+    policy = json.dumps(
+        [str(side.policy.buffer), buffers, side.policy.allow_negative, side.policy.fractions, side.manage_unmanaged]
+    )
+    row = side.row(session)
+    if row.policy != policy:
+        if row.policy:
+            linked = update(Listing).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
+            session.execute(linked.where(Listing.gone_at.is_(None)).values(pending=True))
+            logger.bind(side=side.name).info("policy.changed")
+        row.policy = policy
+
+
+def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] = ()) -> list[RunOutcome]:
+    """One pass over the account: every side reads beside the others, then all write until nothing is pending.
+
+    Args:
+        account: The account.
+        full: Read everything instead of changes.
+        cause: What started it, for the log.
+        only: Names of the shops to take part besides the hub; empty for all.
+    """
+    names = set(only)
+    workers = [w for w in account.workers.values() if w.side.is_hub or not names or w.side.name in names]
+    outcomes = _beside_each_other(workers, "full" if full else "poll", cause)
+    for _ in range(_MOST_ROUNDS):
+        failed = {outcome.run.side for outcome in outcomes if outcome.error}
+        pending = {worker.side.name for worker in account.pending()}
+        waiting = [
+            worker
+            for worker in workers
+            if worker.side.name not in failed and (worker.side.name in pending or worker.has_link_work())
+        ]
+        if not waiting:
+            break
+        outcomes += _beside_each_other(waiting, "push", "the other sides were read")
+    return outcomes
+
+
+def _beside_each_other(workers: Sequence[SideWorker], kind: str, cause: str) -> list[RunOutcome]:
+    if len(workers) == 1:
+        return [workers[0].run(kind, cause)]
+    with ThreadPoolExecutor(len(workers), thread_name_prefix="sync") as pool:
+        futures = [pool.submit(worker.run, kind, cause) for worker in workers]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
+        return [future.result() for future in futures]
+
+
+def exit_code(account: Account, outcomes: Sequence[RunOutcome]) -> int:
+    """The worst of what happened, as an exit code of design 9."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    codes = {error.exit_code for error in errors}
+    if PermissionMissing.exit_code in codes:
+        return 5
+    if any(isinstance(error, SafetyStop) for error in errors):
+        return 3
+    if any(isinstance(error, SideError) for error in errors):
+        return 1
+    with account.db.read() as session:
+        query = select(func.count()).where(
+            Finding.closed_at.is_(None), Finding.kind.in_(("parked", "safety_stop", "side_empty"))
+        )
+        return 3 if session.scalar(query) else 0

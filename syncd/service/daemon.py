@@ -1,0 +1,249 @@
+"""The daemon: an APScheduler in the main thread starts bounded jobs; it dies honestly when a part of it dies.
+
+Traps of the scheduler that this module answers (measured on 3.11): jobs due late are dropped after one second unless
+``misfire_grace_time`` is ``None``; an interval job first fires one interval after the start unless told otherwise; a
+background scheduler can die while it looks alive, so the blocking one runs in the main thread; a job that hangs blocks
+itself for good, so every pass has a deadline, after which the process ends and is restarted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from loguru import logger
+
+from syncd.errors import AuthRejected, DatabaseUnavailable, LeaseLost, PermissionMissing, Stopped, Transient
+from syncd.service.notify import notify, watchdog_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from apscheduler.triggers.base import BaseTrigger
+
+    from syncd.config import Config
+    from syncd.config.schema import Schedule
+    from syncd.errors import SyncdError
+    from syncd.service.account import Account
+    from syncd.service.worker import SideWorker
+    from syncd.state.lease import LeaseKeeper
+
+STOP_WITHIN_S = 9.0
+"""How long a stop waits for the operation under way; the service manager allows a little more."""
+
+PASS_DEADLINE_S = 900.0
+"""A pass that achieves nothing for so long hangs: the process ends."""
+
+REFUSED_PAUSE_S = 300.0
+"""A side that refused our credentials is asked again only so often; a new token takes effect with a restart."""
+
+_BEAT_S = 2.0
+
+
+class Daemon:
+    """Runs an account until it is told to stop.
+
+    Args:
+        account: The wired account.
+        config: Its configuration, for the schedules.
+        lease: The leader lease, held already; given back at the end.
+        hard_exit: Ends the process at once; replaced by tests.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        config: Config,
+        lease: LeaseKeeper,
+        *,
+        hard_exit: Callable[[int], Any] = os._exit,
+    ) -> None:
+        self._account = account
+        self._config = config
+        self._lease = lease
+        self._hard_exit = hard_exit
+        self._code = 0
+        self._queued: set[str] = set()
+        self._lock = threading.Lock()
+        self._progress = {name: time.monotonic() for name in account.workers}
+        self._last = dict.fromkeys(account.workers, "not yet read")
+        self._resume_at = dict.fromkeys(account.workers, 0.0)
+        self._ready = False
+        self._scheduler = BlockingScheduler(
+            executors={"default": ThreadPoolExecutor(3 * len(account.workers) + 2)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT, or until a part of the daemon dies; returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        for name, worker in self._account.workers.items():
+            worker.alive = self._mark(name)
+            self._add_jobs(worker)
+        self._scheduler.add_job(self._guarded(self._beat), _every(_BEAT_S), id="beat", next_run_time=_now())
+        logger.bind(sides=len(self._account.workers), pid=os.getpid()).info("daemon.started")
+        self._scheduler.start()
+        self._wind_down()
+        return self._code
+
+    def end(self, code: int) -> None:
+        """Begin to stop: nothing new starts, what is under way finishes."""
+        with self._lock:
+            first = not self._account.stop.is_set()
+            self._code = max(self._code, code)
+        self._account.stop.set()
+        if first:
+            notify("STOPPING=1")
+            # A job must not wait for its own scheduler, nor a signal handler for a lock of the thread it interrupted.
+            threading.Thread(target=self._scheduler.shutdown, kwargs={"wait": False}, daemon=True).start()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self._account.stop.is_set():
+            self._hard_exit(128 + number)
+        self.end(0)
+
+    def _add_jobs(self, worker: SideWorker) -> None:
+        side = self._config.side(worker.side.name)
+        poll = self._guarded(lambda: self._pass(worker, "poll", "schedule"))
+        sweep = self._guarded(lambda: self._pass(worker, "full", "sweep"))
+        name = side.name
+        self._scheduler.add_job(poll, _every(side.poll_seconds), id=f"poll:{name}", next_run_time=_now())
+        self._scheduler.add_job(sweep, _sweep_trigger(side.sweep), id=f"sweep:{name}")
+
+    def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
+        """A job whose failure ends the daemon, unless the failure is one that passes by itself."""
+
+        def job() -> None:
+            try:
+                work()
+            except Stopped:
+                return
+            except DatabaseUnavailable as error:
+                logger.bind(detail=str(error)).error("database.unavailable")
+            except LeaseLost as error:
+                logger.bind(detail=str(error)).error("lease.lost")
+                self.end(1)
+            except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive
+                logger.exception("daemon.broken")
+                self.end(1)
+
+        return job
+
+    def _pass(self, worker: SideWorker, kind: str, cause: str) -> None:
+        name = worker.side.name
+        if self._account.stop.is_set() or time.monotonic() < self._resume_at[name]:
+            return
+        self._progress[name] = time.monotonic()
+        outcome = worker.run(kind, cause)
+        self._resume_at[name] = time.monotonic() + _pause_s(outcome.error)
+        self._last[name] = f"{name}: {outcome.error}" if outcome.error else f"{name} ok"
+        self._announce()
+        for other in self._account.workers.values():
+            if other is not worker:
+                self._wake(other)
+
+    def _wake(self, worker: SideWorker) -> None:
+        """Have another side written to at once if something waits for it; asked twice it runs once."""
+        name = worker.side.name
+        if not (worker.has_pending() or worker.has_link_work()):
+            return
+        with self._lock:
+            if name in self._queued or self._account.stop.is_set():
+                return
+            self._queued.add(name)
+        self._scheduler.add_job(self._guarded(lambda: self._push(worker)), id=f"push:{name}:{time.monotonic_ns()}")
+
+    def _push(self, worker: SideWorker) -> None:
+        with self._lock:
+            self._queued.discard(worker.side.name)
+        if not worker.failures:
+            self._pass(worker, "push", "a change on another side")
+
+    def _mark(self, name: str) -> Callable[[], None]:
+        def mark() -> None:
+            self._progress[name] = time.monotonic()
+
+        return mark
+
+    def _announce(self) -> None:
+        if not self._ready:
+            self._ready = True
+            notify("READY=1")
+        notify("STATUS=" + "; ".join(self._last.values()))
+
+    def _beat(self) -> None:
+        """Look for passes that hang, tell the service manager that we live."""
+        now = time.monotonic()
+        hanging = [
+            name
+            for name, worker in self._account.workers.items()
+            if worker.busy and now - self._progress[name] > PASS_DEADLINE_S
+        ]
+        if hanging:
+            logger.bind(sides=", ".join(hanging), seconds=PASS_DEADLINE_S).error("daemon.hanging")
+            self._hard_exit(1)
+        if watchdog_seconds() is not None:
+            notify("WATCHDOG=1")
+
+    def _wind_down(self) -> None:
+        """Wait for what is under way, but no longer than a service manager does; it is settled after the restart."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        busy = [worker for worker in self._account.workers.values() if worker.busy]
+        for worker in busy:
+            worker.wait_idle(max(0.0, deadline - time.monotonic()))
+        left = [worker.side.name for worker in busy if worker.busy]
+        if left:
+            logger.bind(sides=", ".join(left)).warning("daemon.stopped_early")
+            self._hard_exit(self._code)
+        self._lease.release()
+        self._account.close()
+        logger.info("daemon.stopped")
+
+
+def _pause_s(error: SyncdError | None) -> float:
+    """How long to leave a side alone: a refused credential is not hammered, a wish for a pause is kept."""
+    match error:
+        case AuthRejected() | PermissionMissing():
+            return REFUSED_PAUSE_S
+        case Transient(retry_after_s=float() as seconds):
+            return seconds
+        case _:
+            return 0.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _every(seconds: float) -> BaseTrigger:
+    return IntervalTrigger(seconds=seconds, timezone=UTC)
+
+
+def _sweep_trigger(schedule: Schedule) -> BaseTrigger:
+    if schedule.daily_at is not None:
+        return CronTrigger(hour=schedule.daily_at.hour, minute=schedule.daily_at.minute)
+    return IntervalTrigger(seconds=schedule.every_s or 86400, timezone=UTC)
+
+
+def standby(lease: LeaseKeeper, stop: threading.Event, *, every: timedelta = timedelta(seconds=2)) -> bool:
+    """Wait until this process leads; returns False if it was told to stop first."""
+    told = False
+    while not stop.is_set():
+        if lease.acquire():
+            return True
+        if not told:
+            told = True
+            logger.bind(leader=lease.holder()).warning("daemon.standby")
+            notify("READY=1\nSTATUS=standing by: another process leads")
+        stop.wait(every.total_seconds())
+    return False

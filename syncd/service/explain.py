@@ -1,0 +1,229 @@
+"""The story of an item: "why does the shop say 3?" answered from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+
+from syncd.core.keys import gtin_key, sku_key
+from syncd.core.model import Quantity
+from syncd.errors import SyncdError
+from syncd.state.models import OPEN_STATES, Finding, Item, Listing, Movement, Operation, Side
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from syncd.state.engine import Database
+
+
+class UnknownItem(SyncdError):
+    """No listing has the code that was asked for."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SideNow:
+    """What one side holds now and why."""
+
+    side: str
+    external_id: str
+    sku: str
+    name: str
+    holds: Quantity | None
+    wanted: Quantity | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the story.
+
+    Attributes:
+        at: When it was recorded.
+        what: ``movement`` or ``write``.
+        side: Where.
+        quantity: Signed units.
+        on_hand: Canonical quantity after a movement; ``None`` for writes.
+        text: What happened, in plain words.
+        run: Run that did it.
+    """
+
+    at: datetime
+    what: str
+    side: str
+    quantity: Quantity
+    on_hand: Quantity | None
+    text: str
+    run: int | None
+
+
+@dataclass(slots=True)
+class Story:
+    """An item with its sides, its history (oldest first) and what a person should know."""
+
+    item: int | None
+    name: str
+    on_hand: Quantity | None
+    sides: list[SideNow]
+    entries: list[Entry] = field(default_factory=list)
+    left_out: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+def explain(db: Database, code: str, *, limit: int = 200) -> list[Story]:
+    """Tell the story of every item that has ``code`` as SKU, GTIN or external id on any side.
+
+    Args:
+        db: The database.
+        code: What the person typed.
+        limit: Most entries per item; the newest are kept.
+
+    Raises:
+        UnknownItem: Nothing has this code; near ones are named.
+    """
+    with db.read() as session:
+        names: dict[int, str] = dict(session.execute(select(Side.id, Side.name)).tuples())
+        listings = _find(session, code)
+        if not listings:
+            raise UnknownItem(f"no product has the SKU, EAN or id {code!r}{_near(session, code)}")
+        items = sorted({row.item_id for row in listings if row.item_id is not None})
+        stories = [_story(session, item_id, names, limit) for item_id in items]
+        stories += [_unlinked(row, names) for row in listings if row.item_id is None]
+        return stories
+
+
+def _find(session: Session, code: str) -> list[Listing]:
+    codes = [Listing.sku_key == (sku_key(code) or "")]
+    if gtin := gtin_key(code):
+        codes.append(Listing.gtin_key == gtin)
+    found = list(session.scalars(select(Listing).where(or_(*codes)).order_by(Listing.id)))
+    return found or list(session.scalars(select(Listing).where(Listing.external_id == code)))
+
+
+def _near(session: Session, code: str) -> str:
+    pattern = f"%{(sku_key(code) or '')[:12]}%"
+    near = session.scalars(
+        select(Listing.sku).where(Listing.sku_key.like(pattern), Listing.sku.is_not(None)).distinct().limit(5)
+    ).all()
+    return f"; did you mean {', '.join(sorted(str(sku) for sku in near))}?" if near else ""
+
+
+def _story(session: Session, item_id: int, names: dict[int, str], limit: int) -> Story:
+    item = session.get_one(Item, item_id)
+    rows = session.scalars(select(Listing).where(Listing.item_id == item_id).order_by(Listing.side_id)).all()
+    entries = [*_movements(session, item_id, names, limit), *_writes(session, item_id, names, limit)]
+    entries.sort(key=lambda entry: entry.at)
+    total = (session.scalar(select(func.count()).where(Movement.item_id == item_id)) or 0) + (
+        session.scalar(select(func.count()).where(Operation.item_id == item_id)) or 0
+    )
+    findings = session.scalars(
+        select(Finding).where(Finding.item_id == item_id, Finding.closed_at.is_(None)).order_by(Finding.id)
+    )
+    return Story(
+        item=item_id,
+        name=rows[0].name if rows else f"item {item_id}",
+        on_hand=item.on_hand,
+        sides=[_side_now(session, row, names) for row in rows],
+        entries=entries[-limit:],
+        left_out=max(0, total - limit),
+        findings=[f"{finding.message}. {finding.advice}" for finding in findings],
+    )
+
+
+def _side_now(session: Session, row: Listing, names: dict[int, str]) -> SideNow:
+    query = select(Operation.state).where(Operation.listing_id == row.id, Operation.state.in_(OPEN_STATES))
+    open_state = session.scalar(query)
+    state = "equal"
+    if row.gone_at is not None:
+        state = f"gone ({row.gone_proof})"
+    elif open_state:
+        state = f"write {open_state}: waits until it is settled"
+    elif row.stock_mode != "own":
+        state = f"stock not counted there ({row.stock_mode})"
+    elif row.pending:
+        state = "to be written"
+    elif row.recheck_at is not None:
+        state = "to be read again"
+    elif row.wanted is not None and row.wanted != row.shadow:
+        state = "differs"
+    return SideNow(names[row.side_id], row.external_id, row.sku or "", row.name, row.shadow, row.wanted, state)
+
+
+_CAUSES = {
+    "opening": "first reading",
+    "initial_stock": "first link",
+    "sale": "sold",
+    "return": "came back",
+    "change": "changed there",
+    "correction": "corrected",
+    "lost_update": "lost update written again",
+    "undo": "undone by a person",
+    "manual": "decided by a person",
+}
+
+
+def _movements(session: Session, item_id: int, names: dict[int, str], limit: int) -> list[Entry]:
+    query = select(Movement).where(Movement.item_id == item_id).order_by(Movement.id.desc()).limit(limit)
+    return [
+        Entry(
+            at=row.recorded_at,
+            what="movement",
+            side=names.get(row.side_id or 0, ""),
+            quantity=row.quantity,
+            on_hand=row.on_hand_after,
+            text=f"{_CAUSES[row.cause]}: {row.evidence}",
+            run=row.run_id,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def _writes(session: Session, item_id: int, names: dict[int, str], limit: int) -> list[Entry]:
+    query = select(Operation).where(Operation.item_id == item_id).order_by(Operation.id.desc()).limit(limit)
+    return [
+        Entry(
+            at=row.settled_at or row.sent_at or row.intended_at,
+            what="write",
+            side=names[row.side_id],
+            quantity=row.difference,
+            on_hand=None,
+            text=_write_text(row),
+            run=row.run_id,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def _write_text(row: Operation) -> str:
+    after = row.expected_before + row.difference
+    told = f"told to go from {row.expected_before:f} to {after:f}"
+    by = {"marker": "its mark was found there", "read_back": "read back", "event": "explained by its orders"}
+    match row.state:
+        case "confirmed" if row.settled_by in by:
+            return f"{told}; the answer was lost, it had been applied ({by[row.settled_by]})"
+        case "confirmed" if row.reported is not None and row.reported != after:
+            return f"{told}; it reported {row.reported:f}, the rest happened there"
+        case "confirmed":
+            return f"{told}; confirmed"
+        case "cancelled" if row.settled_by in by:
+            return f"{told}; the answer was lost, it had not been applied ({by[row.settled_by]})"
+        case "cancelled":
+            return f"{told}; not sent: {row.error}"
+        case "rejected":
+            return f"{told}; refused: {row.error}"
+        case _:
+            return f"{told}; {row.state}: {row.error or 'under way'}"
+
+
+def _unlinked(row: Listing, names: dict[int, str]) -> Story:
+    state = f"gone ({row.gone_proof})" if row.gone_at is not None else "not linked: `syncd match` says why"
+    now = SideNow(names[row.side_id], row.external_id, row.sku or "", row.name, row.shadow, None, state)
+    return Story(None, row.name, None, [now])

@@ -1,0 +1,204 @@
+"""Dry runs: the same engine over a copy of the database, so that looking changes nothing (design 3, "dry run")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from syncd.core.link import MatchClass
+from syncd.core.model import StockMode
+from syncd.service.account import open_account, sync_once
+from syncd.service.linking import find_matches, link_pending, ready_to_link, unlinked_rows
+from syncd.service.planning import PlannedWrite, check_safety, plan_side
+from syncd.service.runs import start_run
+from syncd.state.models import Listing
+from syncd.state.scratch import scratch_copy
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.orm import Session
+
+    from syncd.config import Config
+    from syncd.service.account import Account
+    from syncd.service.worker import RunOutcome, SideWorker
+    from syncd.state.engine import Database
+
+
+@dataclass(slots=True)
+class SidePlan:
+    """What would be written to one side now, or why nothing would."""
+
+    side: str
+    writes: list[PlannedWrite]
+    stopped: str = ""
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a dry run found; ``outcomes`` tells which sides could not be read."""
+
+    plans: list[SidePlan]
+    outcomes: list[RunOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRow:
+    """One listing in the report of ``syncd match``."""
+
+    kind: str
+    side: str
+    external_id: str
+    sku: str
+    gtin: str
+    name: str
+    note: str
+
+
+@dataclass(slots=True)
+class MatchReport:
+    """First-run report for one shop: counts per class, and the rows that need a look."""
+
+    shop: str
+    counts: dict[str, int]
+    rows: list[MatchRow] = field(default_factory=list)
+    error: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+def preview(
+    config: Config,
+    db: Database,
+    *,
+    stop: threading.Event,
+    progress: Callable[[str, str, int, int | None], None],
+    full: bool = False,
+    only: Iterable[str] = (),
+) -> Preview:
+    """Read all sides and plan, in a copy of the database; neither a side nor the database is written to."""
+    with _observed_copy(config, db, stop=stop, progress=progress, full=full, only=only) as (account, outcomes):
+        failed = {outcome.run.side: str(outcome.error) for outcome in outcomes if outcome.error}
+        for worker in account.shops:
+            _link_in_copy(account, worker)
+        names = set(only)
+        plans = [
+            _plan(worker, failed.get(worker.side.name, ""))
+            for worker in account.workers.values()
+            if worker.side.is_hub or not names or worker.side.name in names
+        ]
+        return Preview(plans, outcomes)
+
+
+def match(
+    config: Config,
+    db: Database,
+    *,
+    stop: threading.Event,
+    progress: Callable[[str, str, int, int | None], None],
+    only: Iterable[str] = (),
+) -> list[MatchReport]:
+    """Read all sides and classify every listing, in a copy of the database."""
+    with _observed_copy(config, db, stop=stop, progress=progress, full=True, only=only) as (account, outcomes):
+        failed = {outcome.run.side: str(outcome.error) for outcome in outcomes if outcome.error}
+        names = set(only)
+        reports = []
+        for worker in account.shops:
+            if names and worker.side.name not in names:
+                continue
+            error = failed.get(worker.side.name) or failed.get(account.hub.side.name) or ""
+            with account.db.read() as session:
+                reports.append(_classify(session, account, worker, error))
+        return reports
+
+
+class _observed_copy:  # noqa: N801 - used as a function
+    """Context of an account over a scratch copy whose sides have been read."""
+
+    def __init__(
+        self,
+        config: Config,
+        db: Database,
+        *,
+        stop: threading.Event,
+        progress: Callable[[str, str, int, int | None], None],
+        full: bool,
+        only: Iterable[str],
+    ) -> None:
+        self._scratch = scratch_copy(db)
+        self._account = open_account(config, self._scratch, stop=stop, tokens_db=db)
+        self._full, self._only = full, tuple(only)
+        for worker in self._account.workers.values():
+            worker.dry_run, worker.progress = True, progress
+
+    def __enter__(self) -> tuple[Account, list[RunOutcome]]:
+        return self._account, sync_once(self._account, full=self._full, cause="dry run", only=self._only)
+
+    def __exit__(self, *exc: object) -> None:
+        self._account.close()
+        self._scratch.dispose()
+
+
+def _link_in_copy(account: Account, worker: SideWorker) -> None:
+    with account.db.read() as session:
+        ready = ready_to_link(session, worker.side)
+    if ready:
+        link_pending(worker.side, worker.hub_id, start_run(worker.side, "sync", "dry run"))
+
+
+def _plan(worker: SideWorker, error: str) -> SidePlan:
+    with worker.side.db.read() as session:
+        writes, _ = plan_side(session, worker.side)
+        refusal = check_safety(session, worker.side, writes)
+    return SidePlan(worker.side.name, writes, refusal.reason if refusal else "", error)
+
+
+def _classify(session: Session, account: Account, worker: SideWorker, error: str) -> MatchReport:
+    hub = account.hub.side
+    names = {hub.id: hub.name, worker.side.id: worker.side.name}
+    counts: Counter[str] = Counter()
+    rows: list[MatchRow] = []
+    here = unlinked_rows(session, worker.side.id)
+    by_id = {row.id: row for row in here}
+    claimed: set[int] = set()
+    for match_ in find_matches(session, worker.side.id, hub.id, here):
+        counts[str(match_.kind)] += 1
+        if match_.hub_id is not None:
+            claimed.add(match_.hub_id)
+        note = f"by {match_.rule}" if match_.kind is MatchClass.LINKABLE else match_.reason
+        rows.append(_row(str(match_.kind), names, by_id[match_.shop_id], note))
+    linked_items = select(Listing.item_id).where(Listing.side_id == worker.side.id, Listing.item_id.is_not(None))
+    counts["linked"] = len(session.scalars(linked_items.where(Listing.gone_at.is_(None))).all())
+    there = select(Listing).where(
+        Listing.side_id == hub.id,
+        Listing.gone_at.is_(None),
+        Listing.item_id.is_not(None),
+        Listing.item_id.not_in(linked_items),
+        Listing.id.not_in(claimed),
+    )
+    for row in session.scalars(there.order_by(Listing.id)):
+        counts["only_there"] += 1
+        rows.append(_row("only_there", names, row, f"not in {worker.side.name}"))
+    not_counted = select(Listing).where(
+        Listing.side_id == worker.side.id, Listing.gone_at.is_(None), Listing.stock_mode == StockMode.PARENT
+    )
+    for row in session.scalars(not_counted.order_by(Listing.id)):
+        counts["stock_kept_by_parent"] += 1
+        rows.append(_row("stock_kept_by_parent", names, row, "let each variation keep its own stock"))
+    ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
+    return MatchReport(worker.side.name, ordered, rows, error)
+
+
+_ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")
+_CLASSES = (*_ALWAYS, "stock_kept_by_parent")
+
+
+def _row(kind: str, names: dict[int, str], row: Listing, note: str) -> MatchRow:
+    return MatchRow(kind, names[row.side_id], row.external_id, row.sku or "", row.gtin or "", row.name, note)
