@@ -28,7 +28,7 @@ from syncd.http.redact import redact
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["log", "register_secrets", "setup_logging"]
+__all__ = ["log", "register_secrets", "setup_logging", "without_secrets"]
 
 _QUIET = ("httpx", "httpcore", "apscheduler")
 """Libraries whose INFO lines are not ours to show: full query strings, one line per job."""
@@ -44,6 +44,11 @@ def register_secrets(*values: str) -> None:
     global _secrets  # noqa: PLW0603 - one log per process, so one list of what it must not show
     with _secrets_lock:
         _secrets = tuple(sorted({*_secrets, *(value for value in values if value)}, key=len, reverse=True))
+
+
+def without_secrets(text: str) -> str:
+    """Remove registered secrets, and what looks like one, from a text for people."""
+    return redact(text, _secrets)
 
 
 def setup_logging(

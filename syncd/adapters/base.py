@@ -62,11 +62,15 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One result of ``syncd check`` for a side: ``ok`` or not, what was tried, what to do if not."""
+    """One result of ``syncd check`` for a side: ``ok`` or not, what was tried, what to do if not.
+
+    ``exit_code`` is what the command ends with if this is not ok: that of the error behind it, if there was one.
+    """
 
     ok: bool
     subject: str
     message: str
+    exit_code: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""``syncd check``: try everything that the configuration names; changes nothing on any side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.adapters.base import AdapterContext
+from syncd.adapters.registry import installed
+from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.failure import advice_for
+from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SideError
+from syncd.log import without_secrets
+from syncd.state import migrate
+from syncd.state.engine import open_database
+from syncd.state.tokens import DatabaseTokenStore
+
+if TYPE_CHECKING:
+    from syncd.adapters.base import AdapterFactory, CheckReport, SideAdapter
+    from syncd.config import Config, SideConfig
+    from syncd.state.engine import Database
+
+MOST_SKEW_S = 30.0
+"""Seconds by which a side's clock may differ from ours before we say so."""
+
+_GRAVEST_FIRST = (78, 5, 1)
+
+
+@dataclass
+class _Results:
+    """What was found out so far; shown at once, and kept for ``--json``."""
+
+    cli: CliContext
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    codes: set[int] = field(default_factory=set)
+
+    def add(self, where: str, ok: bool | None, subject: str, message: str, *, code: int = 1) -> None:
+        """Note one result; ``ok`` is ``None`` for a warning."""
+        message = without_secrets(message)
+        result = {True: "ok", False: "failed", None: "warning"}[ok]
+        self.lines.append({"where": where, "result": result, "subject": subject, "message": message})
+        if ok is False:
+            self.codes.add(code)
+        head = f"{where}: {subject}" if subject else where
+        self.cli.mark(ok, f"{head}: {message}")
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest code: configuration, then authorisation, then what a later try may cure."""
+        return next((code for code in _GRAVEST_FIRST if code in self.codes), 0)
+
+
+@click.command(cls=Command, short_help="Test configuration, database, credentials, rights and clocks.")
+@click.option("--offline", is_flag=True, help="Only the configuration; open no connection.")
+@pass_cli
+def check(cli: CliContext, *, offline: bool) -> int:
+    """Test everything that the configuration names; changes nothing on any side.
+
+    Exits 0 if all is well (warnings included), 78 if configuration or database need work, 5 if a side wants to be
+    authorised again, 1 if something did not answer or is not as it must be.
+    """
+    config = cli.config
+    results = _Results(cli)
+    names = ", ".join(side.name for side in config.sides)
+    results.add("configuration", True, "", f"{config.source} is valid; sides: {names}")
+    for warning in config.warnings:
+        results.add("configuration", None, "", warning)
+    if not offline:
+        _check_online(config, results)
+    cli.emit(
+        {
+            "ok": results.exit_code == 0,
+            "exit_code": results.exit_code,
+            "lines": results.lines,
+            "facts": results.facts,
+        }
+    )
+    return results.exit_code
+
+
+def _check_online(config: Config, results: _Results) -> None:
+    database = _check_database(config, results)
+    try:
+        factories = installed()
+        for side in config.sides:
+            _check_side(side, factories[side.kind], database, results)
+    finally:
+        if database is not None:
+            database.dispose()
+
+
+def _check_database(config: Config, results: _Results) -> Database | None:
+    """Open the database; ``None`` if it is of no use."""
+    database = None
+    try:
+        database = open_database(config.syncd.database)
+        migrate.require_current(database)
+    except (DatabaseNotReady, DatabaseUnavailable) as error:
+        results.add("database", False, "", str(error), code=error.exit_code)
+        if database is not None:
+            database.dispose()
+        return None
+    results.add("database", True, "", f"{database.url_safe}, schema {migrate.head()}")
+    return database
+
+
+def _check_side(side: SideConfig, factory: AdapterFactory, database: Database | None, results: _Results) -> None:
+    tokens = None
+    if factory.uses_tokens:
+        if database is None:
+            results.add(side.name, None, "", "not tried: its tokens are kept in the database")
+            return
+        tokens = DatabaseTokenStore(database, side.name, getattr(side.settings, "refresh_token", None))
+    context = AdapterContext(
+        side=side.name, settings=side.settings, tokens=tokens, overlap_s=side.stock.overlap_seconds
+    )
+    try:
+        report = _ask(factory.build(context))
+    except (SideError, DatabaseUnavailable) as error:
+        text = f"{error.request}: {error.detail}" if isinstance(error, SideError) else str(error)
+        advice = advice_for(error)
+        results.add(side.name, False, "", f"{text}; {advice}" if advice else text, code=error.exit_code)
+        return
+    _show(side, factory, report, results)
+    if tokens is not None and tokens.seed_refused:
+        message = "the configured refresh token was refused; the stored one still works and is used on"
+        results.add(side.name, None, "credentials", message)
+
+
+def _ask(adapter: SideAdapter) -> CheckReport:
+    try:
+        return adapter.check()
+    finally:
+        adapter.close()
+
+
+def _show(side: SideConfig, factory: AdapterFactory, report: CheckReport, results: _Results) -> None:
+    results.facts[side.name] = {"adapter": factory.title, **report.facts}
+    for line in report.lines:
+        results.add(side.name, line.ok, line.subject, line.message, code=line.exit_code)
+    skew_s = report.clock_skew_s
+    if skew_s is None:
+        return
+    results.facts[side.name]["clock_skew_seconds"] = f"{skew_s:.1f}"
+    if abs(skew_s) > MOST_SKEW_S:
+        direction = "ahead of" if skew_s > 0 else "behind"
+        message = f"its clock is {abs(skew_s):.0f} s {direction} ours; syncd copes, but see that both keep time (NTP)"
+        results.add(side.name, None, "clock", message)

@@ -1,0 +1,189 @@
+"""What every command shares: ``--config`` and ``--json`` before or after it, and the context they fill."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from syncd.config import Config
+
+CommandT = TypeVar("CommandT", bound=click.Command)
+
+_LINE_EVERY_S = 5.0
+
+
+@dataclass
+class CliContext:
+    """State of one invocation.
+
+    Attributes:
+        env: Environment.
+        config_path: From ``--config``.
+        json: From ``--json``: standard output carries exactly one JSON document.
+    """
+
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    config_path: Path | None = None
+    json: bool = False
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration, loaded on first use; the log follows it from then on.
+
+        Raises:
+            ConfigError: It cannot be used.
+        """
+        from syncd.config import find_config, load_config  # noqa: PLC0415 - kept out of the start
+
+        config = load_config(find_config(self.config_path, self.env), self.env)
+        from syncd.log import register_secrets, setup_logging  # noqa: PLC0415 - kept out of the start
+
+        register_secrets(*config.secrets)
+        setup_logging(config.syncd.log_level, config.syncd.log_format, env=self.env)
+        return config
+
+    @cached_property
+    def console(self) -> Console:
+        """Standard output for people. Lines are never wrapped when nobody looks at them in a terminal."""
+        from rich.console import Console  # noqa: PLC0415 - kept out of the start
+
+        return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False, emoji=False)
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        """Print a line for people; silent with ``--json``."""
+        if not self.json:
+            self.console.print(text, style=style)
+
+    def mark(self, ok: bool | None, text: str) -> None:
+        """Print a line with a tick, a cross, or (``None``) an exclamation mark."""
+        sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("!", "yellow")}[ok]
+        if not self.json:
+            self.console.print(sign, style=style, end=" ")
+            self.console.print(text)
+
+    def emit(self, document: Any) -> None:
+        """Print the JSON document of this command; silent without ``--json``."""
+        if self.json:
+            click.echo(json.dumps(document, ensure_ascii=False, default=_jsonable, indent=2))
+
+    @contextmanager
+    def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+        """Show the progress of long work on standard error: a bar on a terminal, else a line now and then.
+
+        Yields:
+            A function to be called with how many are done, and of how many (``None``: as before, or unknown).
+        """
+        if not sys.stderr.isatty():
+            yield _Lines(what, total)
+            return
+        from rich.console import Console  # noqa: PLC0415 - kept out of the start
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+
+            def update(done: int, of: int | None = None) -> None:
+                bar.update(task, completed=done, total=of if of is not None else bar.tasks[0].total)
+
+            yield update
+
+
+class _Lines:
+    """Progress where nobody watches: one line every few seconds."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        self._what = what
+        self._total = total
+        self._next_at = time.monotonic() + _LINE_EVERY_S
+
+    def __call__(self, done: int, of: int | None = None) -> None:
+        self._total = of if of is not None else self._total
+        if time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + _LINE_EVERY_S
+            click.echo(f"{self._what}: {done}{f' of {self._total}' if self._total is not None else ''}", err=True)
+
+
+pass_cli = click.make_pass_decorator(CliContext)
+
+
+class Command(click.Command):
+    """A command that takes the shared options; its callback may return an exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        add_shared_options(self)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Set up a quiet log first: nothing may be logged by library defaults."""
+        from syncd.log import setup_logging  # noqa: PLC0415 - kept out of the start
+
+        setup_logging("WARNING")
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """A family of commands that take the shared options."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        add_shared_options(self)
+
+
+def add_shared_options(command: CommandT) -> CommandT:
+    """Give a command ``--config`` and ``--json``; both may stand before or after it, the last one counts."""
+    command.params += [
+        click.Option(
+            ["--config"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep_config,
+            help="Configuration file.  [default: $SYNCD_CONFIG, ./config.toml, /etc/syncd/config.toml]",
+        ),
+        click.Option(
+            ["--json"], is_flag=True, expose_value=False, callback=_keep_json, help="Print one JSON document."
+        ),
+    ]
+    return command
+
+
+def _keep_config(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(CliContext).config_path = value
+
+
+def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(CliContext).json = True
+
+
+def _jsonable(value: object) -> object:
+    """JSON for the types of the domain; whole quantities are numbers, others keep their exact digits as text."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,181 @@
+"""``syncd init``: write a configuration to begin with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.adapters.registry import installed
+from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.example import render, secret_name
+from syncd.config import load_config
+from syncd.config.explain import is_secret, nearest, purpose
+from syncd.config.load import LOCAL_NAME, SYSTEM_PATH
+from syncd.config.schema import HUB, SHOP_NAME
+from syncd.config.secrets import env_name
+from syncd.errors import ConfigError, SyncdError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+    from syncd.adapters.base import AdapterFactory
+
+
+@dataclass
+class _Answers:
+    """Everything that was given, asked or left open."""
+
+    ask: bool
+    env: Mapping[str, str]
+    secrets_dir: str
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    open: list[str] = field(default_factory=list)
+
+    def value(self, given: str | None, question: str, key: str, default: str = "") -> str:
+        """Take what was given, else ask, else the default."""
+        if given is None and self.ask:
+            given = str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+        answer = default if given is None else given
+        if not answer:
+            self.open.append(key)
+        return answer
+
+    def secret(self, side: str, key: str, question: str) -> str:
+        """Take a secret from the environment or ask; returns the file that it will be in."""
+        value = self.env.get(env_name(side, key), "")
+        if not value and self.ask:
+            value = str(
+                click.prompt(f"{question} (not shown)", default="", hide_input=True, show_default=False, err=True)
+            )
+        name = f"{self.secrets_dir}/{secret_name(side, key)}"
+        self.secrets[name] = value.strip()
+        return name
+
+    def settings(self, side: str, model: type[BaseModel], given: Mapping[str, str | None]) -> dict[str, str]:
+        """Collect the required keys of an adapter's settings, and what was given of the others."""
+        values: dict[str, str] = {}
+        prefix = side if side == HUB else f"shops.{side}"
+        for key, item in model.model_fields.items():
+            question = f"{prefix}: {purpose(item.description) if item.description else key.replace('_', ' ')}"
+            if is_secret(item.annotation):
+                if item.is_required():
+                    values[f"{key}_file"] = self.secret(side, key, question)
+            elif item.is_required():
+                values[key] = self.value(given.get(key), question, f"{prefix}.{key}")
+            elif (value := given.get(key)) is not None:
+                values[key] = value
+        return values
+
+
+@click.command(cls=Command, short_help="Write a commented config.toml.")
+@click.option("--database", help="Where syncd keeps its state, for example sqlite:////var/lib/syncd/syncd.db.")
+@click.option("--inventorum-base-url", help="Address of the INVENTORUM API, if not the usual one.")
+@click.option("--inventorum-client-id", help="Id of the app made in INVENTORUM.")
+@click.option("--shop", "shop_name", help="Name for the shop.  [default: main]")
+@click.option("--adapter", help="The shop system.  [default: woocommerce]")
+@click.option("--shop-url", help="Address of the shop.")
+@click.option(
+    "--secrets-dir", default="secrets", show_default=True, help="Folder for secrets, beside the configuration."
+)
+@click.option("--no-input", is_flag=True, help="Ask nothing, even in a terminal.")
+@click.option("--force", is_flag=True, help="Overwrite an existing configuration (never an existing secret).")
+@pass_cli
+def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str, **given: str | None) -> int:
+    """Write a commented config.toml, and secrets into files that only you can read.
+
+    In a terminal it asks for what the options leave open. Secrets are asked for, or taken from the environment
+    (SYNCD_INVENTORUM_CLIENT_SECRET and so on); never from options, which other users can see. What stays open is
+    listed at the end.
+    """
+    path = cli.config_path or Path(cli.env.get("SYNCD_CONFIG") or LOCAL_NAME)
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} exists already; --force overwrites it, --config FILE writes another")
+    ask = not no_input and not cli.json and sys.stdin.isatty() and sys.stderr.isatty()
+    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir)
+    text = _fill(answers, path, given)
+    kept = _write(path, text, answers)
+    _report(cli, path, answers, kept)
+    return 0
+
+
+def _fill(answers: _Answers, path: Path, given: Mapping[str, str | None]) -> str:
+    factories = installed()
+    database = answers.value(given["database"], "Database", "syncd.database", _default_database(path))
+    hub_given = {"base_url": given["inventorum_base_url"], "client_id": given["inventorum_client_id"]}
+    hub = answers.settings(HUB, factories[HUB].settings_model, hub_given)
+    shop = answers.value(given["shop_name"], "Name for the shop", "shops", "main")
+    if shop == HUB or not SHOP_NAME.fullmatch(shop):
+        raise click.UsageError(f'"{shop}" cannot be the name of a shop: use a-z, 0-9, _ and -')
+    kinds = [kind for kind in factories if kind != HUB]
+    kind = answers.value(given["adapter"], f"Shop system ({', '.join(kinds)})", "shops.adapter", "woocommerce")
+    if kind not in kinds:
+        raise click.UsageError(f'"{kind}" is not a known adapter{nearest(kind, kinds)}; installed: {", ".join(kinds)}')
+    factory: AdapterFactory = factories[kind]
+    values = answers.settings(shop, factory.settings_model, {"url": given["shop_url"]})
+    return render({"syncd": {"database": database}, HUB: hub}, shop, factory, values)
+
+
+def _default_database(path: Path) -> str:
+    if path.absolute().parent == SYSTEM_PATH.parent:
+        return "sqlite:////var/lib/syncd/syncd.db"
+    return "sqlite:///syncd.db"
+
+
+def _write(path: Path, text: str, answers: _Answers) -> list[str]:
+    """Write secrets first, then the configuration; returns the secret files that were there already."""
+    kept = []
+    try:
+        for name, value in answers.secrets.items():
+            file = path.parent / name
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if file.exists() and file.stat().st_size:
+                kept.append(name)
+                continue
+            _write_private(file, f"{value}\n" if value else "")
+            if not value:
+                answers.open.append(name)
+        _write_private(path, text)
+    except OSError as error:
+        raise SyncdError(f"{error.filename}: cannot be written: {error.strerror}") from error
+    return kept
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Replace a file at once by one that only its owner can read."""
+    part = file.with_name(f".{file.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    part.replace(file)
+
+
+def _report(cli: CliContext, path: Path, answers: _Answers, kept: list[str]) -> None:
+    problems: list[dict[str, Any]] = []
+    try:
+        load_config(path, cli.env)
+    except ConfigError as error:
+        problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
+    cli.emit(
+        {
+            "config": str(path),
+            "secrets": sorted(answers.secrets),
+            "kept": kept,
+            "open": answers.open,
+            "problems": problems,
+        }
+    )
+    cli.say(f"wrote {path}")
+    for name in answers.secrets:
+        cli.say(f"{'kept' if name in kept else 'wrote'} {path.parent / name}")
+    if problems:
+        cli.say("\nstill to be filled in:")
+        for problem in problems:
+            cli.say(f"  {problem['path']}: {problem['message']}")
+    cli.say("\nnext: `syncd db upgrade`, then `syncd check`")
