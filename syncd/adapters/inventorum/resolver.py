@@ -28,7 +28,7 @@ class Resolver:
 
     Attributes:
         client: Wire calls.
-        products: Ids of products seen as rows, without variations.
+        products: Ids of products seen, as rows or as parents, without variations.
         variations: Ids of variations seen, as rows or in details.
         parents: Ids of parents whose detail was read.
     """
@@ -86,6 +86,7 @@ class Resolver:
         return tuple(listings)
 
     def _note(self, found: tuple[RemoteListing, ...]) -> None:
+        self.products.add(found[0].ref.external_id)
         self.variations.update(listing.ref.external_id for listing in found[1:])
 
     def _details(self, external_ids: Sequence[str]) -> Iterable[tuple[str, tuple[RemoteListing, ...] | None]]:
