@@ -1,0 +1,221 @@
+"""What people do in the shop: customers order, administrators edit. The control interface and tests call this."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from syncd.simulators.woocommerce.render import View
+from syncd.simulators.woocommerce.rows import Order, Product
+
+if TYPE_CHECKING:
+    from syncd.simulators.woocommerce.order_desk import OrderDesk
+    from syncd.simulators.woocommerce.state import Shop
+    from syncd.simulators.woocommerce.writer import ProductWriter
+
+Lines = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EditForm:
+    """A product form that an administrator opened: it remembers the quantity that it shows."""
+
+    product_id: int
+    original: int | None
+
+
+class Control:
+    """The actions of the control interface, as methods. Each takes the lock itself.
+
+    Raises:
+        KeyError: Unknown SKU, order or form.
+    """
+
+    def __init__(self, shop: Shop, writer: ProductWriter, desk: OrderDesk) -> None:
+        self.shop = shop
+        self.writer = writer
+        self.desk = desk
+        self._forms: dict[int, EditForm] = {}
+        self._form_ids = itertools.count(1)
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        """Carry out an action by name.
+
+        Raises:
+            ValueError: No such action.
+        """
+        actions: dict[str, Callable[..., Any]] = {
+            "order": self.order,
+            "set_order_status": self.set_order_status,
+            "cancel_order": self.cancel_order,
+            "refund": self.refund,
+            "set_stock": self.set_stock,
+            "open_edit_form": self.open_edit_form,
+            "save_edit_form": self.save_edit_form,
+            "create_product": self.create_product,
+            "trash": self.trash,
+            "restore": self.restore,
+            "delete": self.delete,
+            "set_manage_stock": self.set_manage_stock,
+            "stock": self.stock,
+            "history": self.history,
+            "lost_updates": self.lost_updates,
+        }
+        if action == "set":
+            return self.set(**arguments)
+        if action not in actions:
+            raise ValueError(f"no such action: {action}; known: {', '.join(sorted([*actions, 'set']))}")
+        return actions[action](**arguments)
+
+    def _by_sku(self, sku: str, *, trashed: bool = False) -> Product:
+        for product in self.shop.with_sku(sku):
+            if trashed or product.status != "trash":
+                return product
+        raise KeyError(f"SKU {sku}")
+
+    def _order(self, order_id: int) -> Order:
+        found = self.shop.orders.rows.get(order_id) or self.shop.trashed_orders.rows.get(order_id)
+        if found is None:
+            raise KeyError(f"order {order_id}")
+        return found
+
+    def order(self, lines: Lines, status: str = "processing") -> dict[str, int]:
+        """A customer orders ``[{sku, quantity}]``; returns ``{"order": id}``."""
+        with self.shop.lock:
+            items = []
+            for line in lines:
+                product = self._by_sku(line["sku"])
+                items.append({"product_id": product.id, "quantity": int(line["quantity"])})
+            order = self.desk.create({"status": status, "line_items": items})
+            order.extra["created_via"] = "checkout"
+            return {"order": order.id}
+
+    def set_order_status(self, order: int, status: str) -> dict[str, Any]:
+        """An administrator moves an order on."""
+        with self.shop.lock:
+            found = self._order(order)
+            self.desk.set_status(found, status)
+            return {"order": found.id, "status": found.status}
+
+    def cancel_order(self, order: int) -> dict[str, Any]:
+        """Cancel: what the order took goes back to stock."""
+        return self.set_order_status(order, "cancelled")
+
+    def refund(self, order: int, lines: Lines, restock: bool = True) -> dict[str, int]:
+        """Refund ``[{sku, quantity}]`` of an order, at the price paid; returns ``{"refund": id}``."""
+        with self.shop.lock:
+            found = self._order(order)
+            items, amount = [], Decimal(0)
+            for wanted in lines:
+                line = next((line for line in found.lines if line.sku == wanted["sku"]), None)
+                if line is None:
+                    raise KeyError(f"SKU {wanted['sku']} in order {order}")
+                pieces = int(wanted["quantity"])
+                worth = (line.total / line.quantity * pieces).quantize(Decimal("0.01"))
+                amount += worth
+                items.append({"id": line.id, "quantity": pieces, "refund_total": str(worth)})
+            values = {"amount": str(amount), "api_refund": False, "api_restock": restock, "line_items": items}
+            return {"refund": self.desk.refund(found, values).id}
+
+    def set_stock(self, sku: str, quantity: int) -> dict[str, int | None]:
+        """An administrator saves an absolute quantity (quick edit)."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.manage_stock = True
+            self.shop.set_stock(product, quantity, "admin", "quick edit")
+            self.shop.touch(product)
+            return {"quantity": product.stock}
+
+    def open_edit_form(self, sku: str) -> dict[str, Any]:
+        """An administrator opens the product's page; returns ``{"form": id, "quantity": shown}``."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            form_id = next(self._form_ids)
+            self._forms[form_id] = EditForm(product.id, product.stock)
+            return {"form": form_id, "quantity": product.stock}
+
+    def save_edit_form(self, form: int, quantity: int | None = None) -> dict[str, Any]:
+        """Save the page: ``quantity`` if typed, else the one that it showed.
+
+        WooCommerce posts the original quantity along and leaves stock alone if it is no longer the stored one; without
+        ``edit_form_guard`` the old quantity overwrites whatever happened since. The rest of the form is saved anyway.
+        """
+        with self.shop.lock:
+            opened = self._forms.pop(form)
+            product = self.shop.by_id[opened.product_id]
+            changed = product.stock != opened.original
+            saved = not (changed and self.shop.settings.edit_form_guard)
+            if saved and product.manage_stock:
+                typed = opened.original if quantity is None else quantity
+                self.shop.lost(product, opened.original or 0, typed or 0, "admin")
+                self.shop.set_stock(product, typed, "admin", "edit form")
+            self.shop.touch(product)
+            return {"stock_saved": saved, "quantity": product.stock}
+
+    def create_product(self, sku: str, name: str = "", quantity: int | None = 0, price: str = "1.00") -> dict[str, Any]:
+        """An administrator creates a simple product; ``quantity`` ``None`` leaves stock unmanaged."""
+        values: dict[str, Any] = {"sku": sku, "name": name or sku, "regular_price": price}
+        if quantity is not None:
+            values |= {"manage_stock": True, "stock_quantity": quantity}
+        show = View(self.shop, "").product
+        made = self.writer.create(values, "product page", lambda product: show(product, {"id"}))
+        return {"id": made["id"]}
+
+    def trash(self, sku: str) -> dict[str, Any]:
+        """Move to the trash."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            self.writer.trash(product)
+            return {"id": product.id}
+
+    def restore(self, sku: str) -> dict[str, Any]:
+        """Take out of the trash."""
+        with self.shop.lock:
+            product = self._by_sku(sku, trashed=True)
+            if product.status == "trash":
+                self.writer.restore(product)
+            return {"id": product.id}
+
+    def delete(self, sku: str) -> dict[str, Any]:
+        """Delete for good."""
+        with self.shop.lock:
+            product = self._by_sku(sku, trashed=True)
+            self.shop.remove_product(product)
+            return {"id": product.id}
+
+    def set_manage_stock(self, sku: str, manage: bool) -> dict[str, Any]:
+        """Switch stock management; off drops the quantity, on starts without one."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.manage_stock = manage
+            if manage:
+                self.shop.derive_status(product)
+            else:
+                self.shop.set_stock(product, None, "admin", "stock management off")
+            self.shop.touch(product)
+            return {"id": product.id, "quantity": product.stock}
+
+    def set(self, **values: Any) -> dict[str, Any]:
+        """Change settings by name; returns what is now in force."""
+        with self.shop.lock:
+            return self.shop.settings.change(values)
+
+    def stock(self) -> dict[str, int | None]:
+        """Quantity by SKU of everything that can be sold; ``None`` without a quantity of its own."""
+        with self.shop.lock:
+            units = [p for p in self.shop.products if p.type != "variable" or p.manage_stock]
+            units += list(self.shop.variations)
+            return {self.shop.label(unit): unit.stock for unit in units}
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every change of stock since the shop was filled."""
+        with self.shop.lock:
+            return self.shop.report(self.shop.history)
+
+    def lost_updates(self) -> list[dict[str, Any]]:
+        """Changes that stale writes have swallowed."""
+        with self.shop.lock:
+            return self.shop.report(self.shop.lost_updates)
