@@ -1,0 +1,47 @@
+"""``syncd explain SKU``: why a side says what it says."""
+
+from __future__ import annotations
+
+import click
+
+from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.opening import database
+from syncd.service.explain import Story
+from syncd.service.explain import explain as tell
+
+
+@click.command(cls=Command, short_help="The story of an item.")
+@click.argument("sku")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="Most lines of history.")
+@pass_cli
+def explain(cli: CliContext, sku: str, limit: int) -> int:
+    """Tell the story of an item: what each side holds and why, every movement and every write.
+
+    SKU may also be an EAN or a side's own id.
+    """
+    with database(cli) as db:
+        stories = tell(db, sku, limit=limit)
+    cli.emit({"items": [story.as_dict() for story in stories]})
+    for story in stories:
+        _show(cli, story)
+    return 0
+
+
+def _show(cli: CliContext, story: Story) -> None:
+    on_hand = "not linked" if story.on_hand is None else f"{story.on_hand:f} on hand"
+    cli.say(f"{story.name}: {on_hand}", style="bold")
+    for side in story.sides:
+        holds = "nothing counted" if side.holds is None else f"holds {side.holds:f}"
+        wanted = f", should hold {side.wanted:f}" if side.wanted is not None and side.wanted != side.holds else ""
+        cli.say(f"  {side.side} (id {side.external_id}, SKU {side.sku or 'none'}): {holds}{wanted}; {side.state}")
+    if story.left_out:
+        cli.say(f"  … {story.left_out} older lines left out (--limit)")
+    for entry in story.entries:
+        now = f" → {entry.on_hand:f} on hand" if entry.on_hand is not None else ""
+        arrow = "·" if entry.what == "movement" else "→"
+        cli.say(
+            f"  {entry.at.astimezone():%Y-%m-%d %H:%M:%S} {arrow} {entry.side} {entry.quantity:+f}{now}  {entry.text}"
+            f"  [run {entry.run}]"
+        )
+    for text in story.findings:
+        cli.mark(None, text)

@@ -1,0 +1,119 @@
+"""What commands that work on an account share: database, lease, stop signals."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from syncd.errors import SyncdError
+from syncd.state import migrate
+from syncd.state.engine import Database, open_database
+from syncd.state.lease import LeaseKeeper
+
+if TYPE_CHECKING:
+    from syncd.cli.command import CliContext
+
+LEASE_TTL_S = 15.0
+"""How long a lease outlives its last renewal: a standby takes over after so long at the most."""
+
+
+class Busy(SyncdError):
+    """Another process works on this account."""
+
+
+@contextmanager
+def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
+    """Open the configured database.
+
+    Args:
+        cli: The invocation.
+        create: Make the tables if there are none yet. An older schema is never changed without being asked:
+            ``syncd db upgrade`` does that.
+    """
+    url = cli.config.syncd.database
+    opened = open_database(url, create=create)
+    try:
+        if create and migrate.current(opened) is None:
+            migrate.upgrade(url)
+        migrate.require_current(opened)
+        yield opened
+    finally:
+        opened.dispose()
+
+
+@contextmanager
+def leadership(db: Database) -> Iterator[LeaseKeeper]:
+    """Hold the leader lease for a command that writes.
+
+    Raises:
+        Busy: Another process holds it.
+    """
+    keeper = LeaseKeeper(db, LEASE_TTL_S)
+    if not keeper.acquire():
+        raise Busy(
+            f"another syncd works on this database ({keeper.holder()}); the daemon syncs by itself all the time. "
+            "To do it by hand, stop the daemon first"
+        )
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.release()
+
+
+@contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set: work ends after the operation under way. A second signal ends at once."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def shops_asked(cli: CliContext, shop: str | None) -> tuple[str, ...]:
+    """Check a ``--shop NAME``.
+
+    Raises:
+        SyncdError: No such shop is configured.
+    """
+    if shop is None:
+        return ()
+    if shop not in cli.config.shops:
+        raise UnknownShop(f"there is no shop {shop!r}; the configuration has {', '.join(cli.config.shops)}")
+    return (shop,)
+
+
+class UnknownShop(SyncdError):
+    """A shop that the configuration does not have."""
+
+    exit_code = 2
+
+
+@contextmanager
+def reading_progress(cli: CliContext) -> Iterator[Callable[[str, str, int, int | None], None]]:
+    """Progress of reads on several sides at once, added up into one bar."""
+    done: dict[str, int] = {}
+    totals: dict[str, int] = {}
+    lock = threading.Lock()
+    with cli.progress("reading the sides") as update:
+
+        def note(side: str, _step: str, count: int, total: int | None) -> None:
+            with lock:
+                done[side] = count
+                if total is not None:
+                    totals[side] = total
+                update(sum(done.values()), sum(totals.values()) or None)
+
+        yield note

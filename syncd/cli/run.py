@@ -1,0 +1,29 @@
+"""``syncd run``: the daemon."""
+
+from __future__ import annotations
+
+import threading
+from signal import SIGINT, SIGTERM, signal
+
+import click
+
+from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.opening import LEASE_TTL_S, database
+from syncd.service.account import open_account
+from syncd.service.daemon import Daemon, standby
+from syncd.state.lease import LeaseKeeper
+
+
+@click.command(cls=Command, short_help="The daemon.")
+@pass_cli
+def run(cli: CliContext) -> int:
+    """Keep all sides the same until SIGTERM. A second daemon on the same database stands by and takes over."""
+    stop = threading.Event()
+    for number in (SIGTERM, SIGINT):
+        signal(number, lambda *_: stop.set())
+    with database(cli, create=True) as db:
+        keeper = LeaseKeeper(db, LEASE_TTL_S)
+        if not standby(keeper, stop):
+            return 0
+        account = open_account(cli.config, db, stop=stop)
+        return Daemon(account, cli.config, keeper).run()

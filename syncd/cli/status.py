@@ -1,0 +1,59 @@
+"""``syncd status``: sides, freshness, last runs, open findings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.opening import database
+from syncd.service.status import SideStatus, read_status
+from syncd.state.lease import LEADER, holder
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+@click.command(cls=Command, short_help="Sides, freshness, last runs, open findings.")
+@click.option("--runs", default=8, show_default=True, type=click.IntRange(0, 1000), help="How many runs to show.")
+@pass_cli
+def status(cli: CliContext, runs: int) -> int:
+    """Show how things stand. Exit code 0 fine, 1 a side is stale, 3 a person must decide, 5 re-authorise."""
+    with database(cli) as db:
+        now = datetime.now(UTC)
+        found = read_status(db, cli.config, now, runs=runs)
+        leader = holder(db, LEADER)
+    cli.emit({**found.as_dict(), "leader": leader})
+    cli.say(f"daemon: {f'at work ({leader})' if leader else 'not running'}")
+    for side in found.sides:
+        cli.mark(False if side.stale else True if side.last_error is None else None, _side_line(side))
+    if found.runs:
+        cli.say("\nlast runs")
+    for entry in found.runs:
+        error = f"  {entry['error']}" if entry["error"] else ""
+        cli.say(
+            f"  {entry['run']:>6}  {entry['started_at']:%H:%M:%S}  {entry['side']}  {entry['kind']}  "
+            f"{entry['result']}: {entry['listings_read']} read, {entry['movements']} changes, "
+            f"{entry['writes']} written{error}"
+        )
+    cli.say(f"\nopen findings: {len(found.findings) or 'none'}")
+    for finding in found.findings:
+        cli.mark(None if finding.severity != "error" else False, f"{finding.id}  {finding.kind}: {finding.message}")
+        cli.say(f"    {finding.advice}")
+    return found.code
+
+
+def _side_line(side: SideStatus) -> str:
+    read = f"read {_age(side.age_s)} ago" if side.age_s is not None else "never read"
+    waits = f", {side.pending} to be written" if side.pending else ""
+    doubt = f", {side.in_doubt} writes in doubt" if side.in_doubt else ""
+    error = f"; last error: {side.last_error}" if side.last_error else ""
+    return f"{side.side} ({side.adapter}): {side.linked} linked, {read}{waits}{doubt}{error}"
+
+
+def _age(seconds: float) -> str:
+    if seconds < 2 * _MINUTE_S:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * _HOUR_S:
+        return f"{seconds / _MINUTE_S:.0f} min"
+    return f"{seconds / _HOUR_S:.0f} h" if seconds < 2 * _DAY_S else f"{seconds / _DAY_S:.0f} days"
