@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,7 @@ def open_database(url: str, *, create: bool = False) -> Database:
             pass
     except OperationalError as error:
         engine.dispose()
-        if database.dialect == "sqlite":
+        if database.dialect == "sqlite" and not _sqlite_code(error).startswith(("BUSY", "LOCKED")):
             raise DatabaseNotReady(f"{parsed.database}: {_first_line(error)}; check the file and its owner") from error
         raise DatabaseUnavailable(f"{database.url_safe}: {_first_line(error)}") from error
     except DatabaseError as error:
@@ -225,9 +226,7 @@ def sqlite_engine(url: URL, *, durable: bool = True) -> Engine:
         # Without this the sqlite3 module begins transactions by itself, late and deferred.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {_ms(LOCK_WAIT_S)}")
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise DatabaseNotReady(f"{url.database}: SQLite cannot use WAL there; put the file on a local disk")
+        _use_wal(connection, str(url.database))
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -239,6 +238,22 @@ def sqlite_engine(url: URL, *, durable: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, file: str) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait its busy_timeout for this switch: two processes that make the file at once meet here.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+            continue
+        if mode != "wal":
+            raise DatabaseNotReady(f"{file}: SQLite cannot use WAL there; put the file on a local disk")
+        return
 
 
 def _postgresql_engine(url: URL) -> Engine:
@@ -288,10 +303,14 @@ def _prepare_file(path: Path, *, create: bool) -> None:
 def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:
     """Tell "the database cannot be used now" from a mistake of ours."""
     if isinstance(error.orig, sqlite3.Error):
-        name = getattr(error.orig, "sqlite_errorname", "").removeprefix("SQLITE_")
+        name = _sqlite_code(error)
         # In a reading transaction READONLY means that we tried to write there.
         return name.startswith(_UNAVAILABLE_SQLITE) and not (reading and name.startswith("READONLY"))
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _sqlite_code(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
 
 
 def _ms(seconds: float) -> int:
