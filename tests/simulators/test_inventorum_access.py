@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.inventorum import merchant
+from tests.support.inventorum_wire import merchant
 
 # Trailing slash
 

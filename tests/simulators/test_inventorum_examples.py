@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.inventorum import LONG_AGO, Merchant, example, merchant
+from tests.support.inventorum_wire import LONG_AGO, Merchant, example, merchant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ class World(Merchant):
         self.send("DELETE", f"products/{gone}/")
 
     def _jeans(self, picture: int) -> dict[str, Any]:
-        full = {"images": [], "price": "140.1869158879", "name": None, "description": None}
+        full: dict[str, Any] = {"images": [], "price": "140.1869158879", "name": None, "description": None}
         empty = {"images": None, "price": None, "name": None, "description": None}
         meta = {"shop": full, "ebay": full, "click_and_collect": empty, "atalanda": empty}
         variation = {

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from syncd.simulators.catalogue import make_catalogue
-from tests.support.inventorum import LONG_AGO, Merchant, exactly, merchant
+from tests.support.inventorum_wire import LONG_AGO, Merchant, exactly, merchant
 
 SKU = "S-00001"
 
@@ -117,7 +117,7 @@ def test_wrong_orders_are_refused() -> None:
         assert delta(shop) == []
 
 
-# Cancellation and returns
+# Cancelling an order, giving goods back
 
 
 def test_cancelled_sale_keeps_its_quantities_and_gives_stock_back() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
-from tests.support.inventorum import LONG_AGO, Merchant, exactly, merchant
+from syncd.simulators.server import SimRequest
+from tests.support.inventorum_wire import LONG_AGO, Merchant, exactly, merchant
 
 PARENT = "S-00006"
 
@@ -286,7 +287,12 @@ def test_faulty_paging_of_the_delta_at_version_13(fault: str, pages: list[list[i
 def test_a_sale_between_two_pages_moves_the_row_to_the_end() -> None:
     with merchant() as shop:
         ids = modified(shop)
-        shop.server.hooks.append(lambda request: shop.sim.sale("S-00001") if request.param("page") == "2" else None)
+
+        def sell_before_page_2(request: SimRequest) -> None:
+            if request.param("page") == "2":
+                shop.sim.sale("S-00001")
+
+        shop.server.hooks.append(sell_before_page_2)
         first = modified(shop, limit=3, page=1)
         second = modified(shop, limit=3, page=2)
     # The sold product left page 1 and the first row of page 2 slid onto it: the reader misses that row.
