@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["log", "register_secrets", "setup_logging", "without_secrets"]
 
-_QUIET = ("httpx", "httpcore", "apscheduler")
-"""Libraries whose INFO lines are not ours to show: full query strings, one line per job."""
+_QUIET = ("httpx", "httpcore", "apscheduler", "alembic")
+"""Libraries whose INFO lines are not ours to show: full query strings, a line per job, how a migration is run."""
+
+_SHORTEST_SECRET = 4
+"""Shorter values are no secrets, and removing them everywhere would make lines unreadable."""
 
 _JOURNAL_PRIORITY = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
@@ -43,7 +46,9 @@ def register_secrets(*values: str) -> None:
     """Remove these exact values from every line from now on (longest first, so that none hides inside another)."""
     global _secrets  # noqa: PLW0603 - one log per process, so one list of what it must not show
     with _secrets_lock:
-        _secrets = tuple(sorted({*_secrets, *(value for value in values if value)}, key=len, reverse=True))
+        _secrets = tuple(
+            sorted({*_secrets, *(value for value in values if len(value) >= _SHORTEST_SECRET)}, key=len, reverse=True)
+        )
 
 
 def without_secrets(text: str) -> str:

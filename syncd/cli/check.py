@@ -53,7 +53,7 @@ class _Results:
         return next((code for code in _GRAVEST_FIRST if code in self.codes), 0)
 
 
-@click.command(cls=Command, short_help="Test configuration, database, credentials, rights and clocks.")
+@click.command(cls=Command)
 @click.option("--offline", is_flag=True, help="Only the configuration; open no connection.")
 @pass_cli
 def check(cli: CliContext, *, offline: bool) -> int:

@@ -11,12 +11,12 @@ from syncd.state import migrate
 from syncd.state.engine import mask, open_database, parse_url
 
 
-@click.group(cls=Group, short_help="Look after the database.")
+@click.group(cls=Group)
 def db() -> None:
     """Look after the database."""
 
 
-@db.command(short_help="Bring the database to this version's schema.")
+@db.command()
 @pass_cli
 def upgrade(cli: CliContext) -> None:
     """Create the tables, or bring them to this version's schema; all or nothing, and harmless to repeat.
@@ -33,7 +33,7 @@ def upgrade(cli: CliContext) -> None:
         cli.say(f"{shown}: schema {before or 'none'} → {after}")
 
 
-@db.command(short_help="Show the schema's version.")
+@db.command()
 @pass_cli
 def current(cli: CliContext) -> int:
     """Show the database's schema and the one this version needs; exits 78 if they differ."""
@@ -49,7 +49,7 @@ def current(cli: CliContext) -> int:
     return 0 if found == needed else 78
 
 
-@db.command(short_help="Copy the database while it is in use.")
+@db.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_cli
 def backup(cli: CliContext, file: Path) -> None:

@@ -74,7 +74,7 @@ class _Answers:
         return values
 
 
-@click.command(cls=Command, short_help="Write a commented config.toml.")
+@click.command(cls=Command)
 @click.option("--database", help="Where syncd keeps its state, for example sqlite:////var/lib/syncd/syncd.db.")
 @click.option("--inventorum-base-url", help="Address of the INVENTORUM API, if not the usual one.")
 @click.option("--inventorum-client-id", help="Id of the app made in INVENTORUM.")

@@ -40,6 +40,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 _PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
+_SHORTEST_SECRET = 4
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -81,7 +82,7 @@ def load_config(
     loader = _Loader(SecretReader(path.resolve().parent, env), installed() if factories is None else factories)
     config = loader.config(path, document)
     if config is None or loader.problems:
-        secrets = tuple(loader.secrets.values)
+        secrets = tuple(value for value in loader.secrets.values if len(value) >= _SHORTEST_SECRET)
         raise ConfigError(str(path), [ConfigProblem(p.path, redact(p.message, secrets)) for p in loader.problems])
     return config
 

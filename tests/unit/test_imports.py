@@ -142,8 +142,6 @@ def vendor_names(path: Path, vendors: tuple[str, ...] = VENDORS) -> list[str]:
     # A string that stands alone explains the assignment before it.
     docstrings |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     pattern = re.compile("|".join(vendors), re.IGNORECASE)
-    # The value of this policy is a word that people type in the configuration.
-    policy = [number for number, line in enumerate(path.read_text().splitlines(), 1) if "initial_stock" in line]
     return [
         f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', '?')} {word}"
         for node in ast.walk(tree)

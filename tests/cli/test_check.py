@@ -1,0 +1,100 @@
+"""``syncd check`` on a simulated till and an installed shop adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from syncd.simulators.server import Fault, SimServer
+
+from .conftest import Run
+
+
+@pytest.fixture
+def ready(run: Run, config_file: Path) -> Path:
+    assert run("db", "upgrade", "--config", config_file).code == 0
+    return config_file
+
+
+def _shop(path: Path, address: str) -> None:
+    path.write_text(path.read_text().replace("corner.example", address))
+
+
+def test_all_is_well(run: Run, ready: Path) -> None:
+    result = run("check", "--config", ready)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == f"✓ configuration: {ready} is valid; sides: inventorum, main"
+    assert lines[1].startswith(f"✓ database: sqlite:///{ready.parent}/state.db, schema ")
+    assert any(line.startswith("✓ inventorum: rights: ") for line in lines)
+    assert lines[-1] == "✓ main: door: open"
+
+
+def test_json_has_the_same_facts(run: Run, ready: Path) -> None:
+    result = run("--json", "check", "--config", ready)
+    document = json.loads(result.out)
+    assert (result.code, document["ok"], document["exit_code"]) == (0, True, 0)
+    assert {line["where"] for line in document["lines"]} == {"configuration", "database", "inventorum", "main"}
+    assert document["facts"]["main"] == {"adapter": "Corner shop", "version": "7", "clock_skew_seconds": "1.0"}
+
+
+def test_offline_opens_no_connection(run: Run, config_file: Path, till: SimServer) -> None:
+    result = run("check", "--offline", "--config", config_file)
+    assert (result.code, len(result.out.splitlines())) == (0, 1)
+    assert till.requests() == []
+    assert not (config_file.parent / "state.db").exists()
+
+
+def test_a_missing_database_exits_78_and_the_shops_are_still_tried(run: Run, config_file: Path) -> None:
+    result = run("check", "--config", config_file)
+    assert result.code == 78
+    assert "✗ database: " in result.out
+    assert "run `syncd db upgrade`" in result.out
+    assert "! inventorum: not tried: its tokens are kept in the database" in result.out
+    assert "✓ main: door: open" in result.out
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [
+        ("refuses", 5, "✗ main: GET /door: the key does not fit; put new credentials for this side"),
+        ("closed", 1, "✗ main: GET /door: nobody there for ***; nothing was changed; try again"),
+        ("half", 1, "✗ main: till: locked"),
+        ("slow", 0, "! main: clock: its clock is 45 s ahead of ours"),
+    ],
+)
+def test_each_outcome_of_a_side_has_its_code(run: Run, ready: Path, address: str, code: int, words: str) -> None:
+    _shop(ready, address)
+    result = run("check", "--config", ready)
+    assert result.code == code
+    assert words in result.out
+    assert "✓ inventorum: rights" in result.out
+    assert "hidden-door-key" not in result.out + result.err
+
+
+def test_a_rejected_refresh_token_exits_5_and_says_what_to_do(run: Run, ready: Path) -> None:
+    _shop(ready, "closed")  # the graver of two codes counts
+    ready.write_text(ready.read_text().replace("sim-refresh-0", "outdated"))
+    result = run("check", "--config", ready)
+    assert result.code == 5
+    (line,) = [line for line in result.out.splitlines() if line.startswith("✗ inventorum")]
+    assert "put new credentials for this side into the configuration" in line
+
+
+def test_a_side_that_does_not_answer_exits_1(run: Run, ready: Path, till: SimServer) -> None:
+    till.add_fault(Fault(kind="too_many", seconds=3600))
+    result = run("check", "--config", ready)
+    assert result.code == 1
+    assert "✗ inventorum" in result.out
+
+
+def test_unwise_but_allowed_is_a_warning(run: Run, ready: Path) -> None:
+    secret = ready.parent / "door"
+    secret.write_text("from-a-file\n")
+    secret.chmod(0o644)
+    ready.write_text(ready.read_text().replace('door_key = "hidden-door-key"', 'door_key_file = "door"'))
+    result = run("check", "--offline", "--config", ready)
+    assert result.code == 0
+    assert f"! configuration: shops.main.door_key_file: {secret} can be read by everyone" in result.out

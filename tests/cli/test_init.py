@@ -1,0 +1,190 @@
+"""``syncd init``: a configuration to begin with, and secrets that only their owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from syncd.config import load_config
+
+from .conftest import Run
+
+ENV = {
+    "SYNCD_INVENTORUM_CLIENT_SECRET": "till-secret",
+    "SYNCD_INVENTORUM_REFRESH_TOKEN": "till-token",
+    "SYNCD_MAIN_CONSUMER_KEY": "ck_1",
+    "SYNCD_MAIN_CONSUMER_SECRET": "cs_1",
+}
+FLAGS = ("--inventorum-client-id", "my-app", "--shop-url", "https://shop.example")
+
+
+@pytest.fixture
+def secrets_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_flags_and_environment_make_a_complete_configuration(run: Run, tmp_path: Path) -> None:
+    result = run("init", *FLAGS)
+    assert (result.code, result.err) == (0, "")
+    assert "still to be filled in" not in result.out
+    path = tmp_path / "config.toml"
+    text = path.read_text()
+    assert not any(secret in text + result.out for secret in ENV.values())
+    assert (mode(path), mode(tmp_path / "secrets")) == (0o600, 0o700)
+    assert mode(tmp_path / "secrets" / "inventorum-refresh-token") == 0o600
+    config = load_config(path, {})
+    assert config.warnings == ()
+    assert config.hub.settings.client_id == "my-app"
+    assert config.hub.settings.refresh_token.get_secret_value() == "till-token"
+    assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_1"
+    assert config.syncd.database == f"sqlite:///{tmp_path}/syncd.db"
+
+
+def test_what_stays_open_is_listed_and_the_check_says_the_same(run: Run, tmp_path: Path) -> None:
+    result = run("init", "--json", "--config", tmp_path / "etc.toml")
+    document = json.loads(result.out)
+    assert result.code == 0
+    paths = {problem["path"] for problem in document["problems"]}
+    assert {"inventorum.client_id", "inventorum.client_secret_file", "shops.main.consumer_key_file"} <= paths
+    assert "inventorum.client_id" in document["open"]
+    assert mode(tmp_path / "secrets" / "main-consumer-key") == 0o600
+    check = run("check", "--offline", "--json", "--config", tmp_path / "etc.toml")
+    assert check.code == 78
+    assert {problem["path"] for problem in json.loads(check.out)["error"]["problems"]} == paths
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("mine")
+    refused = run("init", *FLAGS)
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert path.read_text() == "mine"
+    assert not (tmp_path / "secrets").exists()
+    (tmp_path / "secrets").mkdir()
+    kept = tmp_path / "secrets" / "inventorum-refresh-token"
+    kept.write_text("older-token")
+    forced = run("init", *FLAGS, "--force", "--json")
+    assert forced.code == 0
+    assert json.loads(forced.out)["kept"] == ["secrets/inventorum-refresh-token"]
+    assert kept.read_text() == "older-token"
+    assert path.read_text() != "mine"
+
+
+@pytest.mark.usefixtures("corner")
+def test_another_adapter_brings_its_own_keys(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNCD_HIGH-STREET_DOOR_KEY", "unused spelling")
+    monkeypatch.setenv("SYNCD_HIGH_STREET_DOOR_KEY", "door")
+    monkeypatch.setenv("SYNCD_INVENTORUM_CLIENT_SECRET", "a")
+    monkeypatch.setenv("SYNCD_INVENTORUM_REFRESH_TOKEN", "b")
+    result = run(
+        "init", "--shop", "high-street", "--adapter", "corner", "--shop-url", 'https://q"uote',
+        "--inventorum-client-id", "x", "--database", "postgresql+psycopg://u@h/db",
+        "--inventorum-base-url", "http://127.0.0.1:1/api/",
+    )  # fmt: skip
+    assert (result.code, result.err) == (0, "")
+    text = (tmp_path / "config.toml").read_text()
+    assert "# number of shelves.\n#shelves = 3\n" in text
+    assert "consumer_key" not in text
+    assert "[shops.high-street.products.owner]" in text
+    config = load_config(tmp_path / "config.toml", {})
+    shop = config.shops["high-street"]
+    assert (shop.kind, shop.settings.url) == ("corner", 'https://q"uote')
+    assert shop.settings.door_key.get_secret_value() == "door"
+    assert config.hub.settings.base_url == "http://127.0.0.1:1/api/"
+    assert config.syncd.database == "postgresql+psycopg://u@h/db"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--adapter", "woocomerce"], 'did you mean "woocommerce"?'),
+        (["--adapter", "inventorum"], "is not a known adapter"),
+        (["--shop", "inventorum"], "cannot be the name of a shop"),
+        (["--shop", "My Shop"], "cannot be the name of a shop"),
+    ],
+)
+def test_wrong_names_are_usage_errors_and_write_nothing(run: Run, tmp_path: Path, argv: list[str], words: str) -> None:
+    result = run("init", *argv)
+    assert result.code == 2
+    assert words in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_does_not_take_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run("init", "--config", tmp_path / "file" / "config.toml")
+    assert result.code == 1
+    assert "cannot be written" in result.err
+
+
+def test_in_a_terminal_it_asks_and_hides_secrets(tmp_path: Path) -> None:
+    answers = [
+        (b"Database", b"\n"),
+        (b"client id", b"typed-app\n"),
+        (b"client secret", b"typed-secret\n"),
+        (b"refresh token", b"typed-token\n"),
+        (b"Name for the shop", b"main\n"),
+        (b"Shop system", b"woocommerce\n"),
+        (b"Address of the shop", b"https://typed.example\n"),
+        (b"key", b"ck_typed\n"),
+        (b"ecret", b"cs_typed\n"),
+    ]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "syncd", "init"],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("SYNCD_")},
+    ) as process:
+        os.close(theirs)
+        shown = b"".join(_answer(ours, prompt, reply) for prompt, reply in answers)
+        shown += _rest(ours)
+    os.close(ours)
+    assert process.returncode == 0, shown
+    config = load_config(tmp_path / "config.toml", {})
+    assert config.hub.settings.client_id == "typed-app"
+    assert config.hub.settings.refresh_token.get_secret_value() == "typed-token"
+    assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_typed"
+    assert b"typed-app" in shown
+    assert not any(secret in shown for secret in (b"typed-secret", b"typed-token", b"ck_typed", b"cs_typed"))
+
+
+def _answer(terminal: int, prompt: bytes, reply: bytes) -> bytes:
+    """Wait for a question, then answer it."""
+    shown = b""
+    while not (prompt in shown and shown.rstrip().endswith(b":")):
+        assert select.select([terminal], [], [], 30)[0], shown
+        shown += os.read(terminal, 4096)
+    os.write(terminal, reply)
+    return shown
+
+
+def _rest(terminal: int) -> bytes:
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # Linux says so when the other end has closed
+            return shown
+        if not part:
+            return shown
+        shown += part
