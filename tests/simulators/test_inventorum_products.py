@@ -524,3 +524,24 @@ def test_categories_list_their_products() -> None:
         assert shop.get(f"categories/{category}/")["products"] == [product]
         shop.put(f"products/{product}/", {"categories": []})
         assert shop.get(f"categories/{category}/")["products_count"] == 0
+
+
+# Remaining settings
+
+
+def test_shapes_of_version_13_that_are_settings() -> None:
+    with merchant(delta_v13_results=False, detail_has_time_modified=True) as shop:
+        assert "data" in shop.get("products/delta/modified/", 13, start_date=LONG_AGO)
+        path = f"products/{shop.id_of('S-00001')}/"
+        assert "time_modified" in shop.get(path, 13)
+        assert "time_modified" not in shop.get(path, 12)
+        answer = shop.send("PUT", f"{path}adjust_inventory/", 13, json={"stock": {"quantity": 1}})
+        assert "time_modified" not in answer.json()
+
+
+def test_account_and_age_of_the_seeded_catalogue() -> None:
+    with merchant(account_id=7, seed_age_seconds=3600) as shop:
+        assert shop.get("info/", 10)["account"]["id"] == 7
+        now = shop.sim.state.now()
+        assert modified(shop, exactly(now - timedelta(minutes=59))) == []
+        assert len(modified(shop, exactly(now - timedelta(minutes=61)))) == 6
