@@ -28,12 +28,12 @@ class InventorumSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: str = BASE_URL
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr = Field(min_length=1)
-    refresh_token: SecretStr = Field(min_length=1)
-    requests_per_second: Pace = 10.0
-    request_timeout_seconds: Seconds = 30.0
+    base_url: str = Field(BASE_URL, description="Address of the API, up to and with /api/.")
+    client_id: str = Field(min_length=1, description='Id of the app, from "API & Apps" of the Shore manager.')
+    client_secret: SecretStr = Field(min_length=1, description='Secret of the app, from "API & Apps".')
+    refresh_token: SecretStr = Field(min_length=1, description='Token made for the app in "API & Apps".')
+    requests_per_second: Pace = Field(10.0, description="Most requests per second; the vendor's limit is 20.")
+    request_timeout_seconds: Seconds = Field(30.0, description="Longest silence during one request, in seconds.")
 
     @field_validator("base_url")
     @classmethod
