@@ -39,7 +39,9 @@ _DIALECTS: Mapping[str, Mapping[str, str]] = {
         "open": _OPEN,
         "pending": "l.pending = 1",
         "number": "",
-        "difference": "round(l.wanted - l.shadow, 4)",
+        # Fractions are doubles in SQLite, and whole numbers should read as such.
+        "difference": "CASE typeof(l.wanted - l.shadow) WHEN 'real' THEN round(l.wanted - l.shadow, 4)"
+        " ELSE l.wanted - l.shadow END",
         "read_age_s": "CAST(strftime('%s', 'now') - strftime('%s', s.last_read_at) AS INTEGER)",
         "open_hours": "round((julianday('now') - julianday(f.opened_at)) * 24, 1)",
     },
