@@ -1,13 +1,16 @@
-"""The simulator answers recorded requests as the real shop did: same status, same error code, same keys and types,
-and the same values of the fields that carry stock, prices and states.
+"""The simulator answers recorded requests as the real shop did.
+
+Same status, same error code, same keys and types, and the same values of the fields that carry stock, prices and
+states.
 
 Not replayed, and why:
 - 08-webhooks: deliveries are not simulated.
 - Files' entries without a request are measurements; those of 02 are checked as states after each step, the others
   (timings, lost updates under parallel load) have no single answer.
 - Images that the shop fails to download (05 #36, #39): addresses are judged, nothing is downloaded.
-- 05 #28 (generate variations) and 05b #2 and the like: the route is not needed by a sync; events are summaries.
-- 07 #37, #39: cut answers of the route indexes have counters in place of lists; tested on their own.
+- 05 #28 (generate variations): a sync does not need the route.
+- 07-authentication is replayed in test_woocommerce_recorded_states, without #37 and #39: cut answers of the route
+  indexes have counters in place of lists; test_woocommerce_behaviour looks at those routes.
 """
 
 from __future__ import annotations
@@ -24,10 +27,10 @@ from syncd.simulators.woocommerce import WooCommerceSim
 from tests.simulators.recorded_shop import Clock, ask, kind, load, recorded_shop
 
 SKIPPED = {
-    ("05-create-and-images", 28): "generate variations",
-    ("05-create-and-images", 36): "download that fails",
-    ("05-create-and-images", 37): "follows a failed download",
-    ("05-create-and-images", 39): "download of something else",
+    ("05-create-and-images", 28): "generates variations",
+    ("05-create-and-images", 36): "a download that fails",
+    ("05-create-and-images", 37): "reads what a failed download left",
+    ("05-create-and-images", 39): "a download of something else than an image",
 }
 FILES = [
     "01-listing",
@@ -94,8 +97,8 @@ class Replay:
                 items.pop()
                 last, before = items[-1], items[-2]
                 grows = {n for n, v in last.items() if isinstance(v, int) and v - before[n] == 1}
-                for step in range(1, int(more[1]) + 1):
-                    items.append({n: v + step if n in grows else v for n, v in last.items()})
+                steps = range(1, int(more[1]) + 1)
+                items += [{n: v + step if n in grows else v for n, v in last.items()} for step in steps]
             return [self.ids.get(item, item) for item in items] if key == "delete" else items
         return value
 
@@ -122,7 +125,7 @@ class Replay:
 
     def compare(self, recorded: Any, ours: Any, at: str, key: str = "") -> list[str]:
         """Differences in keys, types and compared values."""
-        if isinstance(recorded, str) and (recorded.startswith("... ") or recorded.startswith("[")):
+        if isinstance(recorded, str) and recorded.startswith(("... ", "[")):
             return []
         if kind(recorded) != kind(ours):
             return [f"{at}: {recorded!r} was recorded, {ours!r} came"]
@@ -213,14 +216,24 @@ def _delta_parent(run: Replay) -> None:
     run.stock(287, None, manage=False)
 
 
-def _prepared_category(run: Replay) -> None:
-    run.sim.shop.by_id[20].stock = 23
+def _fifty_each(run: Replay) -> None:
+    run.stock(11, 50)
+    run.stock(281, 50)
+
+
+def _two_products(run: Replay) -> None:
+    run.stock(13, 10)
+    run.stock(14, 12)
+
+
+def _nothing(run: Replay) -> None:
+    """Most entries need no preparation."""
 
 
 SETUPS: dict[tuple[str, int], Setup] = {
     ("01-listing", 43): lambda run: _modified(run, 30),
     ("01-listing", 19): _only_sku,
-    ("02-stock-changes-and-date-modified", 2): lambda run: (run.stock(11, 50), run.stock(281, 50), None)[2],
+    ("02-stock-changes-and-date-modified", 2): _fifty_each,
     ("02b-more-stock-cases", 0): lambda run: run.order(500, "processing", {"KNO-0003": 4}),
     ("02b-more-stock-cases", 2): lambda run: run.order(501, "processing", {"KNO-0003": 4}),
     ("02b-more-stock-cases", 4): lambda run: run.order(502, "processing", {"KNO-0003": 4}, line_id=16),
@@ -230,7 +243,7 @@ SETUPS: dict[tuple[str, int], Setup] = {
     **{("02b-more-stock-cases", at): lambda run: run.stock(271, 7) for at in (35, 37, 39)},
     ("03-inventory-delta", 0): lambda run: run.stock(13, 10),
     ("03-inventory-delta", 10): lambda run: run.stock(287, 10),
-    ("03-inventory-delta", 13): lambda run: (run.stock(13, 10), run.stock(14, 12), None)[2],
+    ("03-inventory-delta", 13): _two_products,
     ("03-inventory-delta", 15): lambda run: run.stock(287, 10),
     ("03-inventory-delta", 20): lambda run: run.stock(13, None, manage=False),
     ("03-inventory-delta", 22): lambda run: run.stock(287, None, manage=False),
@@ -239,7 +252,6 @@ SETUPS: dict[tuple[str, int], Setup] = {
     ("10-orders", 0): _orders,
     ("10-orders", 2): _complete_and_refund,
     ("10-orders", 4): _refunded,
-    ("05-create-and-images", 33): _prepared_category,
 }
 
 
@@ -257,7 +269,7 @@ def test_recorded_requests_get_the_recorded_answers(name: str) -> None:
     for at in _replayable(name):
         entry = entries[at]
         run.advance(entry)
-        SETUPS.get((name, at), lambda run: None)(run)
+        SETUPS.get((name, at), _nothing)(run)
         run.advance(entry)
         status, body, headers = run.send(entry)
         recorded = entry["response"]

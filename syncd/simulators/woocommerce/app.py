@@ -170,6 +170,8 @@ class WooCommerceSim:
         if path in {"", NAMESPACE}:
             allow.append("GET")
             return Call(request, root, {}, query).reply(self._index(root) if path else self._site(root))
+        if path == "wp/v2/users/me":
+            raise ApiError(401, "rest_not_logged_in", "You are not currently logged in.")
         handlers, args = self._match(path)
         if handlers is None:
             raise no_route()

@@ -35,7 +35,6 @@ class OrderView:
         tax = sum(taxes.values(), Decimal(0))
         offset = self.shop.offset_s
         key = f"wc_order_{order.id:013d}"
-        extra = order.extra
         return {
             "id": order.id,
             "parent_id": 0,
@@ -51,13 +50,7 @@ class OrderView:
             "total_tax": _text(tax),
             "customer_id": 0,
             "order_key": key,
-            "billing": dict.fromkeys(_BILLING, "") | dict(extra.get("billing") or {}),
-            "shipping": dict.fromkeys(_SHIPPING, "") | dict(extra.get("shipping") or {}),
-            **{name: extra.get(name, "") for name in ("payment_method", "payment_method_title", "transaction_id")},
-            "customer_ip_address": "",
-            "customer_user_agent": "",
-            "created_via": extra.get("created_via", "rest-api"),
-            "customer_note": extra.get("customer_note", ""),
+            **self._customer(order.extra),
             "date_completed": dates.render(order.completed, offset),
             "date_paid": dates.render(order.paid, offset),
             "cart_hash": "",
@@ -77,6 +70,17 @@ class OrderView:
             "date_paid_gmt": dates.render(order.paid),
             "currency_symbol": "€",
             "_links": self._order_links(order),
+        }
+
+    def _customer(self, extra: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "billing": dict.fromkeys(_BILLING, "") | dict(extra.get("billing") or {}),
+            "shipping": dict.fromkeys(_SHIPPING, "") | dict(extra.get("shipping") or {}),
+            **{name: extra.get(name, "") for name in ("payment_method", "payment_method_title", "transaction_id")},
+            "customer_ip_address": "",
+            "customer_user_agent": "",
+            "created_via": extra.get("created_via", "rest-api"),
+            "customer_note": extra.get("customer_note", ""),
         }
 
     def refund(self, refund: Refund, *, with_parent: bool = False) -> dict[str, Any]:

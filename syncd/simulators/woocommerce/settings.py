@@ -62,7 +62,7 @@ class WooCommerceSettings:
     has_variations_route: bool = True
     has_refunds_route: bool = True
     delta_race_seconds: float = 0.0
-    between_read_and_write: Callable[[str], None] | None = None
+    between_read_and_write: Callable[[str], object] | None = None
     orders_bump_dates: bool = True
     refund_bumps_order: bool = False
     edit_form_guard: bool = True
