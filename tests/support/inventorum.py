@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from syncd.adapters.base import AdapterContext, TokenPair
 from syncd.adapters.inventorum import FACTORY, InventorumAdapter, InventorumSettings
 from syncd.core.model import ChangePage, GoneListing, ListingRef, RemoteListing, StockEvent
 from syncd.errors import AuthRejected
+from syncd.simulators.catalogue import CatalogueProduct
 from syncd.simulators.inventorum import InventorumSim
+from syncd.simulators.inventorum.settings import InventorumSettings as SimSettings
 from syncd.simulators.server import SimServer
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "reference" / "inventorum-examples"
@@ -109,19 +112,19 @@ def make_adapter(
     overlap_s: float = 60.0,
     **settings: Any,
 ) -> InventorumAdapter:
-    """Build the adapter as the service does, through its factory."""
+    """Build the adapter as the service does, through its factory, but without the spacing of requests."""
     values: dict[str, Any] = {
         "base_url": f"{url}/api/",
         "client_id": "sim-client",
         "client_secret": "sim-secret",
         "refresh_token": tokens.seed,
-        "requests_per_second": 20,
         "request_timeout_seconds": 5,
     }
     notes = told if told is not None else []
+    checked = InventorumSettings.model_validate(values | settings)
     context = AdapterContext(
         side="inventorum",
-        settings=InventorumSettings.model_validate(values | settings),
+        settings=checked.model_copy(update={"requests_per_second": 10_000.0}),
         tokens=tokens,
         stop=stop or threading.Event(),
         now=now,
@@ -131,6 +134,27 @@ def make_adapter(
     adapter = FACTORY.build(context)
     assert isinstance(adapter, InventorumAdapter)
     return adapter
+
+
+@contextmanager
+def open_account(
+    catalogue: list[CatalogueProduct], *, adapter: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Account]:
+    """Serve a simulated account without rate limit, with an adapter on it.
+
+    Args:
+        catalogue: What it sells.
+        adapter: Arguments of ``make_adapter``.
+        settings: Behaviour of the simulator.
+    """
+    sim = InventorumSim(SimSettings.model_validate({"rate_limit_per_second": 0} | settings))
+    sim.seed(catalogue)
+    tokens, stop = MemoryTokens(), threading.Event()
+    told: list[tuple[str, str, int]] = []
+    with SimServer(sim) as server:
+        made = make_adapter(server.url, tokens, stop=stop, told=told, **(adapter or {}))
+        with closing(made):
+            yield Account(sim, server, tokens, made, stop, told)
 
 
 @dataclass

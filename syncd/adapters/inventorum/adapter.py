@@ -65,7 +65,7 @@ class InventorumAdapter:
             budget=RateBudget(settings.requests_per_second),
             stop=context.stop,
             timeout_s=settings.request_timeout_seconds,
-            deadline_s=4 * settings.request_timeout_seconds,
+            deadline_s=3 * settings.request_timeout_seconds,
             on_request=context.on_request,
         )
         self._api = BearerApi(http, context.tokens, settings, context.now)

@@ -6,6 +6,7 @@ inconsistent between them. Every path ends in ``/``: without it the server redir
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from syncd.adapters.inventorum import mapping
@@ -15,6 +16,7 @@ from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from syncd.adapters.inventorum.auth import BearerApi
@@ -187,13 +189,13 @@ class InventorumClient:
         reply = self._api.read(path, version=version, params=params, known_good=known_good)
         where = Where(self.side, reply.request)
         if reply.status == 404 and params["page"] != 1:
-            return ListPage((), None, reply.date), where  # a page before the first or after the last one
+            return ListPage((), None, _asked_at(reply)), where  # a page before the first or after the last one
         if reply.status == 404:
             raise InvalidResponse(
                 self.side, reply.request, "not found (404): the base address may be wrong", sample=reply.sample
             )
         self._require_ok(reply, right)
-        return mapping.list_page(reply.json(), where, reply.date), where
+        return mapping.list_page(reply.json(), where, _asked_at(reply)), where
 
     def _require_ok(self, reply: Reply, right: str) -> None:
         if 200 <= reply.status < 300:
@@ -210,6 +212,14 @@ class InventorumClient:
             key=facts.key,
             fields=dict.fromkeys(facts.fields, ""),
         )
+
+
+def _asked_at(reply: Reply) -> datetime | None:
+    """Return the server's clock when it was asked, at the latest: its ``Date`` less the time the answer took.
+
+    ``Date`` is stamped when the answer leaves. What happened while a slow answer was made is not in it.
+    """
+    return reply.date - timedelta(milliseconds=reply.elapsed_ms) if reply.date else None
 
 
 def _digits(external_id: str) -> str:

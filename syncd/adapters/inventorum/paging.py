@@ -46,7 +46,7 @@ class ListPage(Generic[T]):
     Attributes:
         rows: Rows in the order of the answer; readers yield only rows not yielded before.
         total: Rows in the whole list, ``None`` if the answer does not say (a page beyond the end).
-        date: The server's clock.
+        date: The server's clock when it was asked, at the latest.
     """
 
     rows: tuple[T, ...]

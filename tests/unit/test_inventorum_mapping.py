@@ -1,0 +1,284 @@
+"""Bodies to values: every reference example parses, odd forms are read exactly, damage is refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.adapters.inventorum import events, mapping
+from syncd.adapters.inventorum.wire import Fields, Where
+from syncd.core.model import EventKind, RemoteListing, StockMode
+from syncd.errors import InvalidResponse
+from syncd.http import Reply
+from tests.support.inventorum import EXAMPLES
+
+WHERE = Where("inventorum", "GET products/1/")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+INDEX: dict[str, dict[str, str]] = json.loads((EXAMPLES / "_index.json").read_text())
+
+
+def reply(name: str, status: int = 200) -> Reply:
+    return Reply("inventorum", "GET example", status, {}, (EXAMPLES / name).read_bytes(), 1.0)
+
+
+def fields(name: str) -> Fields:
+    return Fields(reply(name).json(), WHERE)
+
+
+def page_of(name: str) -> Any:
+    return mapping.list_page(reply(name).json(), WHERE, None)
+
+
+def delta_rows(name: str) -> list[RemoteListing]:
+    return [mapping.listing(row) for row in mapping.object_rows(page_of(name), WHERE).rows]
+
+
+def error(name: str, key: str) -> None:
+    facts = mapping.error_facts(reply(name, 400))
+    assert facts.is_ours
+    assert facts.key == key
+    assert key in facts.message
+
+
+def price_of(name: str) -> None:
+    product = fields(name)
+    assert product.decimal("gross_price") >= 0
+    assert product.decimal("price") >= 0
+    assert product.decimal("purchase_price") >= 0
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "token-response.json": lambda name: fields(name).integer("expires_in"),
+    "error-401.json": lambda name: error(name, "token.invalid"),
+    "error-403.json": lambda name: error(name, "scope.wrong"),
+    "error-400-serializer.json": lambda name: error(name, "common.serializer_error"),
+    "error-400-field-required.json": lambda name: error(name, "common.serializer_error"),
+    "error-404-product.json": lambda name: error(name, "product.not_found"),
+    "error-404-tax.json": lambda name: error(name, "common.unknown"),
+    "product-simple.json": lambda name: mapping.detail_listings(fields(name)),
+    "product-simple-v9.json": lambda name: mapping.detail_listings(fields(name)),
+    "product-with-variations.json": lambda name: mapping.detail_listings(fields(name)),
+    "product-list-page.json": delta_rows,
+    "product-list-page-v13.json": lambda name: mapping.object_rows(page_of(name), WHERE),
+    "delta-modified-page.json": delta_rows,
+    "delta-modified-page-v9.json": delta_rows,
+    "delta-modified-variation-row.json": lambda name: mapping.listing(fields(name)),
+    "delta-deleted-page.json": lambda name: mapping.id_rows(page_of(name), WHERE),
+    "delta-empty-page.json": page_of,
+    "quantity-list.json": lambda name: mapping.quantities(reply(name).json(), WHERE),
+    "adjust-inventory-response.json": lambda name: fields(name).decimal("quantity"),
+    "order.json": lambda name: list(events.order_events(fields(name), NOW)),
+    "returns-delta-page.json": lambda name: mapping.object_rows(page_of(name), WHERE),
+    "category-list-page.json": lambda name: mapping.object_rows(page_of(name), WHERE),
+    "info.json": lambda name: events.channels_of(fields(name)),
+}
+"""Bodies that syncd reads. All others are requests, or answers of calls it does not make: they only have to be JSON."""
+
+
+@pytest.mark.parametrize("name", sorted(INDEX))
+def test_every_example_is_read(name: str) -> None:
+    if name in READERS:
+        READERS[name](name)
+    else:
+        assert reply(name).json()
+
+
+def test_no_example_is_forgotten() -> None:
+    answers = {name for name in INDEX if "request" not in name}
+    unread = answers - READERS.keys()
+    assert unread == {
+        "category.json",
+        "image-upload-response.json",
+        "ledger-month.json",
+        "ledger-periods.json",
+        "product-delete-response.json",
+        "tax-create-response.json",
+        "taxes.json",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in INDEX if name.startswith(("product-simple", "product-with", "adjust-inventory-resp"))]
+)
+def test_prices_of_examples_are_decimals(name: str) -> None:
+    price_of(name)
+
+
+def test_a_simple_product() -> None:
+    (found,) = mapping.detail_listings(fields("product-simple.json"))
+    assert found.ref.external_id == "700101"
+    assert (found.sku, found.gtin, found.name) == ("RB-28-001", "4000000000017", "Road bike 28")
+    assert (found.stock_mode, found.quantity) == (StockMode.OWN, Decimal(14))
+
+
+def test_a_parent_is_a_group_and_its_variations_have_the_stock() -> None:
+    parent, *variations = mapping.detail_listings(fields("product-with-variations.json"))
+    assert (parent.stock_mode, parent.quantity) == (StockMode.GROUP, None)
+    assert [(each.ref.external_id, each.ref.parent_external_id, each.quantity) for each in variations] == [
+        ("700201", "700200", Decimal(10)),
+        ("700202", "700200", Decimal(15)),
+    ]
+    assert {each.stock_mode for each in variations} == {StockMode.OWN}
+
+
+def test_a_parent_row_of_the_delta_is_never_sellable() -> None:
+    group, *simple = delta_rows("delta-modified-page.json")
+    assert (group.stock_mode, group.quantity) == (StockMode.GROUP, None)
+    assert [each.quantity for each in simple] == [Decimal(5), Decimal(22)]
+
+
+def test_a_variation_row_of_the_delta_names_its_parent() -> None:
+    found = mapping.listing(fields("delta-modified-variation-row.json"))
+    assert (found.ref.external_id, found.ref.parent_external_id, found.quantity) == ("700201", "700200", Decimal(9))
+    assert (found.sku, found.gtin) == (None, None)
+
+
+def product(**changes: Any) -> Fields:
+    body: dict[str, Any] = {"id": 7, "name": "Scarf", "quantity": "3.00", "variation_count": 0} | changes
+    return Fields({name: value for name, value in body.items() if value != "absent"}, WHERE)
+
+
+def test_gift_cards_are_not_counted() -> None:
+    assert mapping.listing(product(is_giftcard=True)).stock_mode is StockMode.UNMANAGED
+    assert mapping.listing(product(is_giftcard=True)).quantity is None
+
+
+def test_optional_fields_may_be_missing_and_unknown_ones_are_ignored() -> None:
+    found = mapping.listing(product(name="absent", brand_new_field={"a": [1]}))
+    assert found.name == "7"
+    assert (found.sku, found.gtin) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"id": None}, "body.id is missing or null"),
+        ({"id": True}, "body.id is true or false"),
+        ({"id": "seven"}, "body.id is a text"),
+        ({"quantity": "absent"}, "body.quantity is missing or null"),
+        ({"quantity": None}, "body.quantity is missing or null"),
+        ({"quantity": "many"}, "body.quantity is not a decimal number"),
+        ({"quantity": "NaN"}, "body.quantity is not a usable decimal number"),
+        ({"quantity": "1E+30"}, "body.quantity is not a usable decimal number"),
+        ({"quantity": False}, "body.quantity is true or false"),
+        ({"variation_count": "absent"}, "body.variation_count is missing or null"),
+        ({"variation_count": "1.5"}, "body.variation_count is 1.5, not a whole number"),
+        ({"variation_count": 2, "variations": []}, "body.variations is empty although"),
+        ({"variation_count": 2, "variations": "absent"}, "body.variations is missing or null"),
+        ({"variation_count": 1, "variations": [{"id": 8}]}, r"body.variations\[0\].quantity is missing"),
+        ({"variation_count": 1, "variations": [8]}, r"body.variations\[0\] is a number, not an object"),
+    ],
+)
+def test_what_stock_depends_on_must_be_right(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidResponse, match=says) as caught:
+        mapping.detail_listings(product(**changes))
+    assert caught.value.request == WHERE.request
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12.00", "12"),
+        ("0E-10", "0"),
+        ("0", "0"),
+        ("1E+3", "1000"),
+        ("3E+1", "30"),
+        ("1.5E+3", "1500"),
+        ("66.920000000000", "66.92"),
+        ("-2.50", "-2.5"),
+        (" 4 ", "4"),
+        (5, "5"),
+        (Decimal("1.25"), "1.25"),
+    ],
+)
+def test_decimals_in_every_form_seen(text: object, value: str) -> None:
+    assert mapping.listing(product(quantity=text)).quantity == Decimal(value)
+
+
+@given(st.decimals(-(10**6), 10**6, places=2))
+def test_a_quantity_of_two_places_survives_exactly(number: Decimal) -> None:
+    for form in (str(number), f"{number:E}", number):
+        assert mapping.listing(product(quantity=form)).quantity == number
+
+
+@pytest.mark.parametrize("name", ["data", "results"])
+def test_both_list_envelopes(name: str) -> None:
+    page = mapping.list_page({"total": 1, name: [{"id": 1}]}, WHERE, NOW)
+    assert (page.total, page.rows, page.date) == (1, ({"id": 1},), NOW)
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"total": 0}, {"total": 0, "data": None}, {"total": -1, "data": []}, None, "x"]
+)
+def test_a_body_without_a_list_is_never_an_empty_list(body: object) -> None:
+    with pytest.raises(InvalidResponse):
+        mapping.list_page(body, WHERE, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "ours", "key"),
+    [
+        (b"<html><body>Nicht gefunden</body></html>", False, ""),
+        (b"", False, ""),
+        (b'{"error": {"fie', False, ""),
+        (b'["no"]', False, ""),
+        (b'{"detail": "Nicht gefunden"}', True, ""),
+        (b'{"error": "invalid_grant"}', True, "invalid_grant"),
+        (b'{"error": {"key": 5, "fields": "odd", "description": null}}', True, ""),
+        (b'{"error": {"key": "a <script>", "fields": {}}}', True, ""),
+    ],
+)
+def test_error_bodies_of_any_shape_are_survived(body: bytes, ours: bool, key: str) -> None:
+    facts = mapping.error_facts(Reply("inventorum", "GET x/", 404, {}, body, 1.0))
+    assert (facts.is_ours, facts.key) == (ours, key)
+    assert facts.message
+
+
+def test_fields_of_an_error_are_found_at_any_depth() -> None:
+    body = b'{"error": {"key": "common.serializer_error", "fields": {"stock": {"price": ["Required."]}}}}'
+    facts = mapping.error_facts(Reply("inventorum", "PUT x/", 400, {}, body, 1.0))
+    assert "price" in facts.fields
+    assert "Required." in facts.message
+
+
+def order(**changes: Any) -> Fields:
+    line = {"id": 11, "product": 700101, "quantity": 2, "original_quantity": "3.00"}
+    body: dict[str, Any] = {"id": 5, "state": 360, "basket": {"items": [line, {"id": 12, "product": None}]}}
+    return Fields(body | changes, WHERE)
+
+
+def test_an_order_line_lowers_stock_by_what_was_sold() -> None:
+    ((event, line),) = events.order_events(order(), NOW)
+    assert (event.key, line, event.quantity) == ("order:5:line:11", "11", Decimal(-3))
+    assert (event.kind, event.occurred_at, event.ref.external_id) == (EventKind.ORDER, NOW, "700101")
+
+
+@pytest.mark.parametrize(
+    ("state", "counted"), [(360, True), (10, True), (258, True), (360 | 4, False), (1, False), (2048, True)]
+)
+def test_cancelled_orders_and_drafts_count_nothing_and_unknown_bits_are_tolerated(state: int, counted: bool) -> None:
+    ((event, _),) = events.order_events(order(state=state), NOW)
+    assert event.quantity == (-3 if counted else 0)
+
+
+def test_an_order_is_dated_by_its_completion() -> None:
+    ((event, _),) = events.order_events(
+        order(completed_at="2016-04-06T15:04:36+02:00", time_added="2016-01-01T00:00:00Z"), NOW
+    )
+    assert event.occurred_at == datetime(2016, 4, 6, 13, 4, 36, tzinfo=UTC)
+
+
+def test_a_return_raises_stock_of_the_product_its_order_line_names() -> None:
+    row = mapping.object_rows(page_of("returns-delta-page.json"), WHERE).rows[0]
+    (event,) = events.return_events(row, NOW, {"910001": "700101"})
+    assert (event.quantity, event.ref.external_id, event.kind) == (Decimal(4), "700101", EventKind.RETURN)
+    assert event.reference == "return 902001 of order 900001"
+    assert not list(events.return_events(row, NOW, {}))
