@@ -1,0 +1,63 @@
+# Everything here needs Python 3.11 or newer and make; the rest is installed into .venv.
+#   make demo                      the whole thing on this machine, in half a minute
+#   make demo ARGS="--products 50" options for the command behind a target
+#   make PYTHON=python3.12 test    another Python
+
+PYTHON ?= python3
+ARGS   ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check
+
+# Tests find nothing of the machine's own configuration.
+unexport SYNCD_CONFIG
+
+.DEFAULT_GOAL := help
+.PHONY: help install develop demo test lint check format build clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+# Stamps: a target that is up to date costs nothing. Each depends on the one before, so that `make -j` is safe.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "syncd needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.developed: pyproject.toml $(VENV)/.installed
+	$(PIP) install --quiet --editable . --group dev
+	@touch $@
+
+install: $(VENV)/.installed ## Install syncd into .venv
+
+develop: $(VENV)/.developed ## The same with everything for tests
+
+demo: $(VENV)/.installed ## Simulated till and shop, the real daemon, a scripted day
+	$(BIN)/syncd demo $(ARGS)
+
+test: $(VENV)/.developed ## Run the tests
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/.developed ## Check format, style and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+check: lint test ## Both
+
+format: $(VENV)/.developed ## Put everything into format
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+build: $(VENV)/.developed ## Build the wheel into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what was built and installed here
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
