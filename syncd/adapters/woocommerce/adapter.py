@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
@@ -10,7 +11,7 @@ from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
 from syncd.adapters.woocommerce.feeds import Malformed
-from syncd.adapters.woocommerce.mapping import api_time
+from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
 from syncd.adapters.woocommerce.writes import StockWriter
 from syncd.core.model import ChangePage
@@ -34,9 +35,10 @@ class WooCommerceAdapter:
         settings: WooCommerceSettings = context.settings
         self._side = context.side
         self._now = context.now
+        self._overlap = timedelta(seconds=context.overlap_s)
         self._client = WooClient(context)
         self._catalogue = Catalogue(self._client)
-        self._changes = ChangeReader(self._client, self._catalogue, context.overlap_s)
+        self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
         self._capabilities = Capabilities(
             relative=True,
@@ -93,11 +95,12 @@ class WooCommerceAdapter:
         self._client.close()
 
     def _read_all(self) -> Iterator[ChangePage]:
-        products = self._catalogue.product_list()
-        yield from self._catalogue.everything(products)
-        if products.opened_at is None:
-            raise InvalidResponse(self._side, "GET products", "the answer has no Date header")
-        yield ChangePage(cursor=dict.fromkeys(FEEDS, api_time(products.opened_at)))
+        products, variations = Tally(self._overlap), Tally(self._overlap)
+        yield from self._catalogue.everything(products, variations)
+        began = products.position()
+        cursor = dict.fromkeys(FEEDS, api_time(began.clock))
+        cursor |= {"products": began.text(), "variations": variations.position().text()}
+        yield ChangePage(cursor=cursor)
 
     def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
         try:

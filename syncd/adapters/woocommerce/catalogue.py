@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from syncd.adapters.woocommerce.feeds import Batch, Row
+    from syncd.adapters.woocommerce.positions import Tally
 
 
 class Catalogue:
@@ -35,18 +36,21 @@ class Catalogue:
         self._suspects: dict[str, ListingRef] = {}
         self.global_route: bool | None = None
 
-    def product_list(self) -> ListRequest:
-        """The list of all products but trashed ones."""
-        return ListRequest(self._client, "products", mapping.PRODUCT_FIELDS)
+    def everything(self, products: Tally, variations: Tally) -> Iterator[ChangePage]:
+        """Read all products, then all variations, in pages without cursor.
 
-    def everything(self, products: ListRequest) -> Iterator[ChangePage]:
-        """Read all products, then all variations, in pages without cursor."""
+        Args:
+            products: Counts product rows.
+            variations: Counts variation rows, by the clock of the first product page.
+        """
         parents: list[int] = []
-        for rows in whole_list(products, Query()):
+        request = ListRequest(self._client, "products", mapping.PRODUCT_FIELDS, tally=products)
+        for rows in whole_list(request, Query()):
             parents += [mapping.row_id(row) for row in rows if mapping.is_group(row)]
-            yield ChangePage(listings=tuple(self.products(rows)), total=products.total)
-        for listings, total in self._all_variations(parents):
-            sums = None if total is None or products.total is None else products.total + total
+            yield ChangePage(listings=tuple(self.products(rows)), total=request.total)
+        variations.clock = products.clock
+        for listings, total in self._all_variations(parents, variations):
+            sums = None if total is None or request.total is None else request.total + total
             yield ChangePage(listings=tuple(listings), total=sums)
 
     def products(self, rows: Iterable[Row]) -> list[RemoteListing]:
@@ -75,11 +79,11 @@ class Catalogue:
             listings.append(listing)
         return listings
 
-    def variations_of(self, parents: Iterable[int], **params: str) -> Iterator[list[RemoteListing]]:
+    def variations_of(self, parents: Iterable[int]) -> Iterator[list[RemoteListing]]:
         """Read the variations of some parents, one list each, gathered into pages."""
         page: list[RemoteListing] = []
         for parent in parents:
-            request = ListRequest(self._client, f"products/{parent}/variations", mapping.VARIATION_FIELDS, **params)
+            request = ListRequest(self._client, f"products/{parent}/variations", mapping.VARIATION_FIELDS)
             for rows in whole_list(request, Query()):
                 page += self.variations(rows, parent)
             if len(page) >= PER_PAGE:
@@ -99,8 +103,8 @@ class Catalogue:
     def suspects(self) -> list[ListingRef]:
         """Variations whose parent's row hints at a change that moves no date of theirs: read them by id.
 
-        They left or joined their parent's list (deleted, or restored with the parent), or the parent began or ceased
-        to keep their stock. A hint is never proof of anything.
+        They joined their parent's list (restored with it), or the parent began or ceased to keep their stock. Those
+        that left the list are the engine's to look after (``RemoteListing.children``).
         """
         return list(self._suspects.values())
 
@@ -129,9 +133,9 @@ class Catalogue:
                     found[ref.external_id] = one
         return FetchResult(tuple(found.values()), tuple(gone))
 
-    def _all_variations(self, parents: list[int]) -> Iterator[tuple[list[RemoteListing], int | None]]:
+    def _all_variations(self, parents: list[int], tally: Tally) -> Iterator[tuple[list[RemoteListing], int | None]]:
         if self.global_route is not False:
-            request = ListRequest(self._client, "variations", mapping.VARIATION_FIELDS)
+            request = ListRequest(self._client, "variations", mapping.VARIATION_FIELDS, tally=tally)
             try:
                 for rows in whole_list(request, Query()):
                     yield self.variations(rows), request.total
@@ -206,8 +210,7 @@ class Catalogue:
         self._children[parent] = children
         if known is None or before is None:
             return
-        changed = known | children if before.keeps_pool != now.keeps_pool else known ^ children
-        for child in changed:
+        for child in children if before.keeps_pool != now.keeps_pool else children - known:
             self._pooled.pop(child, None)
             self._suspects[str(child)] = ListingRef(str(child), str(parent))
 
@@ -216,6 +219,7 @@ class Catalogue:
             batch: Batch = self._client.included("products", ids, {"_fields": mapping.PRODUCT_FIELDS})
             for row in batch.rows:
                 self._learn(row)
+                self._parents.setdefault(mapping.row_id(row), mapping.parent_of(row))
 
 
 def chunks(ids: Sequence[int], size: int = PER_PAGE) -> Iterator[list[int]]:

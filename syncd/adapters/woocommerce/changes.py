@@ -16,8 +16,9 @@ from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.catalogue import Catalogue, chunks
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import Query, Row, modified_since, row_time, whole_list
+from syncd.adapters.woocommerce.positions import FeedPosition, Tally, api_time
 from syncd.core.model import ZERO, ChangePage, EventKind, GoneListing, ListingRef, Proof, StockEvent
-from syncd.errors import InvalidResponse, NotFound
+from syncd.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from syncd.core.model import Cursor
 
 FEEDS = ("products", "variations", "orders", "refunds", "trash")
-"""Names of the positions in a cursor; each is naive GMT text from the server's clock."""
+"""Names of the positions in a cursor; see ``FeedPosition`` for their text."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _REMEMBERED_ORDERS = 5_000
@@ -38,6 +39,7 @@ class _Cycle:
 
     cursor: Cursor
     positions: dict[str, str] = field(default_factory=dict)
+    clocks: dict[str, datetime] = field(default_factory=dict)
     orders: dict[int, mapping.OrderChange] = field(default_factory=dict)
     refunds: set[int] = field(default_factory=set)
     rows: set[tuple[str, int, datetime]] = field(default_factory=set)
@@ -46,14 +48,18 @@ class _Cycle:
     parents: list[int] = field(default_factory=list)
     trashed_parents: list[int] = field(default_factory=list)
 
+    def keep(self, feed: str, position: FeedPosition) -> None:
+        """Note where the feed continues."""
+        self.positions[feed] = position.text()
+
 
 class ChangeReader:
     """Reads changes, and remembers which rows of the overlap were dealt with (so that a quiet cycle stays quiet)."""
 
-    def __init__(self, client: WooClient, catalogue: Catalogue, overlap_s: float) -> None:
+    def __init__(self, client: WooClient, catalogue: Catalogue, overlap: timedelta) -> None:
         self._client = client
         self._catalogue = catalogue
-        self._overlap = timedelta(seconds=overlap_s)
+        self._overlap = overlap
         self._has_refunds = True
         self._done_orders: dict[int, mapping.OrderChange] = {}
         self._done_refunds: set[int] = set()
@@ -82,7 +88,7 @@ class ChangeReader:
 
     def events_since(self, since: datetime) -> list[StockEvent]:
         """Evidence of every order and refund since an instant, remembered ones too; leaves no trace here."""
-        cycle = _Cycle({"orders": mapping.api_time(since), "refunds": mapping.api_time(since)})
+        cycle = _Cycle(dict.fromkeys(("orders", "refunds"), api_time(since)))
         return list(self._evidence(cycle, self._order_changes(cycle, again=True)).events)
 
     # -- orders and refunds
@@ -193,7 +199,7 @@ class ChangeReader:
                 self._catalogue.global_route = True
                 return
         # Before WooCommerce 10.3: a change of a variation moves its parent's date, so the parents' lists are read.
-        cycle.positions.setdefault("variations", cycle.positions["products"])
+        cycle.keep("variations", FeedPosition(cycle.clocks["products"]))
         for page in self._catalogue.variations_of(dict.fromkeys(cycle.parents)):
             cycle.read.update(listing.ref.external_id for listing in page)
             yield ChangePage(listings=tuple(page))
@@ -238,30 +244,38 @@ class ChangeReader:
 
         The new position is the server's clock at the first answer. If that lies before the old position the server's
         clock was set back, and what it stamped since would be missed: the feed is asked again from there.
-
-        Raises:
-            InvalidResponse: The server does not tell its time.
         """
-        request = ListRequest(self._client, route, fields, **params)
-        text = cycle.cursor.get(name)
-        if text is None and name in {"orders", "refunds", "trash"}:
-            cycle.positions[name] = self._position(
-                request, self._client.page(route, {"_fields": "id"}, per_page=1).date
-            )
+        tally = Tally(self._overlap)
+        request = ListRequest(self._client, route, fields, tally=tally, **params)
+        position = self._position(cycle, name)
+        if position is None:
+            # Evidence from before the first read explains nothing: start from the server's now.
+            tally.add((), self._client.clock(route))
+            cycle.keep(name, tally.position())
             return
-        position = mapping.parse_api_time(text) if text is not None else _BEGINNING
-        since = position - self._overlap if text is not None else _BEGINNING
-        opening = request(Query("modified", after=since))
-        cycle.positions[name] = self._position(request, opening.date)
-        if opening.date is not None and opening.date < position - _SETTLED:
-            since = opening.date - self._overlap
-            opening = request(Query("modified", after=since))
-        yield from modified_since(request, since, opening=opening)
+        since = position.since(self._overlap)
+        newest = request(Query("modified", after=since, descending=True))
+        clock = tally.position().clock
+        cycle.clocks[name] = clock
+        if clock < position.clock - _SETTLED:
+            since = clock - self._overlap
+            newest = request(Query("modified", after=since, descending=True))
+        if len(newest.rows) >= newest.total if newest.total is not None else not newest.rows:
+            yield list(newest.rows)
+        elif judged := position.judge(newest, clock - self._overlap):
+            rows, kept = judged
+            yield list(rows)
+            cycle.keep(name, kept)
+            return
+        else:
+            yield from modified_since(request, since)
+        cycle.keep(name, tally.position())
 
-    def _position(self, request: ListRequest, date: datetime | None) -> str:
-        if date is None:
-            raise InvalidResponse(self._client.side, f"GET {request.route}", "the answer has no Date header")
-        return mapping.api_time(date)
+    def _position(self, cycle: _Cycle, name: str) -> FeedPosition | None:
+        text = cycle.cursor.get(name)
+        if text is not None:
+            return FeedPosition.parse(text)
+        return None if name in {"orders", "refunds", "trash"} else FeedPosition(_BEGINNING + self._overlap)
 
     def _is_news(self, cycle: _Cycle, feed: str, row: Row) -> bool:
         """Whether a row that costs further requests was not dealt with in the cycle before.
@@ -272,7 +286,7 @@ class ChangeReader:
         if at is None:
             return True
         key = (feed, mapping.row_id(row), at)
-        if mapping.parse_api_time(cycle.positions[feed]) >= at + _SETTLED:
+        if cycle.clocks[feed] >= at + _SETTLED:
             cycle.rows.add(key)
         return key not in self._done_rows
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.base import CheckLine, CheckReport
-from syncd.errors import InvalidResponse, OutcomeUnknown, PermissionMissing, Rejected, SideError
+from syncd.errors import AuthRejected, InvalidResponse, SideError
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Check:
     def _add(self, ok: bool, subject: str, message: str) -> None:
         self._lines.append(CheckLine(ok, subject, message))
 
+    def _failed(self, subject: str, error: SideError, advice: str = "") -> None:
+        message = f"{describe(error)}. {advice}" if advice else describe(error)
+        self._lines.append(CheckLine(False, subject, message, error.exit_code))
+
     def _routes(self) -> Mapping[str, Any]:
         """The route index needs no key; some security plugins hide it, which is no fault."""
         try:
@@ -64,7 +68,7 @@ class Check:
         try:
             batch = self._client.page(route, {"_fields": "id"}, per_page=1)
         except SideError as error:
-            self._add(False, subject, f"{describe(error)}. {_CLICK}")
+            self._failed(subject, error, _CLICK if error.exit_code == AuthRejected.exit_code else "")
             return False
         if batch.date is not None:
             self._skew_s = (batch.date - self._now()).total_seconds()
@@ -76,10 +80,8 @@ class Check:
         """An empty batch passes the same permission checks and changes nothing (recording 04-batch)."""
         try:
             self._client.post("products/batch", {"update": []})
-        except PermissionMissing as error:
-            self._add(False, "write stock", f"{describe(error)}. {_CLICK}")
-        except (Rejected, OutcomeUnknown, SideError) as error:
-            self._add(False, "write stock", describe(error))
+        except SideError as error:
+            self._failed("write stock", error, _CLICK if error.exit_code == AuthRejected.exit_code else "")
         else:
             self._add(True, "write stock", "allowed")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.woocommerce.auth import KeyAuth
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Batch, Query, Row
-from syncd.adapters.woocommerce.mapping import api_time
+from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.errors import (
     AuthRejected,
     InvalidResponse,
@@ -87,6 +87,17 @@ class WooClient:
             if found >= promised:
                 return batch
         raise InvalidResponse(self.side, request, f"{found} rows where the shop's own count promises {promised}")
+
+    def clock(self, route: str) -> datetime:
+        """The server's time, by the smallest request there is.
+
+        Raises:
+            InvalidResponse: It does not tell.
+        """
+        batch = self.page(route, {"_fields": "id"}, per_page=1)
+        if batch.date is None:
+            raise InvalidResponse(self.side, f"GET {route}", "the answer has no Date header")
+        return batch.date
 
     def item(self, route: str, fields: str) -> Row:
         """Read one object, past caches.
@@ -198,16 +209,25 @@ class WooClient:
 class ListRequest:
     """One list of the shop as the walks in ``feeds`` see it.
 
-    Attributes:
+    Args:
+        client: Sends.
         route: Below the API's base address.
+        fields: Fields of a row.
+        tally: Counts the rows that pass.
+        params: Further filters.
+
+    Attributes:
         opened_at: The server's clock at the first answer.
         total: Rows that matched at the last answer.
     """
 
-    def __init__(self, client: WooClient, route: str, fields: str, **params: str) -> None:
+    def __init__(
+        self, client: WooClient, route: str, fields: str, *, tally: Tally | None = None, **params: str
+    ) -> None:
         self._client = client
-        self.route = route
-        self._params = {"_fields": fields, "order": "asc", **params}
+        self._route = route
+        self._params = {"_fields": fields, **params}
+        self._tally = tally
         self.opened_at: datetime | None = None
         self.total: int | None = None
 
@@ -215,15 +235,22 @@ class ListRequest:
         """Send one request.
 
         Times go as naive GMT with ``dates_are_gmt``: with a zone suffix the shop would shift them (recording 01).
+
+        Raises:
+            InvalidResponse: The server does not tell its time.
         """
-        params = {**self._params, "orderby": query.orderby}
+        params = {**self._params, "orderby": query.orderby, "order": "desc" if query.descending else "asc"}
         if query.after is not None:
             params |= {"modified_after": api_time(query.after), "dates_are_gmt": "true"}
         if query.before is not None:
             params |= {"modified_before": api_time(query.before), "dates_are_gmt": "true"}
-        batch = self._client.page(self.route, params, page=query.page)
+        batch = self._client.page(self._route, params, page=query.page)
+        if batch.date is None:
+            raise InvalidResponse(self._client.side, f"GET {self._route}", "the answer has no Date header")
         self.opened_at = self.opened_at or batch.date
         self.total = batch.total
+        if self._tally is not None:
+            self._tally.add(batch.rows, batch.date)
         return batch
 
 

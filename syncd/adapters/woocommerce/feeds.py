@@ -46,6 +46,7 @@ class Query:
     after: datetime | None = None
     before: datetime | None = None
     page: int = 1
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,7 @@ def row_time(row: Row) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def modified_since(
-    ask: Ask, since: datetime, *, opening: Batch | None = None, per_page: int = PER_PAGE
-) -> Iterator[list[Row]]:
+def modified_since(ask: Ask, since: datetime, *, per_page: int = PER_PAGE) -> Iterator[list[Row]]:
     """Walk everything modified after ``since``, oldest change first.
 
     The next request starts at the second of the last row, not at a page number: a row that changes meanwhile moves to
@@ -88,11 +87,10 @@ def modified_since(
     Args:
         ask: Sends one request.
         since: Exclusive start, whole seconds.
-        opening: Answer to the first request if it was made already.
         per_page: Rows per full page.
     """
     after = since
-    batch = opening if opening is not None else ask(Query("modified", after=after))
+    batch = ask(Query("modified", after=after))
     known: set[tuple[int, datetime]] = set()
     while True:
         times = _times(batch.rows, after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -90,20 +90,6 @@ class OrderChange:
     refund_ids: tuple[int, ...]
 
 
-def api_time(moment: datetime) -> str:
-    """Write an instant as naive GMT; goes with ``dates_are_gmt=true`` and never with ``Z``.
-
-    Source: recording 01-listing: a trailing ``Z`` together with ``dates_are_gmt`` misses the zone's offset in changes.
-    """
-    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
-
-
-def parse_api_time(text: str) -> datetime:
-    """Read a position written by ``api_time``."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def parent_of(row: Row) -> Parent:
     """What variations may take over from this product."""
     return Parent(
@@ -139,6 +125,7 @@ def product_listing(row: Row) -> RemoteListing:
         mode = StockMode.OWN
     else:
         mode = StockMode.GROUP if is_group(row) else StockMode.UNMANAGED
+    children = variation_ids(row) if is_group(row) else None
     return RemoteListing(
         ref=ListingRef(str(row_id(row))),
         name=_name(row),
@@ -148,6 +135,7 @@ def product_listing(row: Row) -> RemoteListing:
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
+        children=None if children is None else tuple(map(str, sorted(children))),
     )
 
 
