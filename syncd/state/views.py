@@ -91,16 +91,16 @@ SELECT i.id AS item_id,
          WHEN o.state = 'unknown' THEN 'in doubt'
          WHEN o.state = 'parked' THEN 'in doubt, a person decides'
          WHEN l.gone_at IS NOT NULL THEN 'gone from this side'
-         WHEN l.stock_mode = 'unmanaged' THEN 'not counted by this side'
+         WHEN l.stock_mode = 'unmanaged' AND NOT ($pending) THEN 'not counted by this side'
          WHEN l.stock_mode = 'parent' THEN 'counted by its parent product'
          WHEN l.stock_mode = 'group' THEN 'only groups variations'
-         WHEN l.shadow IS NULL THEN 'not read yet'
          WHEN l.recheck_at IS NOT NULL THEN 'to be read again'
-         WHEN $pending AND (l.wanted IS NULL OR l.wanted = l.shadow) THEN 'to be planned'
-         WHEN $pending THEN 'to be written'
+         WHEN $pending AND l.wanted <> l.shadow THEN 'to be written'
+         WHEN $pending THEN 'to be planned'
+         WHEN l.shadow IS NULL THEN 'not read yet'
          WHEN l.wanted IS NULL THEN 'not planned yet'
          WHEN l.wanted = l.shadow THEN 'equal'
-         ELSE 'held back'
+         ELSE 'differs'
        END AS state,
        l.shadow_at AS held_since,
        l.external_id AS external_id,

@@ -68,10 +68,11 @@ def test_stock_tells_what_each_side_holds_and_should_hold(database: Database) ->
         ({"pending": True, "wanted": Decimal(3)}, "to be planned"),
         ({"pending": True, "wanted": None}, "to be planned"),
         ({"wanted": None}, "not planned yet"),
-        ({}, "held back"),
+        ({}, "differs"),
         ({"recheck_at": AT, "pending": True}, "to be read again"),
         ({"shadow": None}, "not read yet"),
         ({"stock_mode": "unmanaged", "shadow": None}, "not counted by this side"),
+        ({"stock_mode": "unmanaged", "shadow": None, "pending": True}, "to be planned"),
         ({"stock_mode": "parent", "shadow": None}, "counted by its parent product"),
         ({"stock_mode": "group", "shadow": None}, "only groups variations"),
         ({"gone_at": AT}, "gone from this side"),
@@ -90,8 +91,8 @@ def test_stock_names_the_state_of_a_listing(database: Database, fields: dict[str
         ("sent", "being written"),
         ("unknown", "in doubt"),
         ("parked", "in doubt, a person decides"),
-        ("confirmed", "held back"),
-        ("cancelled", "held back"),
+        ("confirmed", "differs"),
+        ("cancelled", "differs"),
     ],
 )
 def test_stock_names_the_write_under_way(database: Database, operation: str, state: str) -> None:
