@@ -22,7 +22,7 @@ BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.pos
 
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """One server per test session, also with pytest-xdist. It fails where it cannot start; see docs/development."""
+    """One server per test session, also with pytest-xdist. Where it cannot start, tests fail, unless switched off."""
     if os.environ.get(VARIABLE) == SWITCHED_OFF:
         pytest.skip(f"PostgreSQL was switched off by {VARIABLE}={SWITCHED_OFF}")
     worker = getattr(request.config, "workerinput", {})
