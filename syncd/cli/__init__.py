@@ -24,7 +24,16 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("init", "syncd.cli.init:init", "Write a commented config.toml."),
     Entry("check", "syncd.cli.check:check", "Test configuration, database, credentials, rights and clocks."),
+    Entry("match", "syncd.cli.match:match", "What is linked, linkable, ambiguous, missing; writes nothing."),
+    Entry("plan", "syncd.cli.sync:plan", "What would be written now, and why."),
+    Entry("sync", "syncd.cli.sync:sync", "One pass now."),
+    Entry("run", "syncd.cli.run:run", "The daemon."),
+    Entry("status", "syncd.cli.status:status", "Sides, freshness, last runs, open findings."),
+    Entry("explain", "syncd.cli.explain:explain", "The story of an item: why a side says what it says."),
+    Entry("findings", "syncd.cli.findings:findings", "What a person should know."),
+    Entry("approve", "syncd.cli.findings:approve", "Confirm a safety stop."),
     Entry("db", "syncd.cli.db:db", "Look after the database."),
+    Entry("demo", "syncd.cli.demo:demo", "A simulated till and shop, the real daemon, a scripted day."),
 )
 """Commands in the order of ``syncd --help``. A new one needs its line here and nothing else."""
 

@@ -22,8 +22,11 @@ def run(cli: CliContext) -> int:
     for number in (SIGTERM, SIGINT):
         signal(number, lambda *_: stop.set())
     with database(cli, create=True) as db:
-        keeper = LeaseKeeper(db, LEASE_TTL_S)
+        running: list[Daemon] = []
+        keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
         if not standby(keeper, stop):
             return 0
+        keeper.start()
         account = open_account(cli.config, db, stop=stop)
-        return Daemon(account, cli.config, keeper).run()
+        running.append(Daemon(account, cli.config, keeper))
+        return running[0].run()

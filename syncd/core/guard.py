@@ -20,9 +20,7 @@ class Limit:
 
     def exceeded(self, count: int, of: int) -> bool:
         """Whether ``count`` of ``of`` is too many."""
-        return (self.items is None or count > self.items) and (
-            self.percent is None or count * 100 > self.percent * of
-        )
+        return (self.items is None or count > self.items) and (self.percent is None or count * 100 > self.percent * of)
 
 
 @dataclass(frozen=True, slots=True)

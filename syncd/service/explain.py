@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Quantity
 from syncd.errors import SyncdError
-from syncd.state.models import OPEN_STATES, Finding, Item, Listing, Movement, Operation, Side
+from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, is_open
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -139,7 +139,7 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
 
 
 def _side_now(session: Session, row: Listing, names: dict[int, str]) -> SideNow:
-    query = select(Operation.state).where(Operation.listing_id == row.id, Operation.state.in_(OPEN_STATES))
+    query = select(Operation.state).where(Operation.listing_id == row.id, is_open())
     open_state = session.scalar(query)
     state = "equal"
     if row.gone_at is not None:

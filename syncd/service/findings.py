@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+APPROVED = "approval"
+"""``closed_by`` of a safety stop that a person confirmed; it serves one plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a person should know.

@@ -13,7 +13,7 @@ from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge
 from syncd.service.evidence import name_cause, store_events
 from syncd.service.gone import mark_gone, welcome_back
 from syncd.service.ledger import lock_items, move
-from syncd.state.models import OPEN_STATES, Item, Listing, Operation, Side
+from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -222,11 +222,7 @@ def load_states(session: Session, side: SideContext, rows: Iterable[Listing]) ->
     since = side.now() - max(side.settle, timedelta(0))
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
-        open_ids.update(
-            session.scalars(
-                select(Operation.listing_id).where(Operation.listing_id.in_(chunk), Operation.state.in_(OPEN_STATES))
-            )
-        )
+        open_ids.update(session.scalars(select(Operation.listing_id).where(Operation.listing_id.in_(chunk), is_open())))
         recent = select(Operation.listing_id, Operation.expected_before, Operation.settled_at).where(
             Operation.listing_id.in_(chunk), Operation.state == "confirmed", Operation.settled_at >= since
         )

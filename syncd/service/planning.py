@@ -10,7 +10,8 @@ from sqlalchemy import exists, select
 from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
-from syncd.state.models import OPEN_STATES, Finding, Item, Listing, Operation
+from syncd.service.findings import APPROVED
+from syncd.state.models import Finding, Item, Listing, Operation, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,7 +77,7 @@ def _reason(side: SideContext, row: Listing, on_hand: Quantity, wants: Quantity)
 
 def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing, Quantity]]:
     """Listings to be planned, with their item's quantity; those with an unresolved operation wait."""
-    in_doubt = exists().where(Operation.listing_id == Listing.id, Operation.state.in_(OPEN_STATES))
+    in_doubt = exists().where(Operation.listing_id == Listing.id, is_open())
     query = (
         select(Listing, Item.on_hand)
         .join(Item, Item.id == Listing.item_id)
@@ -115,9 +116,9 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
 def take_approval(session: Session, side: SideContext) -> bool:
     """Whether a person approved the side's safety stop since it was opened; an approval serves one plan."""
     query = select(Finding).where(
-        Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == "approval"
+        Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == APPROVED
     )
     rows = session.scalars(query).all()
     for row in rows:
-        row.closed_by = "approval, carried out"
+        row.closed_by = f"{APPROVED}, carried out"
     return bool(rows)

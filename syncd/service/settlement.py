@@ -15,7 +15,7 @@ from syncd.service.findings import Found, open_finding
 from syncd.service.gone import mark_gone
 from syncd.service.ledger import lock_items
 from syncd.service.outcome import confirm, count_reading, give_back, not_applied, put_in_doubt, refuse
-from syncd.state.models import OPEN_STATES, Item, Listing, Operation
+from syncd.state.models import Item, Listing, Operation, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _take_up(side: SideContext) -> list[_Case]:
     query = (
         select(Operation, Listing)
         .join(Listing, Listing.id == Operation.listing_id)
-        .where(Operation.side_id == side.id, Operation.state.in_(OPEN_STATES))
+        .where(Operation.side_id == side.id, is_open())
         .order_by(Operation.id)
     )
     with side.db.read() as session:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from syncd.state.models import OPEN_STATES, Finding, Listing, Operation, Run, Side
+from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -96,7 +96,7 @@ def _side(
         select(func.count()).where(Listing.side_id == row.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None))
     )
     pending = session.scalar(select(func.count()).where(Listing.side_id == row.id, Listing.pending))
-    in_doubt = session.scalar(select(func.count()).where(Operation.side_id == row.id, Operation.state.in_(OPEN_STATES)))
+    in_doubt = session.scalar(select(func.count()).where(Operation.side_id == row.id, is_open()))
     age_s = (now - row.last_read_at).total_seconds() if row.last_read_at else None
     return SideStatus(
         side=name,

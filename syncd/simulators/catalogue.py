@@ -47,7 +47,7 @@ class CatalogueProduct:
 def make_catalogue(products: int, variable: int, seed: int = 1) -> list[CatalogueProduct]:
     """Invent ``products`` products, the last ``variable`` of them with 2 to 5 variations each.
 
-    About one product in eight has stock zero. SKUs and GTINs are unique; GTINs carry a valid check digit.
+    About one product in twenty has stock zero. SKUs and GTINs are unique; GTINs carry a valid check digit.
     """
     rng = random.Random(seed)  # noqa: S311 - invented goods, not secrets
     made: list[CatalogueProduct] = []
@@ -72,7 +72,7 @@ def make_catalogue(products: int, variable: int, seed: int = 1) -> list[Catalogu
 
 
 def _stock(rng: random.Random) -> int:
-    return 0 if rng.random() < 0.12 else rng.randint(3, 60)
+    return 0 if rng.random() < 0.05 else rng.randint(3, 60)
 
 
 def _gtin(serial: int) -> str:

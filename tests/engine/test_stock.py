@@ -13,6 +13,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import SafetyStop
+from syncd.service.findings import APPROVED, close_finding
 from tests.support.engine import HUB, Account, two_sides
 
 if TYPE_CHECKING:
@@ -306,6 +307,21 @@ def test_too_many_items_to_zero_wait_for_a_person(database: Database) -> None:
     account.poll("till", "web")
     assert account.findings() == []
     assert account.worlds["web"].quantity("w-B") == 0
+
+
+def test_an_approval_serves_one_plan(database: Database) -> None:
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    account.poll("till", "web")
+    with database.write() as session:
+        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
+    account.poll("web")
+    assert account.worlds["web"].quantity("w-A") == 0
+    for sku in "DEF":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
 
 
 def test_a_shop_that_does_not_count_is_left_alone_or_taken_over_by_policy(database: Database) -> None:

@@ -1,0 +1,1 @@
+"""`syncd demo`: simulated till and shop, the real daemon as its own process, a scripted day, and an honest verdict."""

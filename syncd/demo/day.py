@@ -1,0 +1,210 @@
+"""The scripted day, and the tally of what really happened in it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from syncd.demo.stage import Stage, wait_until
+from syncd.simulators.server import Fault
+
+if TYPE_CHECKING:
+    from syncd.demo.show import Show
+
+_SETTLED_WITHIN_S = 45.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the people of the demo did: opening quantities at the till plus signed events."""
+
+    opening: dict[str, Decimal]
+    events: list[tuple[str, str, Decimal]] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
+
+    def add(self, what: str, sku: str, quantity: Decimal | int) -> None:
+        """Write down one event."""
+        self.events.append((what, sku, Decimal(quantity)))
+
+    def expected(self) -> dict[str, Decimal]:
+        """Units of each SKU that must be left."""
+        left = dict(self.opening)
+        for _, sku, quantity in self.events:
+            left[sku] += quantity
+        return left
+
+    def kinds(self) -> dict[str, int]:
+        """How many events of each kind."""
+        return dict(Counter(what for what, _, _ in self.events))
+
+
+class Day:
+    """A shop owner's day in about half a minute.
+
+    Args:
+        stage: Servers and daemon.
+        show: Where to tell what happens.
+        seed: Makes choices repeatable; what overlaps in time still differs from day to day.
+    """
+
+    def __init__(self, stage: Stage, show: Show, seed: int) -> None:
+        self.stage = stage
+        self.show = show
+        self.tally = Tally(stage.till_stock())
+        self._random = random.Random(seed)  # noqa: S311 - a script, not a secret
+        self._orders: list[tuple[int, list[tuple[str, int]]]] = []
+
+    def play(self) -> None:
+        """Everything, from the first sync to closing time."""
+        for step in (
+            self._first_sync,
+            self._morning,
+            self._second_thoughts,
+            self._stock_room,
+            self._both_at_once,
+            self._token_expires,
+            self._lost_answers,
+            self._power_cut,
+        ):
+            step()
+            if self.tally.unsettled:
+                return
+        self._settle("closing time")
+
+    def _first_sync(self) -> None:
+        self.show.chapter("First sync: the till's quantities count")
+        self.show.say(f"daemon started, process {self.stage.start_daemon()}")
+        self._settle("first sync")
+
+    def _morning(self) -> None:
+        self.show.chapter("Morning: the till sells, the web shop sells")
+        for _ in range(6):
+            self._sell(self._pick(1), self._random.randint(1, 2))
+        for _ in range(5):
+            self._order(self._random.randint(1, 3))
+        self._settle("morning")
+
+    def _second_thoughts(self) -> None:
+        self.show.chapter("Customers change their minds")
+        order, lines = self._orders[0]
+        self.stage.shop.people.cancel_order(order)
+        for sku, units in lines:
+            self.tally.add("cancelled web order", sku, units)
+        self.show.say(f"web order {order} cancelled: {_words(lines)} back on the shelf")
+        order, lines = self._orders[1]
+        sku, units = lines[0]
+        self.stage.shop.people.refund(order, [{"sku": sku, "quantity": units}], restock=True)
+        self.tally.add("refund with restock", sku, units)
+        self.show.say(f"web order {order} refunded: {units} × {sku} restocked")
+        self._settle("changes of mind")
+
+    def _stock_room(self) -> None:
+        self.show.chapter("Stock room: a stock-take and a delivery")
+        sku = self._pick(5)
+        before = self.stage.till_stock()[sku]
+        counted = before - 3
+        self.stage.till.count(sku, str(counted))
+        self.tally.add("stock-take", sku, counted - before)
+        self.show.say(f"stock-take: {sku} is {counted:f}, not {before:f}")
+        sku = self._pick(0)
+        self.stage.till.receive(sku, 24)
+        self.tally.add("goods receipt", sku, 24)
+        self.show.say(f"goods receipt: 24 × {sku}")
+        self._settle("stock room")
+
+    def _both_at_once(self) -> None:
+        self.show.chapter("The same item is sold on both sides at the same moment")
+        sku = self._pick(6)
+        gate = threading.Barrier(2)
+
+        def together(act: Callable[[], None]) -> None:
+            gate.wait()
+            act()
+
+        sides = [
+            threading.Thread(target=together, args=(lambda: self._sell(sku, 2),)),
+            threading.Thread(target=together, args=(lambda: self._order_of([(sku, 3)]),)),
+        ]
+        for side in sides:
+            side.start()
+        for side in sides:
+            side.join()
+        self._settle("both at once")
+
+    def _token_expires(self) -> None:
+        self.show.chapter("INVENTORUM's access token expires")
+        self.stage.till.expire_access_tokens()
+        self.show.say("every access token is refused from now on; the daemon must get a new pair and keep it")
+        self._sell(self._pick(2), 1)
+        self._settle("new token")
+
+    def _lost_answers(self) -> None:
+        self.show.chapter("Answers get lost on the way")
+        self.stage.shop_server.add_fault(Fault("lost_after", "POST|PUT", "/products/"))
+        self.show.say("the shop's next answer to a stock write is lost after it took effect")
+        self._sell(self._pick(3), 2)
+        self._settle("lost answer from the shop")
+        self.stage.till_server.add_fault(Fault("lost_after", "PUT", "/adjust_inventory/"))
+        self.stage.till_server.add_fault(Fault("lost_before", "PUT", "/adjust_inventory/", after=1))
+        self.show.say("INVENTORUM loses two answers: one after the booking, one before it")
+        self._order(1)
+        self._order(1)
+        self._settle("lost answers from INVENTORUM")
+
+    def _power_cut(self) -> None:
+        self.show.chapter("The machine loses power in the middle of the work")
+        for number in range(8):
+            self._sell(self._pick(2), 1)
+            self._order(1)
+            if number == 4:
+                time.sleep(self._random.uniform(0.1, 0.9))
+                self.show.say(f"kill -9 {self.stage.kill_daemon()}; the shops go on selling")
+        self.show.say(f"daemon started again, process {self.stage.start_daemon()}")
+
+    def _settle(self, what: str) -> None:
+        """Wait until both sides show what the events add up to."""
+        started = time.monotonic()
+        if wait_until(self._equal, _SETTLED_WITHIN_S):
+            self.show.fine(f"both sides agree after {time.monotonic() - started:.1f} s")
+        else:
+            self.tally.unsettled.append(what)
+            self.show.bad(f"{what}: not equal after {_SETTLED_WITHIN_S:.0f} s; the rest of the day is left out")
+            for finding in self.stage.findings():
+                self.show.bad(f"finding: {finding}")
+
+    def _equal(self) -> bool:
+        expected = self.tally.expected()
+        shop = self.stage.shop_stock()
+        return self.stage.till_stock() == expected and all(
+            shop[sku] == max(Decimal(0), units) for sku, units in expected.items()
+        )
+
+    def _pick(self, at_least: int) -> str:
+        left = self.tally.expected()
+        return self._random.choice(sorted(sku for sku, units in left.items() if units >= at_least))
+
+    def _sell(self, sku: str, units: int) -> None:
+        self.stage.till.sale(sku, units)
+        self.tally.add("till sale", sku, -units)
+        self.show.say(f"till sells {units} × {sku}")
+
+    def _order(self, lines: int) -> None:
+        skus = {self._pick(2) for _ in range(lines)}
+        self._order_of([(sku, 1) for sku in sorted(skus)])
+
+    def _order_of(self, lines: list[tuple[str, int]]) -> None:
+        order = self.stage.shop.people.order([{"sku": sku, "quantity": units} for sku, units in lines])["order"]
+        self._orders.append((order, lines))
+        for sku, units in lines:
+            self.tally.add("web order line", sku, -units)
+        self.show.say(f"web order {order}: {_words(lines)}")
+
+
+def _words(lines: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{units} × {sku}" for sku, units in lines)
