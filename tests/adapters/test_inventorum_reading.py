@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from syncd.adapters.inventorum.times import parse_time
-from syncd.core.model import ListingRef, Proof, StockMode
+from syncd.core.model import ListingRef, Proof, Refused, StockMode, StockWrite, Unknown
 from syncd.errors import InvalidResponse, PermissionMissing, StateError, Stopped, Transient
 from syncd.simulators.catalogue import make_catalogue
 from syncd.simulators.inventorum.model import Deletion
@@ -83,6 +83,14 @@ def test_a_full_read_costs_one_request_per_100_products_and_one_per_parent() -> 
         assert requests.count("GET /api/products/delta/modified/") == 1 + 3
         assert requests.count("GET /api/products/") == 1
         assert len(requests) == 1 + 4 + 6
+
+
+@pytest.mark.parametrize("delta", ["variation", "both"])
+def test_a_parent_is_read_once_though_its_rows_stand_on_several_pages(delta: str) -> None:
+    with open_account(make_catalogue(80, 80), delta_variation_rows=delta) as account:
+        assert stock_read(collect(account.adapter.read_all())) == true_stock(account)
+        details = [each for each in account.api_requests() if each.rstrip("/")[-1].isdigit()]
+        assert len(details) == len(set(details)) == 80
 
 
 def test_variations_name_their_parent(account: Account) -> None:
@@ -422,6 +430,35 @@ def test_an_answer_about_another_product_is_not_a_deletion(shelf: tuple[Shelf, A
     logic.answers["/api/products/7/"] = product(8)
     with pytest.raises(InvalidResponse, match="about product 8"):
         adapter.fetch([ListingRef("7")])
+
+
+def test_a_variation_that_its_parent_does_not_list_but_its_own_id_answers_for_is_alive(
+    shelf: tuple[Shelf, Any],
+) -> None:
+    logic, adapter = shelf
+    logic.answers["/api/products/7/"] = product(7, variation_count=1, variations=[product(8)])
+    logic.answers["/api/products/9/"] = product(9, quantity="4.00")
+    found = adapter.fetch([ListingRef("9", "7")])
+    assert [(each.ref.parent_external_id, each.quantity) for each in found.listings] == [("7", Decimal(4))]
+    assert not found.gone
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        (SimResponse(404, b"<html>not found</html>"), Refused("not_found", "status 404 without a readable reason")),
+        (SimResponse(200, product(8)), Unknown("the answer is about product 8")),
+        (SimResponse(202, {}), Unknown("status 202: taken for later, without a result")),
+        (
+            SimResponse(200, {"id": 7, "quantity": "?"}),
+            Unknown("status 200, but body.quantity is not a decimal number"),
+        ),
+    ],
+)
+def test_what_an_odd_answer_to_a_booking_proves(shelf: tuple[Shelf, Any], answer: SimResponse, result: object) -> None:
+    logic, adapter = shelf
+    logic.answers["/api/products/7/adjust_inventory/"] = answer
+    assert adapter.write_stock([StockWrite(ListingRef("7"), "op-1", Decimal(1), Decimal(0))]) == [result]
 
 
 def test_one_damaged_product_does_not_hide_the_others(shelf: tuple[Shelf, Any]) -> None:
