@@ -126,6 +126,8 @@ def _sentence(item: ErrorDetails, model: type[BaseModel]) -> str:
         typed = nearest(value, options) if isinstance(value, str) and not secret else ""
         listed = ", ".join(f'"{option}"' for option in options)
         return f"{show(value, secret=secret)} is not one of {listed}{typed}"
+    if kind == "string_too_short" and not value:
+        return "is empty"
     for name, key, words in _BOUNDS:
         if kind == name and key in context:
             return f"{show(value, secret=secret)} {words} {context[key]}"

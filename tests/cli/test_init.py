@@ -136,14 +136,14 @@ def test_a_folder_that_does_not_take_it(run: Run, tmp_path: Path) -> None:
 def test_in_a_terminal_it_asks_and_hides_secrets(tmp_path: Path) -> None:
     answers = [
         (b"Database", b"\n"),
-        (b"client id", b"typed-app\n"),
-        (b"client secret", b"typed-secret\n"),
-        (b"refresh token", b"typed-token\n"),
+        (b"Id of the app", b"typed-app\n"),
+        (b"Secret of the app", b"typed-secret\n"),
+        (b"Token made", b"typed-token\n"),
         (b"Name for the shop", b"main\n"),
         (b"Shop system", b"woocommerce\n"),
         (b"Address of the shop", b"https://typed.example\n"),
-        (b"key", b"ck_typed\n"),
-        (b"ecret", b"cs_typed\n"),
+        (b"starts with ck_", b"ck_typed\n"),
+        (b"starts with cs_", b"cs_typed\n"),
     ]
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -156,8 +156,12 @@ def test_in_a_terminal_it_asks_and_hides_secrets(tmp_path: Path) -> None:
         env={name: value for name, value in os.environ.items() if not name.startswith("SYNCD_")},
     ) as process:
         os.close(theirs)
-        shown = b"".join(_answer(ours, prompt, reply) for prompt, reply in answers)
-        shown += _rest(ours)
+        try:
+            shown = b"".join(_answer(ours, prompt, reply) for prompt, reply in answers)
+            shown += _rest(ours)
+        except AssertionError:
+            process.kill()  # else leaving this block would wait for its answer
+            raise
     os.close(ours)
     assert process.returncode == 0, shown
     config = load_config(tmp_path / "config.toml", {})
@@ -172,7 +176,7 @@ def _answer(terminal: int, prompt: bytes, reply: bytes) -> bytes:
     """Wait for a question, then answer it."""
     shown = b""
     while not (prompt in shown and shown.rstrip().endswith(b":")):
-        assert select.select([terminal], [], [], 30)[0], shown
+        assert select.select([terminal], [], [], 30)[0], (prompt, shown)
         shown += os.read(terminal, 4096)
     os.write(terminal, reply)
     return shown
