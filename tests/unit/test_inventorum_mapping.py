@@ -122,6 +122,7 @@ def test_a_simple_product() -> None:
 def test_a_parent_is_a_group_and_its_variations_have_the_stock() -> None:
     parent, *variations = mapping.detail_listings(fields("product-with-variations.json"))
     assert (parent.stock_mode, parent.quantity) == (StockMode.GROUP, None)
+    assert parent.children == ("700201", "700202")
     assert [(each.ref.external_id, each.ref.parent_external_id, each.quantity) for each in variations] == [
         ("700201", "700200", Decimal(10)),
         ("700202", "700200", Decimal(15)),

@@ -7,7 +7,7 @@ depends on (id, quantity, whether a product only groups variations) must be ther
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.inventorum.paging import ListPage
@@ -98,7 +98,8 @@ def detail_listings(detail: Fields) -> tuple[RemoteListing, ...]:
         raise detail.invalid("variations", "is empty although variation_count is not zero")
     parent = product.ref.external_id
     counted = not detail.flag("is_giftcard")
-    return (product, *(_reading(variation, parent, group=False, counted=counted) for variation in variations))
+    found = [_reading(variation, parent, group=False, counted=counted) for variation in variations]
+    return (replace(product, children=tuple(each.ref.external_id for each in found)), *found)
 
 
 def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool) -> RemoteListing:
