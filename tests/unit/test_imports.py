@@ -147,7 +147,7 @@ def vendor_names(path: Path, vendors: tuple[str, ...] = VENDORS) -> list[str]:
         for node in ast.walk(tree)
         if id(node) not in docstrings
         for word in _words(node)
-        if pattern.search(word.replace("_", "")) and not (word == "inventorum" and getattr(node, "lineno", 0) in policy)
+        if pattern.search(word.replace("_", ""))
     ]
 
 
