@@ -147,6 +147,13 @@ def test_a_shop_that_does_not_count_is_read_to_an_empty_page() -> None:
     assert sorted(rows) == list(range(1, 12))
 
 
+@pytest.mark.parametrize("total", [None, 6])
+def test_a_shop_that_ignores_filters_and_pages_is_read_and_left(total: int | None) -> None:
+    rows: list[Row] = [{"id": row, "date_modified_gmt": "2020-01-01T00:00:00"} for row in range(6)]
+    found = {row["id"] for page in modified_since(lambda query: Batch(rows, total), START) for row in page}
+    assert found == set(range(6))
+
+
 def test_a_deletion_between_two_pages_does_not_hide_a_row() -> None:
     live = LiveList(dict.fromkeys(range(1, 13), 0), now=7)
 

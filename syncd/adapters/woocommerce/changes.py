@@ -260,16 +260,17 @@ class ChangeReader:
         if clock < position.clock - _SETTLED:
             since = clock - self._overlap
             newest = request(Query("modified", after=since, descending=True))
+        kept: FeedPosition | None = None
+        pages: Iterable[list[Row]]
         if len(newest.rows) >= newest.total if newest.total is not None else not newest.rows:
-            yield list(newest.rows)
+            pages = [list(newest.rows)]
         elif judged := position.judge(newest, clock - self._overlap):
             rows, kept = judged
-            yield list(rows)
-            cycle.keep(name, kept)
-            return
+            pages = [list(rows)]
         else:
-            yield from modified_since(request, since)
-        cycle.keep(name, tally.position())
+            pages = modified_since(request, since)
+        yield from (page for page in pages if page)
+        cycle.keep(name, kept or tally.position())
 
     def _position(self, cycle: _Cycle, name: str) -> FeedPosition | None:
         text = cycle.cursor.get(name)

@@ -22,7 +22,7 @@ from syncd.errors import (
     Rejected,
     Transient,
 )
-from syncd.http import HttpSession, RateBudget
+from syncd.http import HttpSession, RateBudget, redact
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,9 +42,9 @@ class WooClient:
     def __init__(self, context: AdapterContext) -> None:
         settings: WooCommerceSettings = context.settings
         self.side = context.side
+        self._secrets = (settings.consumer_key.get_secret_value(), settings.consumer_secret.get_secret_value())
         self.auth = KeyAuth(
-            settings.consumer_key.get_secret_value(),
-            settings.consumer_secret.get_secret_value(),
+            *self._secrets,
             settings.auth,
             secure=settings.secure,
             now=context.now,
@@ -167,7 +167,12 @@ class WooClient:
         if 200 <= reply.status < 300:
             return
         code, message = _error_of(reply)
-        detail = f"{message} ({code}, {reply.status})" if code else f"{reply.status}: {reply.sample!r}"
+        message = redact(message, self._secrets)  # a shop may repeat what it was sent
+        detail = (
+            f"{message} ({code}, {reply.status})"
+            if code
+            else f"{reply.status}: {redact(reply.sample, self._secrets)!r}"
+        )
         if reply.status == 401:
             raise self._refused_key(reply, code, detail, write=write)
         if not code and reply.status == 404:

@@ -94,8 +94,8 @@ def modified_since(ask: Ask, since: datetime, *, per_page: int = PER_PAGE) -> It
     known: set[tuple[int, datetime]] = set()
     while True:
         times = _times(batch.rows, after)
-        if times != sorted(times):
-            # The shop does not sort as asked (refunds by creation, or a plugin): no row can serve as a bookmark.
+        if times != sorted(times) or (times and times[0] <= after):
+            # The shop does not sort or filter as asked (refunds by creation, a plugin): no row can be a bookmark.
             yield from whole_list(ask, Query("id", after=after), per_page=per_page)
             return
         stamped = list(zip(batch.rows, times, strict=True))
@@ -149,10 +149,10 @@ def whole_list(ask: Ask, query: Query, *, per_page: int = PER_PAGE) -> Iterator[
 
 
 def _forward(ask: Ask, query: Query, first: Batch, seen: set[int]) -> Iterator[list[Row]]:
-    """Without a count only an empty page is the end."""
+    """Without a count the end is a page that brings nothing new (empty, or the same again)."""
     batch, page = first, 1
-    while batch.rows:
-        yield from _fresh(batch.rows, seen, set())
+    while fresh := list(_fresh(batch.rows, seen, set())):
+        yield from fresh
         page += 1
         batch = ask(replace(query, page=page))
 
