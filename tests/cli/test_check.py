@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import Fault, SimServer
 
 from .conftest import Run
@@ -98,3 +100,13 @@ def test_unwise_but_allowed_is_a_warning(run: Run, ready: Path) -> None:
     result = run("check", "--offline", "--config", ready)
     assert result.code == 0
     assert f"! configuration: shops.main.door_key_file: {secret} can be read by everyone" in result.out
+
+
+def test_a_token_without_a_right_exits_5(run: Run, config_file: Path) -> None:
+    with SimServer(InventorumSim(InventorumSettings(scope="products:read"))) as till:
+        text = config_file.read_text()
+        config_file.write_text(re.sub(r"http://127\.0\.0\.1:\d+", till.url, text))
+        assert run("db", "upgrade", "--config", config_file).code == 0
+        result = run("check", "--config", config_file)
+    assert result.code == 5
+    assert "✗ inventorum: rights: the token lacks products:update" in result.out

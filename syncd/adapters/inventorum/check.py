@@ -51,7 +51,7 @@ def _attempt(function: Callable[[], T]) -> T | CheckLine:
     try:
         return function()
     except (PermissionMissing, Rejected, InvalidResponse) as error:
-        return CheckLine(ok=False, subject=error.request, message=error.detail)
+        return CheckLine(ok=False, subject=error.request, message=error.detail, exit_code=error.exit_code)
 
 
 def _rights(scope: str) -> CheckLine:
@@ -61,7 +61,8 @@ def _rights(scope: str) -> CheckLine:
     if not missing:
         return CheckLine(ok=True, subject="rights", message=f"all needed: {', '.join(NEEDED_RIGHTS)}")
     named = ", ".join(f"{right} ({NEEDED_RIGHTS[right]})" for right in missing)
-    return CheckLine(ok=False, subject="rights", message=f"the token lacks {named}; create one that has them")
+    message = f"the token lacks {named}; create one that has them"
+    return CheckLine(ok=False, subject="rights", message=message, exit_code=PermissionMissing.exit_code)
 
 
 def _account(info: Fields | CheckLine, facts: dict[str, str]) -> CheckLine:
