@@ -30,8 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["log", "register_secrets", "setup_logging", "without_secrets"]
 
-_QUIET = ("httpx", "httpcore", "apscheduler", "alembic")
-"""Libraries whose INFO lines are not ours to show: full query strings, a line per job, how a migration is run."""
+_QUIET = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "alembic": logging.WARNING,
+    "apscheduler": logging.ERROR,
+}
+"""Least level of libraries that talk too much: query strings, how a migration is run, a pass longer than its turn."""
 
 _SHORTEST_SECRET = 4
 """Shorter values are no secrets, and removing them everywhere would make lines unreadable."""
@@ -78,8 +83,8 @@ def setup_logging(
     root = logging.getLogger()
     root.handlers[:] = [_Intercept()]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 class _Sink:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from syncd.core.model import Quantity
+from syncd.core.model import ZERO, Quantity
 
 
 class Settler(StrEnum):
@@ -39,14 +39,16 @@ class Evidence:
     Attributes:
         quantity: Units the side reports now; ``None`` if it reports none.
         marker: Whether the listing carries this operation's marker; ``None`` where sides carry none.
-        moved: Net units that the side's own orders and returns moved since the shadow was set; ``None`` if unknown.
         read_at: When the look began, our clock.
+        moved: Net units that the side's own documents moved after the shadow was read; ``None`` if the side has none.
+        unsure: Units of documents so close to the reading of the shadow that it may or may not include them.
     """
 
     quantity: Quantity | None
     marker: bool | None
-    moved: Quantity | None
     read_at: datetime
+    moved: Quantity | None = None
+    unsure: tuple[Quantity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,44 +82,55 @@ class Park:
 Settlement = WasApplied | WasNotApplied | Wait | Park
 
 
+MOST_UNSURE = 6
+"""With more unsure documents than this nearly every number could be explained: a person decides."""
+
+
 def settle(doubt: Doubt, evidence: Evidence, *, in_doubt: timedelta) -> Settlement:
     """Decide whether a write whose answer was lost took effect.
 
-    That it took effect can be seen at once. That it did not can only be said when the request can no longer be running
-    on the side, which is ``in_doubt`` after it was sent.
+    A marker proves at once that it did. Everything else is said only when the request can no longer be running on the
+    side, which is ``in_doubt`` after it was sent; by then its documents (orders, returns) are complete as well.
 
     Args:
         doubt: The unresolved write.
         evidence: A look at the side that began after the doubt did.
         in_doubt: How long the side may still be working on a request that we lost.
+
+    Source: design section 3, rule 4.
     """
-    over = evidence.read_at >= doubt.sent_at + in_doubt
     if evidence.marker is True:
         return WasApplied(Settler.MARKER)
+    if evidence.read_at < doubt.sent_at + in_doubt:
+        return Wait("the request may still be running")
     if evidence.marker is False:
-        return WasNotApplied(Settler.MARKER) if over else Wait("no marker yet; the request may still be running")
+        return WasNotApplied(Settler.MARKER)
     if evidence.quantity is None:
-        return Park("the side reports no quantity") if over else Wait("the side reports no quantity")
-    return _settle_by_numbers(doubt, evidence.quantity, evidence.moved, over=over)
+        return Park("the side reports no quantity")
+    return _settle_by_numbers(doubt, evidence, evidence.quantity - doubt.before)
 
 
-def _settle_by_numbers(doubt: Doubt, quantity: Quantity, moved: Quantity | None, *, over: bool) -> Settlement:
-    change = quantity - doubt.before
-    plain = _applied(change, doubt.difference)
-    explained = None if moved is None else _applied(change - moved, doubt.difference)
-    by = Settler.READ_BACK if moved in (None, 0) else Settler.EVENT
-    known = {verdict for verdict in (plain, explained) if verdict is not None}
-    if moved is not None and explained is None:
-        # Orders and reading do not add up yet: one of them is late.
-        known = set()
-    if known == {True}:
-        return WasApplied(by)
-    if known == {False}:
-        return WasNotApplied(by) if over else Wait("not seen yet; the request may still be running")
-    reason = f"the side held {doubt.before:f}, {doubt.difference:+f} was sent, it reports {quantity:f}" + (
-        f", its orders explain {moved:+f}" if moved else ""
+def _settle_by_numbers(doubt: Doubt, evidence: Evidence, change: Quantity) -> Settlement:
+    moved = evidence.moved or ZERO
+    verdicts = {
+        _applied(change - moved - extra, doubt.difference) for extra in _subset_sums(evidence.unsure[:MOST_UNSURE])
+    } - {None}
+    by = Settler.EVENT if moved or evidence.unsure else Settler.READ_BACK
+    if len(verdicts) == 1 and len(evidence.unsure) <= MOST_UNSURE:
+        return WasApplied(by) if True in verdicts else WasNotApplied(by)
+    explained = f", its documents explain {moved:+f}" if moved else ""
+    unsure = f", and perhaps {', '.join(f'{units:+f}' for units in evidence.unsure)}" if evidence.unsure else ""
+    return Park(
+        f"the side held {doubt.before:f}, {doubt.difference:+f} was sent, it reports {doubt.before + change:f}"
+        f"{explained}{unsure}"
     )
-    return Park(reason) if over else Wait(reason)
+
+
+def _subset_sums(units: tuple[Quantity, ...]) -> set[Quantity]:
+    sums = {ZERO}
+    for each in units:
+        sums |= {total + each for total in sums}
+    return sums
 
 
 def _applied(change: Quantity, difference: Quantity) -> bool | None:

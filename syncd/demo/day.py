@@ -159,9 +159,11 @@ class Day:
 
     def _power_cut(self) -> None:
         self.show.chapter("The machine loses power in the middle of the work")
+        left = self.tally.expected()
+        skus = self._random.sample(sorted(sku for sku, units in left.items() if units >= 2), 16)
         for number in range(8):
-            self._sell(self._pick(2), 1)
-            self._order(1)
+            self._sell(skus[number], 1)
+            self._order_of([(skus[number + 8], 1)])
             if number == 4:
                 time.sleep(self._random.uniform(0.1, 0.9))
                 self.show.say(f"kill -9 {self.stage.kill_daemon()}; the shops go on selling")

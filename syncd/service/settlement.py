@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from syncd.core.model import StockEvent
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
 _FETCH_CHUNK = 50
+
+_UNSURE_BEFORE = timedelta(seconds=3)
+_UNSURE_AFTER = timedelta(seconds=2)
+"""A document this close to the reading of the shadow may or may not be in it: clocks of two systems, whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,12 @@ def settle_open(side: SideContext, run: RunLog) -> None:
         chunk = cases[start : start + _FETCH_CHUNK]
         read_at = side.now()
         fetched = side.adapter.fetch([case.ref for case in chunk])
-        moved = _moved_by_documents(side, chunk, run)
+        documents = _read_documents(side, chunk, run)
         remotes = {remote.ref.external_id: remote for remote in fetched.listings}
         proofs = {entry.ref.external_id: entry.proof for entry in fetched.gone}
         for case in chunk:
             with side.db.write() as session:
-                _settle_case(session, side, run, case, remotes, proofs, moved, read_at)
+                _settle_case(session, side, run, case, remotes, proofs, documents[case.operation_id], read_at)
 
 
 def _take_up(side: SideContext) -> list[_Case]:
@@ -84,26 +90,36 @@ def _take_up(side: SideContext) -> list[_Case]:
     return cases
 
 
-def _moved_by_documents(side: SideContext, cases: Sequence[_Case], run: RunLog) -> dict[int, Quantity] | None:
-    """Units that the side's documents moved per operation since its shadow was set; ``None`` without documents."""
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """What a side's orders and returns say about one listing since its shadow was read."""
+
+    moved: Quantity | None = None
+    unsure: tuple[Quantity, ...] = ()
+
+
+def _read_documents(side: SideContext, cases: Sequence[_Case], run: RunLog) -> dict[int, _Documents]:
+    """Documents per operation, on sides that have them and that carry no markers."""
     capabilities = side.adapter.capabilities
     if capabilities.marker or not capabilities.events:
-        return None
-    events = side.adapter.read_events(min(case.shadow_at for case in cases))
+        return {case.operation_id: _Documents() for case in cases}
+    events = side.adapter.read_events(min(case.shadow_at for case in cases) - _UNSURE_BEFORE)
     if events:
         with side.db.write() as session:
             store_events(session, side, events, run)
-    return {
-        case.operation_id: sum(
-            (
-                event.quantity
-                for event in events
-                if event.ref.external_id == case.ref.external_id and event.occurred_at >= case.shadow_at
-            ),
-            ZERO,
-        )
-        for case in cases
-    }
+    return {case.operation_id: _documents_of(case, events) for case in cases}
+
+
+def _documents_of(case: _Case, events: Sequence[StockEvent]) -> _Documents:
+    """A document close to the moment of the shadow's reading may or may not be included in the shadow."""
+    mine = [event for event in events if event.ref.external_id == case.ref.external_id and event.quantity]
+    after = [event for event in mine if event.occurred_at > case.shadow_at + _UNSURE_AFTER]
+    near = [
+        event
+        for event in mine
+        if case.shadow_at - _UNSURE_BEFORE <= event.occurred_at <= case.shadow_at + _UNSURE_AFTER
+    ]
+    return _Documents(sum((event.quantity for event in after), ZERO), tuple(event.quantity for event in near))
 
 
 def _settle_case(
@@ -113,7 +129,7 @@ def _settle_case(
     case: _Case,
     remotes: dict[str, RemoteListing],
     proofs: dict[str, Proof],
-    moved: dict[int, Quantity] | None,
+    documents: _Documents,
     read_at: datetime,
 ) -> None:
     item = lock_items(session, [case.item_id])[case.item_id]
@@ -129,7 +145,7 @@ def _settle_case(
     if remote is None:
         return
     marker = (remote.marker == case.uid) if side.adapter.capabilities.marker else None
-    evidence = Evidence(remote.quantity, marker, None if moved is None else moved[case.operation_id], read_at)
+    evidence = Evidence(remote.quantity, marker, read_at, documents.moved, documents.unsure)
     verdict = settle(case.doubt, evidence, in_doubt=side.in_doubt)
     _carry_out(session, side, run, row, item, operation, verdict, remote.quantity)
 

@@ -114,7 +114,7 @@ def test_one_event_is_one_line_whatever_its_data() -> None:
 
 def test_chatty_libraries_speak_of_trouble_only() -> None:
     stream = lines()
-    for name in ("httpx", "httpcore.connection", "apscheduler.executors.default", "alembic.runtime"):
+    for name in ("httpx", "httpcore.connection", "alembic.runtime"):
         logging.getLogger(name).info("GET https://shop/?consumer_secret=x")
         logging.getLogger(name).error("trouble")
     logging.getLogger("another").info("step")
