@@ -13,7 +13,7 @@ from loguru import logger
 from sqlalchemy import func, select, update
 
 from syncd.adapters.base import AdapterContext
-from syncd.adapters.registry import load_factories
+from syncd.adapters.registry import installed
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
@@ -94,7 +94,7 @@ def open_account(
         now: Clock.
     """
     stop = stop or threading.Event()
-    factories = load_factories()
+    factories = installed()
     ids = _register_sides(db, config, now)
     account = Account(db, {}, stop)
     for side in config.sides:

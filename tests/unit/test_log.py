@@ -118,8 +118,11 @@ def test_chatty_libraries_speak_of_trouble_only() -> None:
         logging.getLogger(name).info("GET https://shop/?consumer_secret=x")
         logging.getLogger(name).error("trouble")
     logging.getLogger("another").info("step")
+    logging.getLogger("apscheduler.scheduler").warning("skipped")
+    logging.getLogger("apscheduler.scheduler").error("trouble")
     text = stream.getvalue()
     assert "GET" not in text
+    assert "skipped" not in text
     assert text.count("trouble logger=") == 4
     assert "INFO step logger=another" in text
 
