@@ -311,3 +311,28 @@ def test_an_address_below_a_folder_is_used() -> None:
         list(other.read_all())
         other.close()
     assert asked == ["/shop/wp-json/wc/v3/products", "/shop/wp-json/wc/v3/variations"]
+
+
+def test_an_open_route_index_proves_no_key() -> None:
+    def answer(request: SimRequest) -> SimResponse:
+        if request.path.endswith("/wc/v3/"):
+            return SimResponse(200, {"namespace": "wc/v3", "routes": {}})
+        return SimResponse(401, {"code": "woocommerce_rest_authentication_error", "message": "no"})
+
+    with scripted(answer) as (_, adapter):
+        adapter.check()
+        with pytest.raises(AuthRejected):
+            adapter.write_stock(WRITE)
+
+
+def test_variations_that_are_only_listed_as_trashed_are_not_gone() -> None:
+    def answer(request: SimRequest) -> SimResponse:
+        at = 1_795_000_000
+        if request.path.endswith("/products/5/variations"):
+            return page([{"id": 6, "status": "publish"}], at=at)
+        if request.path.endswith("/products") and request.param("status") == "trash":
+            return page([product(5, type="variable", status="trash")], at=at)
+        return page([], at=at)
+
+    with scripted(answer) as (_, adapter):
+        assert [one.ref.external_id for changes in adapter.read_changes(CURSOR) for one in changes.gone] == ["5"]

@@ -455,12 +455,19 @@ def test_a_variation_is_found_without_or_with_a_wrong_parent(shop: Shop) -> None
         assert (found.sku, found.quantity) == (variation.sku, variation.quantity)
 
 
-def test_fetching_goes_past_a_page_cache(shop: Shop) -> None:
-    item = by_sku(shop.read_all(), "S-00001")
-    shop.server.add_fault(Fault("stale", times=-1, seconds=60))
-    shop.adapter.fetch([item.ref])
-    shop.sim.people.set_stock("S-00001", 99)
-    assert shop.adapter.fetch([item.ref]).listings[0].quantity == 99
+@pytest.mark.parametrize("settings", SHOPS)
+def test_fetching_goes_past_a_page_cache(settings: dict[str, Any]) -> None:
+    # With OAuth every address is new anyway.
+    with simulated(adapter={"auth": "basic"}, **settings) as shop:
+        item = by_sku(shop.read_all(), "S-00001")
+        shop.server.add_fault(Fault("stale", times=-1, seconds=60))
+        shop.adapter.fetch([item.ref])
+        shop.sim.people.set_stock("S-00001", 99)
+        assert shop.adapter.fetch([item.ref]).listings[0].quantity == 99
+        shop.sim.people.trash("S-00001")
+        assert shop.adapter.fetch([item.ref]).gone[0].proof is Proof.TRASHED
+        shop.sim.people.delete("S-00001")
+        assert shop.adapter.fetch([item.ref]).gone[0].proof is Proof.NOT_FOUND
 
 
 def test_nothing_asked_is_nothing_sent(shop: Shop) -> None:

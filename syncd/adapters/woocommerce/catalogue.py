@@ -103,8 +103,8 @@ class Catalogue:
     def suspects(self) -> list[ListingRef]:
         """Variations whose parent's row hints at a change that moves no date of theirs: read them by id.
 
-        They joined their parent's list (restored with it), or the parent began or ceased to keep their stock. Those
-        that left the list are the engine's to look after (``RemoteListing.children``).
+        The parent began or ceased to keep their stock. (Those that leave their parent's list are the engine's to look
+        after, by ``RemoteListing.children``; those that are new or restored have new dates.)
         """
         return list(self._suspects.values())
 
@@ -206,11 +206,10 @@ class Catalogue:
         children = mapping.variation_ids(row)
         if children is None:
             return
-        known = self._children.get(parent)
         self._children[parent] = children
-        if known is None or before is None:
+        if before is None or before.keeps_pool == now.keeps_pool:
             return
-        for child in children if before.keeps_pool != now.keeps_pool else children - known:
+        for child in children:
             self._pooled.pop(child, None)
             self._suspects[str(child)] = ListingRef(str(child), str(parent))
 
