@@ -24,12 +24,13 @@ class Doubt:
     Attributes:
         before: Units the side held when it was intended.
         difference: Units it adds.
-        sent_at: When it was sent, our clock.
+        since: When its answer was given up, our clock: not when it was sent, for a side may be at work for as long as
+            we wait, and longer.
     """
 
     before: Quantity
     difference: Quantity
-    sent_at: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def settle(doubt: Doubt, evidence: Evidence, *, in_doubt: timedelta) -> Settleme
     """Decide whether a write whose answer was lost took effect.
 
     A marker proves at once that it did. Everything else is said only when the request can no longer be running on the
-    side, which is ``in_doubt`` after it was sent; by then its documents (orders, returns) are complete as well.
+    side, which is ``in_doubt`` after we gave up waiting; by then its documents (orders, returns) are complete as well.
 
     Args:
         doubt: The unresolved write.
@@ -101,7 +102,7 @@ def settle(doubt: Doubt, evidence: Evidence, *, in_doubt: timedelta) -> Settleme
     """
     if evidence.marker is True:
         return WasApplied(Settler.MARKER)
-    if evidence.read_at < doubt.sent_at + in_doubt:
+    if evidence.read_at < doubt.since + in_doubt:
         return Wait("the request may still be running")
     if evidence.marker is False:
         return WasNotApplied(Settler.MARKER)

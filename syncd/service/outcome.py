@@ -91,9 +91,9 @@ def refuse(
     )
 
 
-def put_in_doubt(row: Listing, operation: Operation, error: str) -> None:
+def put_in_doubt(side: SideContext, row: Listing, operation: Operation, error: str) -> None:
     """The answer was lost: the listing's readings move nothing until the operation is settled."""
-    operation.state, operation.error = "unknown", error
+    operation.state, operation.doubted_at, operation.error = "unknown", side.now(), error
     row.pending = True
 
 

@@ -186,7 +186,7 @@ class Pusher:
                         refuse(session, side, row, operation, f"{code}: {message}", gone=gone)
                         counts.rejected += 1
                     case Unknown(reason=reason):
-                        put_in_doubt(row, operation, reason)
+                        put_in_doubt(side, row, operation, reason)
                         counts.unknown += 1
                     case NotSent(reason=reason):
                         give_back(side, row, operation, reason)

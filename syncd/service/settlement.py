@@ -81,9 +81,9 @@ def _take_up(side: SideContext) -> list[_Case]:
                 give_back(side, row, operation, "the process stopped before it was sent")
                 continue
             if operation.state == "sent":
-                put_in_doubt(row, operation, "the process stopped before the answer was recorded")
-            sent_at = operation.sent_at or operation.intended_at
-            doubt = Doubt(operation.expected_before, operation.difference, sent_at)
+                put_in_doubt(side, row, operation, "the process stopped before the answer was recorded")
+            since = operation.doubted_at or operation.sent_at or operation.intended_at
+            doubt = Doubt(operation.expected_before, operation.difference, since)
             ref = ListingRef(row.external_id, row.parent_external_id)
             shadow_at = row.shadow_at or operation.intended_at
             cases.append(_Case(operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, doubt))

@@ -223,6 +223,7 @@ class Operation(Base):
     settled_by: Mapped[str | None] = mapped_column(Word)
     intended_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    doubted_at: Mapped[datetime | None] = mapped_column(comment="when its answer was given up")
     settled_at: Mapped[datetime | None]
 
 
