@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from syncd.demo.stage import Stage, wait_until
+from syncd.demo.process import wait_until
+from syncd.demo.stage import Stage
 from syncd.simulators.server import Fault
 
 if TYPE_CHECKING:

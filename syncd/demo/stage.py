@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from syncd.demo.process import DaemonProcess, write_private
 from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
@@ -22,7 +17,8 @@ from syncd.state.engine import open_database
 from syncd.state.models import Finding, Item, Listing, Operation, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
@@ -80,8 +76,7 @@ class Stage:
         self.shop_server = SimServer(self.shop)
         self.config = folder / "config.toml"
         self.log = folder / "daemon.log"
-        self.daemon: subprocess.Popen[bytes] | None = None
-        self.kills = 0
+        self.daemon = DaemonProcess(self.config, self.log)
 
     def open(self) -> None:
         """Start the servers and write the configuration."""
@@ -93,57 +88,34 @@ class Stage:
             ("inventorum-refresh-token", settings.refresh_token),
             ("main-consumer-secret", "cs_sim"),
         ):
-            _write_private(self.folder / name, secret + "\n")
+            write_private(self.folder / name, secret + "\n")
         text = _CONFIG.format(
             folder=self.folder, till=self.till_server.url, shop=self.shop_server.url, client_id=settings.client_id
         )
-        _write_private(self.config, text)
+        write_private(self.config, text)
 
     def close(self) -> None:
         """Stop whatever still runs."""
-        if self.daemon is not None and self.daemon.poll() is None:
-            self.daemon.kill()
-            self.daemon.wait()
+        self.daemon.close()
         self.till_server.stop()
         self.shop_server.stop()
 
     def start_daemon(self) -> int:
         """Start `syncd run` as its own process; returns its process id."""
-        with self.log.open("ab") as log:
-            self.daemon = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
-        return self.daemon.pid
+        return self.daemon.start()
 
     def kill_daemon(self) -> int:
         """SIGKILL, as a power cut would; returns the process id."""
-        daemon = self._running()
-        daemon.send_signal(signal.SIGKILL)
-        daemon.wait()
-        self.kills += 1
-        return daemon.pid
+        return self.daemon.kill()
 
     def stop_daemon(self, within_s: float = 10.0) -> tuple[int, float]:
         """SIGTERM; returns exit code and seconds until it ended."""
-        daemon = self._running()
-        started = time.monotonic()
-        daemon.send_signal(signal.SIGTERM)
-        try:
-            code = daemon.wait(within_s + 5)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            code = daemon.wait()
-        return code, time.monotonic() - started
+        return self.daemon.stop(within_s)
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self.daemon is None or self.daemon.poll() is not None:
-            tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
-            raise RuntimeError(f"the daemon is not running; the end of its log:\n{tail}")
-        return self.daemon
+    @property
+    def kills(self) -> int:
+        """How often the daemon was killed."""
+        return self.daemon.kills
 
     def till_stock(self) -> dict[str, Decimal]:
         """What the till really has, by SKU."""
@@ -185,18 +157,3 @@ class Stage:
                 yield session
         finally:
             database.dispose()
-
-
-def wait_until(true: Callable[[], bool], within_s: float, *, every_s: float = 0.1) -> bool:
-    """Poll a condition of the outside world; returns whether it came true in time."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(every_s)
-    return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
