@@ -147,14 +147,24 @@ class Observer:
         orphans: list[Listing] = []
         for row, remote in pairs:
             if remote.quantity is None:
-                if not states[row.id].in_doubt:
-                    row.shadow, row.pending = None, row.item_id is not None
+                self._lose_count(row, states[row.id])
                 continue
             self._judge(session, row, remote, states[row.id], items)
             if self._side.is_hub and row.item_id is None and row.shadow is not None:
                 orphans.append(row)
         if orphans:
             self._open_items(session, orphans)
+
+    def _lose_count(self, row: Listing, state: ListingState) -> None:
+        """The side gives no quantity: there is nothing to compare with and nothing to add to."""
+        if state.in_doubt:
+            return
+        held_until = max((write.confirmed_at + self._side.settle for write in state.writes), default=None)
+        if row.shadow is not None and held_until is not None and self._side.now() < held_until:
+            # It shows what was before our write switched counting on: a cache.
+            row.stock_mode, row.recheck_at = str(StockMode.OWN), held_until
+            return
+        row.shadow, row.recheck_at, row.pending = None, None, row.item_id is not None
 
     def _judge(
         self, session: Session, row: Listing, remote: RemoteListing, state: ListingState, items: dict[int, Item]

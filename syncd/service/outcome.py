@@ -39,7 +39,10 @@ def confirm(
         row.stock_mode = str(StockMode.OWN)
     side_row.last_write_at = now
     _close_findings(session, side, row, operation)
-    if reported is not None and reported != expected:
+    if operation.start_managing and reported is not None and reported > expected:
+        # It counted already and the write came on top: a first reading, which moves nothing, and is corrected.
+        row.shadow, row.pending = reported, row.item_id is not None
+    elif reported is not None and reported != expected:
         count_reading(session, side, run, row, item, reported, f"answer to write {operation.uid[:8]}", operation.id)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from syncd.adapters.memory import MemoryWorld
+from syncd.core.model import RemoteListing, StockMode, WriteResult
 from syncd.errors import OutcomeUnknown
-from tests.support.engine import two_sides
+from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    import pytest
-
-    from syncd.core.model import StockWrite, WriteResult
+    from syncd.core.model import ChangePage, Cursor, StockWrite
     from syncd.state.engine import Database
 
 
@@ -36,3 +39,49 @@ def test_a_request_we_gave_up_may_go_on_at_the_side(database: Database, monkeypa
     web.apply(still_running[0], marker=True)
     account.settle_down(3)
     assert account.on_hand("A") == web.quantity("w-A") == 8
+
+
+@pytest.fixture
+def adding_shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """A till with 7 and a shop that did not count; told to start, it adds to what it has counted meanwhile."""
+    apply = MemoryWorld.apply
+
+    def add(world: MemoryWorld, write: StockWrite, *, marker: bool) -> WriteResult:
+        counted = world.things[write.ref.external_id].listing.quantity is not None
+        return apply(world, replace(write, start_managing=write.start_managing and not counted), marker=marker)
+
+    monkeypatch.setattr(MemoryWorld, "apply", add)
+    account = Account(database)
+    account.add_side("till", "hub").put("t-A", 7, sku="A")
+    account.add_side("web", manage_unmanaged=True).put("w-A", None, sku="A", stock_mode=StockMode.UNMANAGED)
+    return account
+
+
+def test_a_cached_page_does_not_switch_counting_on_twice(adding_shop: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account, web = adding_shop, adding_shop.worlds["web"]
+    old: RemoteListing = web.things["w-A"].listing
+    account.poll()
+    account.poll()
+    assert web.quantity("w-A") == 7
+    side = account.workers["web"].side.adapter
+    read = side.read_changes
+
+    def cached(cursor: Cursor) -> Iterator[ChangePage]:
+        for page in read(cursor):
+            yield replace(page, listings=tuple(old for _ in page.listings))
+
+    monkeypatch.setattr(side, "read_changes", cached)
+    account.clock.advance(2)
+    account.poll("web")
+    monkeypatch.setattr(side, "read_changes", read)
+    account.settle_down(3)
+    assert account.on_hand("A") == web.quantity("w-A") == account.worlds["till"].quantity("t-A") == 7
+
+
+def test_stock_that_a_shop_counted_already_is_not_added_to_ours(adding_shop: Account) -> None:
+    """A person switched counting on between our reading and our write."""
+    account, web = adding_shop, adding_shop.worlds["web"]
+    web.before_effect = lambda write: web.put("w-A", 5, sku="A") if write.start_managing else None
+    account.poll()
+    account.settle_down(3)
+    assert account.on_hand("A") == web.quantity("w-A") == account.worlds["till"].quantity("t-A") == 7
