@@ -222,6 +222,7 @@ def upgrade() -> None:
         sa.Column("intended_at", types.Instant(), nullable=False),
         sa.Column("sent_at", types.Instant(), nullable=True),
         sa.Column("doubted_at", types.Instant(), nullable=True, comment="when its answer was given up"),
+        sa.Column("looked_at", types.Instant(), nullable=True, comment="when a look at the side could not settle it"),
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.CheckConstraint(
             "settled_by IS NULL OR settled_by IN ('answer', 'marker', 'read_back', 'event', 'person', 'never_sent')",

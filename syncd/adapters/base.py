@@ -175,6 +175,7 @@ class SideAdapter(Protocol):
         """Read orders, refunds and returns that moved stock since ``since``, to settle a write whose answer was lost.
 
         Only called if ``capabilities.events``; a side that reports events with its changes may still be asked.
+        ``since`` and the events' ``occurred_at`` are by our clock: the adapter takes off what the side's is ahead.
         """
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:

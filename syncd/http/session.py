@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 _MAX_BODY_BYTES = 64 * 1024 * 1024
+_DATE_RESOLUTION_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class HttpSession:
         self._retry = retry or RetryPolicy()
         self._on_request = on_request or (lambda method, path, status, ms: None)
         self._sign = sign
+        self._clock_offset_s = 0.0
         self._client = httpx.Client(
             base_url=base_url,
             headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
@@ -214,7 +217,18 @@ class HttpSession:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         elapsed_ms = (time.monotonic() - started) * 1000
-        return Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms)
+        reply = Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms)
+        self._note_clock(reply)
+        return reply
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """The server's clock minus ours by its last answers; zero while it cannot be told from whole seconds."""
+        return timedelta(seconds=self._clock_offset_s if abs(self._clock_offset_s) > _DATE_RESOLUTION_S else 0)
+
+    def _note_clock(self, reply: Reply) -> None:
+        if reply.date is not None and reply.elapsed_ms < _DATE_RESOLUTION_S * 1000:
+            self._clock_offset_s = (reply.date - datetime.now(UTC)).total_seconds()
 
     def _judge(self, reply: Reply, *, write: bool) -> Reply:
         if 300 <= reply.status < 400:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from syncd.core.model import ZERO, GoneListing, ListingRef, Proof, Quantity, RemoteListing
 from syncd.core.settle import Doubt, Evidence, Park, Settlement, Wait, WasApplied, WasNotApplied, settle
@@ -16,7 +16,7 @@ from syncd.service.findings import Found, open_finding
 from syncd.service.gone import mark_gone
 from syncd.service.ledger import lock_items
 from syncd.service.outcome import confirm, count_reading, give_back, not_applied, put_in_doubt, refuse
-from syncd.state.models import Item, Listing, Operation, is_open
+from syncd.state.models import Item, Listing, Movement, Operation, Run, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 
 _FETCH_CHUNK = 50
 
-_UNSURE_BEFORE = timedelta(seconds=3)
-_UNSURE_AFTER = timedelta(seconds=2)
-"""A document this close to the reading of the shadow may or may not be in it: clocks of two systems, whole seconds."""
+_LOOK_BACK = timedelta(minutes=15)
+"""How far back documents and movements are compared."""
+
+_CLOSE = timedelta(seconds=3)
+"""Moments this close cannot be told apart: clocks of two systems, one of them in whole seconds."""
+
+_RETRY_PARKED = timedelta(minutes=2)
+"""What a look at the side could not settle is looked at again this often: each look costs requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,15 @@ class _Case:
     uid: str
     ref: ListingRef
     shadow_at: datetime
+    first_run: int
+    sent_at: datetime
+    looked_at: datetime | None
     doubt: Doubt
 
 
 def settle_open(side: SideContext, run: RunLog) -> None:
     """Settle what can be settled now; what cannot stays in doubt and blocks only its own listing."""
-    cases = _take_up(side)
+    cases = [case for case in _take_up(side) if _worth_a_look(side, case)]
     for start in range(0, len(cases), _FETCH_CHUNK):
         chunk = cases[start : start + _FETCH_CHUNK]
         read_at = side.now()
@@ -61,6 +69,15 @@ def settle_open(side: SideContext, run: RunLog) -> None:
         for case in chunk:
             with side.db.write() as session:
                 _settle_case(session, side, run, case, remotes, proofs, documents[case.operation_id], read_at)
+
+
+def _worth_a_look(side: SideContext, case: _Case) -> bool:
+    """Whether asking the side could settle it now: a marker shows at once, numbers only when the request is over."""
+    if side.adapter.capabilities.marker:
+        return True
+    over = case.doubt.since + side.in_doubt
+    looked = case.looked_at
+    return side.now() >= over and (looked is None or side.now() >= looked + _RETRY_PARKED or side.now() < looked)
 
 
 def _take_up(side: SideContext) -> list[_Case]:
@@ -86,13 +103,19 @@ def _take_up(side: SideContext) -> list[_Case]:
             doubt = Doubt(operation.expected_before, operation.difference, since)
             ref = ListingRef(row.external_id, row.parent_external_id)
             shadow_at = row.shadow_at or operation.intended_at
-            cases.append(_Case(operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, doubt))
+            first_run = _first_run(session, row)
+            cases.append(
+                _Case(
+                    operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, first_run,
+                    operation.sent_at or operation.intended_at, operation.looked_at, doubt,
+                )
+            )  # fmt: skip
     return cases
 
 
 @dataclass(frozen=True, slots=True)
 class _Documents:
-    """What a side's orders and returns say about one listing since its shadow was read."""
+    """What a side's orders and returns say about one listing that its shadow does not say yet."""
 
     moved: Quantity | None = None
     unsure: tuple[Quantity, ...] = ()
@@ -103,23 +126,68 @@ def _read_documents(side: SideContext, cases: Sequence[_Case], run: RunLog) -> d
     capabilities = side.adapter.capabilities
     if capabilities.marker or not capabilities.events:
         return {case.operation_id: _Documents() for case in cases}
-    events = side.adapter.read_events(min(case.shadow_at for case in cases) - _UNSURE_BEFORE)
+    events = side.adapter.read_events(min(case.sent_at for case in cases) - _LOOK_BACK)
     if events:
         with side.db.write() as session:
             store_events(session, side, events, run)
-    return {case.operation_id: _documents_of(case, events) for case in cases}
+    with side.db.read() as session:
+        return {case.operation_id: _weigh(session, side, case, events) for case in cases}
 
 
-def _documents_of(case: _Case, events: Sequence[StockEvent]) -> _Documents:
-    """A document close to the moment of the shadow's reading may or may not be included in the shadow."""
+def _weigh(session: Session, side: SideContext, case: _Case, events: Sequence[StockEvent]) -> _Documents:
+    """Count the documents that the ledger does not know yet.
+
+    From a pass that read the side while nothing happened to this listing, documents and movements run side by side:
+    what the documents moved since then, less what the ledger recorded since then, is what the shadow lacks.
+    """
     mine = [event for event in events if event.ref.external_id == case.ref.external_id and event.quantity]
-    after = [event for event in mine if event.occurred_at > case.shadow_at + _UNSURE_AFTER]
-    near = [
-        event
-        for event in mine
-        if case.shadow_at - _UNSURE_BEFORE <= event.occurred_at <= case.shadow_at + _UNSURE_AFTER
-    ]
+    query = select(Movement.run_id, Movement.quantity).where(
+        Movement.item_id == case.item_id,
+        Movement.listing_id == case.listing_id,
+        Movement.recorded_at >= case.sent_at - _LOOK_BACK,
+    )
+    movements = [(run_id or 0, quantity) for run_id, quantity in session.execute(query)]
+    calm = _calm_run(session, side, case, mine, {run_id for run_id, _ in movements})
+    if calm is None:
+        return _beside_shadow(case, mine)
+    documented = sum((event.quantity for event in mine if event.occurred_at > calm.started_at), ZERO)
+    recorded = sum((quantity for run_id, quantity in movements if run_id > calm.id), ZERO)
+    return _Documents(documented - recorded)
+
+
+def _calm_run(
+    session: Session, side: SideContext, case: _Case, events: Sequence[StockEvent], moving: set[int]
+) -> Run | None:
+    """The latest complete pass before the doubt that moved nothing of this listing, with no document close to it."""
+    query = (
+        select(Run)
+        .where(
+            Run.side_id == side.id,
+            Run.started_at.between(case.sent_at - _LOOK_BACK + _CLOSE, case.sent_at),
+            Run.kind.in_(("poll", "full")),
+            Run.result == "ok",
+        )
+        .order_by(Run.started_at.desc())
+    )
+    for run in session.scalars(query):
+        until = (run.finished_at or run.started_at) + _CLOSE
+        close = any(run.started_at - _CLOSE <= event.occurred_at <= until for event in events)
+        if not close and run.id not in moving and run.id >= case.first_run:
+            return run
+    return None
+
+
+def _beside_shadow(case: _Case, events: Sequence[StockEvent]) -> _Documents:
+    """Without a calm pass: a document close to the shadow's reading may or may not be included in the shadow."""
+    after = [event for event in events if event.occurred_at > case.shadow_at + _CLOSE]
+    near = [event for event in events if abs(event.occurred_at - case.shadow_at) <= _CLOSE]
     return _Documents(sum((event.quantity for event in after), ZERO), tuple(event.quantity for event in near))
+
+
+def _first_run(session: Session, row: Listing) -> int:
+    """The first run that could see a change of this listing: the one after it was first read."""
+    query = select(func.min(Run.id)).where(Run.side_id == row.side_id, Run.started_at > row.first_seen_at)
+    return session.scalar(query) or 0
 
 
 def _settle_case(
@@ -181,7 +249,7 @@ def _carry_out(
 
 
 def _park(session: Session, side: SideContext, row: Listing, operation: Operation, reason: str) -> None:
-    operation.state, operation.error = "parked", reason
+    operation.state, operation.error, operation.looked_at = "parked", reason, side.now()
     open_finding(
         session,
         Found(

@@ -75,7 +75,7 @@ def read_status(db: Database, config: Config, now: datetime, *, runs: int = 8) -
             for row in session.scalars(query)
         ]
         latest = select(Run, Side.name).join(Side).order_by(Run.id.desc()).limit(runs)
-        last_runs = [_run(row, name) for row, name in session.execute(latest).tuples()]
+        last_runs = [_run(row, name) for row, name in session.execute(latest)]
     kinds = {finding.kind for finding in findings}
     code = 0
     if kinds & set(_NEEDS_TOKEN):

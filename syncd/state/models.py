@@ -224,6 +224,7 @@ class Operation(Base):
     intended_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     doubted_at: Mapped[datetime | None] = mapped_column(comment="when its answer was given up")
+    looked_at: Mapped[datetime | None] = mapped_column(comment="when a look at the side could not settle it")
     settled_at: Mapped[datetime | None]
 
 

@@ -40,8 +40,8 @@ def variation(number: int = 7, **fields: Any) -> dict[str, Any]:
         ({"manage_stock": False, "type": "variable"}, StockMode.GROUP, None),
         ({"manage_stock": False, "type": "variable-subscription"}, StockMode.GROUP, None),
         ({"type": "variable"}, StockMode.OWN, Decimal(5)),
-        ({"type": "grouped"}, StockMode.UNMANAGED, None),
-        ({"type": "external"}, StockMode.UNMANAGED, None),
+        ({"type": "grouped"}, StockMode.GROUP, None),
+        ({"type": "external"}, StockMode.GROUP, None),
         ({"type": "booking"}, StockMode.OWN, Decimal(5)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -68,6 +69,7 @@ class InventorumAdapter:
             deadline_s=3 * settings.request_timeout_seconds,
             on_request=context.on_request,
         )
+        self._http = http
         self._api = BearerApi(http, context.tokens, settings, context.now)
         self._client = InventorumClient(self._api)
         self._zone: ZoneInfo | None = None
@@ -190,6 +192,8 @@ class InventorumAdapter:
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Read orders and returns changed since ``since``, as evidence. Several requests per channel.
 
+        Times are given by our clock: what the server's clock is ahead is taken off.
+
         Raises:
             PermissionMissing: The token may not read orders.
         """
@@ -198,7 +202,9 @@ class InventorumAdapter:
             info = self._client.info()
         except (PermissionMissing, Rejected):
             logger.bind(side=self.name).debug("inventorum.info_not_allowed")
-        return events.read_events(self._client, since, events.channels_of(info))
+        offset = self._http.clock_offset
+        found = events.read_events(self._client, since + offset, events.channels_of(info))
+        return [replace(event, occurred_at=event.occurred_at - offset) for event in found]
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Book one difference, relative and once; see ``SideAdapter.write_stock``.

@@ -119,7 +119,7 @@ def product_listing(row: Row) -> RemoteListing:
     managed = row.get("manage_stock") is True
     kind = str(row.get("type") or "simple")
     if kind in _UNCOUNTED_TYPES:
-        mode = StockMode.UNMANAGED
+        mode = StockMode.GROUP
     elif managed:
         # A variable product that manages stock keeps one pool for all its variations.
         mode = StockMode.OWN

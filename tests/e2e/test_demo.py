@@ -1,0 +1,69 @@
+"""`syncd demo` is what a stranger runs first: it must hold, and it must be honest when it does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from syncd.demo.day import Tally
+from syncd.demo.stage import Stage
+from syncd.demo.verdict import judge
+from syncd.state import migrate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_day_ends_equal_everywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    command = [
+        sys.executable,
+        "-m",
+        "syncd",
+        "demo",
+        "--products",
+        "40",
+        "--seed",
+        "7",
+        "--json",
+        "--keep",
+        str(folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["ok"] is True
+    assert verdict["mismatches"] == []
+    assert verdict["kills"] == 1
+    assert verdict["operations"]["confirmed by marker"] >= 1
+    assert {"syncd.db", "config.toml", "daemon.log"} <= {path.name for path in folder.iterdir()}
+    log = (folder / "daemon.log").read_text()
+    assert "sim-secret" not in log
+    assert "sim-refresh" not in log
+    assert "cs_sim" not in log
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    command = [sys.executable, "-m", "syncd", "demo", "--keep", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "not empty" in done.stderr
+
+
+def test_the_verdict_sees_a_single_missing_unit(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, 20, 1)
+    stage.open()
+    try:
+        migrate.upgrade(f"sqlite:///{tmp_path}/syncd.db")
+        tally = Tally(stage.till_stock())
+        sku = next(sku for sku, units in tally.opening.items() if units > 3)
+        tally.add("till sale", sku, Decimal(-1))
+        verdict = judge(stage, tally, stopped_with=0, stop_seconds=0.1, seconds=1)
+    finally:
+        stage.close()
+    assert not verdict.ok
+    assert sku in {mismatch.sku for mismatch in verdict.mismatches}
