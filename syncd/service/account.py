@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 _MOST_ROUNDS = 6
+_NOT_CONFIGURED = "not configured"
 
 
 @dataclass(slots=True)
@@ -149,6 +150,8 @@ def _forget_former(session: Session, side_ids: Sequence[int], now: Clock) -> Non
     for finding in session.scalars(query).all():
         close_finding(session, finding.kind, finding.subject, now(), by="no longer configured")
     session.execute(update(Listing).where(Listing.side_id.in_(side_ids), Listing.pending).values(pending=False))
+    # What was sold meanwhile is not pending there: if the shop comes back, every number is planned anew.
+    session.execute(update(Side).where(Side.id.in_(side_ids)).values(policy=_NOT_CONFIGURED))
 
 
 def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Database, now: Clock) -> SideContext:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from syncd.adapters.memory import MemoryWorld
+from syncd.adapters.memory import MemorySide, MemoryWorld
+from syncd.config import load_config
 from syncd.core.model import RemoteListing, StockMode, WriteResult
 from syncd.errors import OutcomeUnknown
+from syncd.service.account import open_account, sync_once
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from syncd.core.model import ChangePage, Cursor, StockWrite
     from syncd.state.engine import Database
@@ -85,3 +88,32 @@ def test_stock_that_a_shop_counted_already_is_not_added_to_ours(adding_shop: Acc
     account.poll()
     account.settle_down(3)
     assert account.on_hand("A") == web.quantity("w-A") == account.worlds["till"].quantity("t-A") == 7
+
+
+def test_a_shop_that_was_taken_out_and_comes_back_is_told_what_was_sold_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    shop = '[shops.{0}]\nadapter = "woocommerce"\nurl = "https://{0}.example"\nconsumer_key = "ck_{0}"\n'
+    shop += 'consumer_secret = "cs_{0}"\n'
+    hub = '[syncd]\ndatabase = "sqlite:////var/lib/syncd.db"\n[inventorum]\nclient_id = "app"\nclient_secret = "one"\n'
+    hub += 'refresh_token = "two"\n'
+    worlds = {name: MemoryWorld(name) for name in ("inventorum", "one", "two")}
+    for name, world in worlds.items():
+        world.put(f"{name}-A", 10, sku="A")
+
+    def restart(*shops: str) -> None:
+        file = tmp_path / "config.toml"
+        file.write_text(hub + "".join(shop.format(name) for name in shops), encoding="utf-8")
+        account = open_account(load_config(file), database)
+        for name, worker in account.workers.items():
+            worker.side.adapter = MemorySide(worlds[name])
+        sync_once(account, full=False, cause="test")
+        account.close()
+
+    restart("one", "two")
+    restart("one")
+    worlds["one"].sell("one-A", 4)
+    restart("one")
+    restart("one")
+    restart("one", "two")
+    assert [world.quantity(f"{name}-A") for name, world in worlds.items()] == [6, 6, 6]
