@@ -126,11 +126,12 @@ def _show_side(cli: CliContext, plan_: SidePlan) -> None:
         cli.mark(False, f"{plan_.side}: {plan_.error}")
         return
     count = len(plan_.writes)
-    cli.say(f"{plan_.side}: {'nothing to write' if not count else f'{count} stock writes'}")
+    writes = f"{count} stock write{'' if count == 1 else 's'}" if count else "nothing to write"
+    cli.say(f"{plan_.side}: {writes}")
     for write in plan_.writes[:_SHOWN]:
         code = write.sku or write.ref.external_id
         cli.say(f"  {code}  {write.holds:f} → {write.wants:f}  ({write.difference:+f})  {write.reason}")
     if count > _SHOWN:
         cli.say(f"  … and {count - _SHOWN} more; --json lists all")
     if plan_.stopped:
-        cli.mark(None, f"{plan_.side}: safety stop: {plan_.stopped}; a person must confirm (`syncd approve`)")
+        cli.mark(None, f"{plan_.side}: safety stop: {plan_.stopped}; a person must confirm (`syncd approve --all`)")
