@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import tempfile
 import uuid
 import warnings
@@ -16,7 +17,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 VARIABLE = "SYNCD_TEST_POSTGRES"
 SWITCHED_OFF = "none"
@@ -25,7 +26,8 @@ SWITCHED_OFF = "none"
 class PostgresServer:
     """Makes and drops databases on one server. Names carry a random part: many may share the server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, restart: Callable[[], None] | None = None) -> None:
+        self._restart = restart
         self._admin = make_url(url).set(drivername="postgresql")
         self._prefix = f"syncd_test_{uuid.uuid4().hex[:10]}"
         self._numbers = itertools.count(1)
@@ -45,6 +47,21 @@ class PostgresServer:
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         self._names.remove(name)
 
+    @property
+    def can_restart(self) -> bool:
+        """Whether the server is ours: one that was given is not restarted."""
+        return self._restart is not None
+
+    def restart(self) -> None:
+        """End the server at once, as a crash would, and start it again; it answers when this returns.
+
+        Raises:
+            RuntimeError: The server is not ours.
+        """
+        if self._restart is None:
+            raise RuntimeError(f"the server given by {VARIABLE} is not restarted")
+        self._restart()
+
     def drop_all(self) -> None:
         """Drop every database made here that is still there."""
         for name in list(self._names):
@@ -56,11 +73,12 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server(session_key: str) -> Iterator[PostgresServer]:
+def running_server(session_key: str, *, keeps_commits: bool = False) -> Iterator[PostgresServer]:
     """Start the wheel's server, or use the given one.
 
     Args:
         session_key: Same for all processes of one test session: they share one server, the last one removes it.
+        keeps_commits: A commit reaches the log file before it returns, so that a restart of the server loses none.
     """
     given = os.environ.get(VARIABLE)
     if given:
@@ -80,10 +98,18 @@ def running_server(session_key: str) -> Iterator[PostgresServer]:
     url = started.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         # Nobody needs these databases after a power cut.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        for setting in ("fsync", "full_page_writes", *(() if keeps_commits else ("synchronous_commit",))):
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         connection.execute("SELECT pg_reload_conf()")
-    server = PostgresServer(url)
+
+    def restart() -> None:
+        postmaster = started.get_postmaster_info().process
+        assert postmaster is not None  # it is running
+        postmaster.send_signal(signal.SIGQUIT)  # "immediate shutdown": no goodbye to anybody
+        postmaster.wait(30)
+        started.ensure_postgres_running()
+
+    server = PostgresServer(url, restart)
     try:
         yield server
     finally:

@@ -1,0 +1,91 @@
+"""``python -m tests.chaos``: see the package."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tests.chaos.run import Plan, Run
+from tests.chaos.stage import ChaosStage
+from tests.support.postgres import PostgresServer, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RESTARTS = 2
+
+
+@contextmanager
+def place(database: str, folder: Path) -> Iterator[tuple[str, PostgresServer | None]]:
+    """Address of a new, empty database of the kind, and the server if it has one."""
+    if database == "sqlite":
+        yield f"sqlite:///{folder}/syncd.db", None
+        return
+    with running_server(uuid.uuid4().hex, keeps_commits=True) as server:
+        url = server.create()
+        yield url, server
+        server.drop(url)
+
+
+def folder_for(keep: Path | None) -> Path:
+    """Where everything is kept."""
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="syncd-chaos-"))
+    keep.mkdir(parents=True, exist_ok=True)
+    return keep.resolve()
+
+
+@click.command()
+@click.option("--kills", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@click.option("--database", default="sqlite", show_default=True, type=click.Choice(["sqlite", "postgresql"]))
+@click.option("--shops", default=1, show_default=True, type=click.IntRange(1, 5))
+@click.option("--per-second", default=6.0, show_default=True, help="Events a second.")
+@click.option("--on-write", default=0.2, show_default=True, help="Share of writes that meet a fault.")
+@click.option("--on-read", default=0.02, show_default=True, help="Share of reads that meet a fault.")
+@click.option("--race", default=0.0, show_default=True, help="Seconds between a shop's read and its write.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Put database, config and logs there.")
+def main(
+    kills: int,
+    seed: int,
+    database: str,
+    shops: int,
+    per_second: float,
+    on_write: float,
+    on_read: float,
+    race: float,
+    keep: Path | None,
+) -> None:
+    """Kill the daemon under traffic and faults; at the end both sides must equal the sum of the events."""
+    folder = folder_for(keep)
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        click.echo(f"{time.monotonic() - began:6.1f} s  {text}", err=True)
+
+    tell(f"everything is kept in {folder}")
+    with place(database, folder) as (url, server):
+        names = ["main", *(f"shop{number}" for number in range(2, shops + 1))]
+        stage = ChaosStage(folder, url, shops=names, seed=seed, race_s=race)
+        restart = server.restart if server is not None and server.can_restart else None
+        plan = Plan(kills, seed, per_second, on_write, on_read, restart, _RESTARTS if restart else 0)
+        try:
+            stage.open()
+            result = Run(stage, plan, tell).carry_out()
+        finally:
+            stage.close()
+    for violation in result.violations:
+        click.echo(f"violation: {violation}", err=True)
+    click.echo(f"{result.line()} database={database} seed={seed}")
+    sys.exit(1 if result.violations else 0)
+
+
+if __name__ == "__main__":
+    main()

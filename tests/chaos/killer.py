@@ -1,0 +1,151 @@
+"""Kills at random moments, and at moments that are chosen for being bad ones."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.chaos.faults import Trap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syncd.simulators.server import SimRequest
+    from tests.chaos.faults import Trouble
+    from tests.chaos.stage import ChaosStage
+
+STOP_WITHIN_S = 10.0
+_PATIENCE_S = 5.0
+
+
+def _is_write(request: SimRequest) -> bool:
+    return request.method != "GET" and "token" not in request.path
+
+
+def _is_read(request: SimRequest) -> bool:
+    return request.method == "GET"
+
+
+def _is_refresh(request: SimRequest) -> bool:
+    return request.path.endswith("/auth/token/")
+
+
+@dataclass(slots=True)
+class Ends:
+    """How the daemon ended, each time."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    stops: int = 0
+    slowest_stop_s: float = 0.0
+    exits: int = 0
+    bad: list[str] = field(default_factory=list)
+
+
+class Killer:
+    """Ends the daemon of a stage in all ways and starts it again at once."""
+
+    def __init__(self, stage: ChaosStage, trouble: Trouble, seed: int) -> None:
+        self._stage = stage
+        self._trouble = trouble
+        self._random = random.Random(seed)  # noqa: S311 - moments, not a secret
+        self.ends = Ends()
+        self.excused_until = 0.0
+        """Until then (monotonic) the daemon may end by itself with a failure: its database was away."""
+        self._ways: list[tuple[int, str, Callable[[], None]]] = [
+            (30, "at any time", self._at_any_time),
+            (8, "soon after the start", self._soon),
+            (18, "write arrived, no effect", lambda: self._on_request(_is_write, "lost_before")),
+            (22, "write arrived, effect", lambda: self._on_request(_is_write, "")),
+            (14, "write answered", lambda: self._on_request(_is_write, "", self._random.uniform(0.001, 0.08))),
+            (6, "read arrived", lambda: self._on_request(_is_read, "")),
+            (4, "token refresh", self._in_refresh),
+        ]
+
+    def kill_once(self) -> None:
+        """Kill in a random way, start again."""
+        _, name, way = self._random.choices(self._ways, [weight for weight, _, _ in self._ways])[0]
+        way()
+        if not self._gone_by_itself():
+            self._stage.daemon.kill()
+            self._stage.diary.note(f"SIGKILL ({name})")
+            self.ends.kills[name] += 1
+        self.start()
+
+    def stop_once(self) -> None:
+        """SIGTERM at a random moment, start again."""
+        self._wait(self._random.uniform(0.5, 3.0))
+        if not self._gone_by_itself():
+            self._stage.diary.note("SIGTERM")
+            self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """SIGTERM; it must end with 0 in time."""
+        code, seconds = self._stage.daemon.stop(STOP_WITHIN_S)
+        self.ends.stops += 1
+        self.ends.slowest_stop_s = max(self.ends.slowest_stop_s, seconds)
+        if code != 0 or seconds > STOP_WITHIN_S:
+            self.ends.bad.append(f"SIGTERM: exit code {code} after {seconds:.1f} s")
+
+    def start(self) -> None:
+        """Start the daemon."""
+        self._stage.diary.note(f"daemon started, process {self._stage.daemon.start()}")
+
+    def keep_running(self) -> None:
+        """Start it again if it ended by itself, as a service manager does."""
+        if self._gone_by_itself():
+            self.start()
+
+    def _gone_by_itself(self) -> bool:
+        if self._stage.daemon.alive:
+            return False
+        process = self._stage.daemon.process
+        code = process.returncode if process else None
+        self.ends.exits += 1
+        if time.monotonic() > self.excused_until:
+            self.ends.bad.append(f"the daemon ended by itself with {code}")
+        self._stage.diary.note(f"the daemon ended by itself with {code}")
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, but not for a daemon that has ended."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._stage.daemon.alive:
+            time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+
+    def _at_any_time(self) -> None:
+        self._wait(self._random.uniform(1.0, 5.0))
+
+    def _soon(self) -> None:
+        self._wait(self._random.uniform(0.3, 1.6))
+
+    def _on_request(self, matches: Callable[[SimRequest], bool], fault: str, later_s: float = 0.0) -> None:
+        """Kill when the next such request arrives: before any effect, before the answer, or shortly after it."""
+        side = self._random.choice(list(self._stage.servers))
+        due = threading.Event()
+
+        def act(request: SimRequest) -> None:
+            if fault:
+                self._trouble.hit(side, request, fault)
+            if not later_s and (process := self._stage.daemon.process) is not None:
+                process.kill()
+            due.set()
+
+        self._wait(self._random.uniform(1.0, 3.0))
+        trap = Trap(side, matches, act)
+        self._trouble.set_trap(trap)
+        deadline = time.monotonic() + _PATIENCE_S
+        while not due.wait(0.02) and time.monotonic() < deadline and self._stage.daemon.alive:
+            continue
+        if due.is_set() and later_s:
+            time.sleep(later_s)
+
+    def _in_refresh(self) -> None:
+        self._wait(self._random.uniform(1.0, 2.0))
+        self._stage.till.expire_access_tokens()
+        self._stage.diary.note("access tokens expired")
+        self._on_request(_is_refresh, "")

@@ -1,0 +1,167 @@
+"""What a run found, in one line for scripts and in files for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select
+
+from syncd.state.models import Finding, Listing, Movement, Operation, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+
+    from sqlalchemy.orm import Session
+
+    from tests.chaos.stage import ChaosStage
+
+TRUE_FINDINGS = ("oversell", "parked")
+"""Findings that may be open at the end, because they are true of the account."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts from the daemon's database at the end."""
+
+    writes: int = 0
+    settled: Counter[str] = field(default_factory=Counter)
+    never_sent: int = 0
+    parked: int = 0
+    ever_parked: int = 0
+    parked_unsaid: int = 0
+    movements: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def unknown(self) -> int:
+        """Writes whose outcome was unknown for some time."""
+        return sum(self.settled.values()) + self.parked
+
+
+def count(stage: ChaosStage) -> Ledger:
+    """Read the database."""
+    result = Ledger()
+    with stage.state() as session:
+        states = select(Operation.state, Operation.settled_by, func.count())
+        for state, by, number in session.execute(states.group_by(Operation.state, Operation.settled_by)).tuples():
+            result.writes += number if by != "never_sent" else 0
+            if by == "never_sent":
+                result.never_sent += number
+            elif state == "parked":
+                result.parked += number
+            elif state == "unknown":
+                result.settled["open"] += number
+            elif by not in (None, "answer"):
+                result.settled[f"{'applied' if state == 'confirmed' else 'not applied'} by {by}"] += number
+        result.movements = session.scalar(select(func.count(Movement.id))) or 0
+        result.ever_parked = session.scalar(select(func.count(Finding.id)).where(Finding.kind == "parked")) or 0
+        result.parked_unsaid = _parked_unsaid(session)
+        others = select(Finding.kind, Finding.message).where(
+            Finding.closed_at.is_(None), Finding.kind.not_in(TRUE_FINDINGS)
+        )
+        result.findings = [f"{kind}: {message}" for kind, message in session.execute(others).tuples()]
+    return result
+
+
+def _parked_unsaid(session: Session) -> int:
+    """Parked writes of which no open finding tells."""
+    told = select(Finding.operation_id).where(Finding.kind == "parked", Finding.closed_at.is_(None))
+    query = select(func.count(Operation.id)).where(Operation.state == "parked", Operation.id.not_in(told))
+    return session.scalar(query) or 0
+
+
+def oversold_unsaid(stage: ChaosStage, expected: dict[str, Decimal]) -> list[str]:
+    """Items below zero of which no open finding tells."""
+    with stage.state() as session:
+        query = (
+            select(Listing.sku)
+            .join(Side, Side.id == Listing.side_id)
+            .join(Finding, Finding.item_id == Listing.item_id)
+            .where(Side.role == "hub", Finding.kind == "oversell", Finding.closed_at.is_(None))
+        )
+        told = set(session.scalars(query))
+    return [sku for sku, units in expected.items() if units < 0 and sku not in told]
+
+
+def parked_skus(stage: ChaosStage) -> list[str]:
+    """Items that are or were parked."""
+    with stage.state() as session:
+        query = (
+            select(Listing.sku)
+            .join(Operation, Operation.listing_id == Listing.id)
+            .join(Finding, Finding.operation_id == Operation.id)
+            .where(Finding.kind == "parked")
+        )
+        return sorted({str(sku) for sku in session.scalars(query)})
+
+
+def write_timelines(stage: ChaosStage, skus: Iterable[str]) -> None:
+    """One file per item: what happened, what syncd read, moved and wrote, in order of time (UTC, our clock)."""
+    for sku in skus:
+        lines = sorted(_timeline(stage, sku), key=lambda line: line[0])
+        text = "".join(f"{at:%H:%M:%S.%f}  {what}\n" for at, what in lines)
+        (stage.folder / f"timeline-{sku}.txt").write_text(text, encoding="utf-8")
+
+
+def _timeline(stage: ChaosStage, sku: str) -> list[tuple[datetime, str]]:
+    lines = [(note.at, f"          {note.text}") for note in stage.diary.of(sku)]
+    lines += [
+        (datetime.fromisoformat(row["at"]), f"till      {row['kind']} {row['quantity']} {row['reference']}")
+        for row in stage.till.history(sku)
+    ]
+    for name, shop in stage.shops.items():
+        lines += [
+            (
+                datetime.fromisoformat(row["at"]),
+                f"{name:9} {row['kind']} {row['quantity']} {row['reference']} (whole seconds)",
+            )
+            for row in shop.people.history()
+            if row["sku"] == sku
+        ]
+    with stage.state() as session:
+        lines += _movements(session, sku)
+        lines += _operations(session, sku)
+    uids = {what.split()[2] for _, what in lines if what.startswith("operation ")}
+    for daemon in stage.daemons:
+        for line in daemon.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if sku in line or any(uid in line for uid in uids):
+                moment, _, rest = line.partition(" ")
+                lines.append((datetime.fromisoformat(moment), f"log       {rest}"))
+    return lines
+
+
+def _movements(session: Session, sku: str) -> list[tuple[datetime, str]]:
+    item = select(Listing.item_id).where(Listing.sku == sku).scalar_subquery()
+    query = select(Movement, Side.name).join(Side, Side.id == Movement.side_id, isouter=True)
+    return [
+        (
+            row.recorded_at,
+            f"movement  {row.quantity:+f} on {side}: N {row.on_hand_after:f}; {row.cause}; {row.evidence}",
+        )
+        for row, side in session.execute(query.where(Movement.item_id.in_(item)).order_by(Movement.id)).tuples()
+    ]
+
+
+def _operations(session: Session, sku: str) -> list[tuple[datetime, str]]:
+    query = (
+        select(Operation, Side.name)
+        .join(Side, Side.id == Operation.side_id)
+        .join(Listing, Listing.id == Operation.listing_id)
+        .where(or_(Listing.sku == sku))
+    )
+    lines = []
+    for row, side in session.execute(query).tuples():
+        what = f"operation {row.id} {row.uid} on {side}: {row.expected_before:f} {row.difference:+f}"
+        lines.append((row.intended_at, f"{what} intended ({row.reason})"))
+        if row.sent_at is not None:
+            lines.append((row.sent_at, f"{what} sent"))
+        if row.settled_at is not None:
+            end = f"{row.state} by {row.settled_by}, reported {row.reported}; {row.error}"
+            lines.append((row.settled_at, f"{what} {end}"))
+        elif row.state != "intended":
+            lines.append((row.sent_at or row.intended_at, f"{what} still {row.state}: {row.error}"))
+    return lines

@@ -1,0 +1,154 @@
+"""People at the till and in the shops: sales, returns, receipts, stock-takes, web orders, refunds, edits."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.chaos.stage import ChaosStage
+
+_FORGET = 60
+
+
+class Traffic:
+    """Random events in a thread of their own, until ``stop``.
+
+    Args:
+        stage: Where.
+        seed: Makes choices repeatable; what overlaps in time still differs.
+        per_second: Events a second on average, in bursts.
+    """
+
+    def __init__(self, stage: ChaosStage, seed: int, *, per_second: float) -> None:
+        self._stage = stage
+        self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
+        self._pause_s = 1.0 / per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
+        self._skus = sorted(stage.till_stock())
+        self._till_orders: list[tuple[int, str, int]] = []
+        self._web_orders: list[tuple[str, int, list[dict[str, Any]]]] = []
+        self.broken: BaseException | None = None
+        self.events: Counter[str] = Counter()
+        self._actions: list[tuple[int, Callable[[], None]]] = [
+            (30, self._till_sale),
+            (6, self._till_return),
+            (3, self._till_cancel),
+            (8, self._receipt),
+            (5, self._stock_take),
+            (30, self._web_order),
+            (6, self._web_cancel),
+            (6, self._web_refund),
+            (5, self._admin_edit),
+        ]
+
+    def start(self) -> None:
+        """Open the doors."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close them; returns when the last customer has gone."""
+        self._stop.set()
+        self._thread.join(30)
+        if self.broken is not None:
+            raise self.broken
+
+    def _run(self) -> None:
+        weights = [weight for weight, _ in self._actions]
+        try:
+            while not self._stop.wait(self._random.expovariate(1.0) * self._pause_s):
+                self._random.choices(self._actions, weights)[0][1]()
+        except BaseException as error:  # noqa: BLE001 - raised by stop() in the thread that can tell about it
+            self.broken = error
+
+    def _count(self, kind: str, sku: str, text: str) -> None:
+        self.events[kind] += 1
+        self._stage.diary.note(f"{kind}: {text}", sku)
+
+    def _sku(self) -> str:
+        """Mostly some of the same items, so that events meet."""
+        few = self._skus[: len(self._skus) // 4]
+        return self._random.choice(few if self._random.random() < 0.5 else self._skus)
+
+    def _till_sale(self) -> None:
+        sku, units = self._sku(), self._random.randint(1, 3)
+        channel = self._random.choice(("ipad", "ipad", "ipad", "click_and_collect"))
+        order = self._stage.till.sale(sku, units, channel)["order"]
+        self._till_orders = [*self._till_orders[-_FORGET:], (order, sku, units)]
+        self._count("till sale", sku, f"{-units:+} (order {order})")
+
+    def _take_till_order(self) -> tuple[int, str, int] | None:
+        if not self._till_orders:
+            return None
+        return self._till_orders.pop(self._random.randrange(len(self._till_orders)))
+
+    def _till_return(self) -> None:
+        if (taken := self._take_till_order()) is not None:
+            order, sku, units = taken
+            back = self._random.randint(1, units)
+            number = self._stage.till.return_items(order, sku, back)["return"]
+            self._count("till return", sku, f"{back:+} (return {number} of order {order})")
+
+    def _till_cancel(self) -> None:
+        if (taken := self._take_till_order()) is not None:
+            order, sku, units = taken
+            self._stage.till.cancel_order(order)
+            self._count("till cancellation", sku, f"{units:+} (order {order})")
+
+    def _receipt(self) -> None:
+        """A delivery, preferably of what runs out."""
+        stock = self._stage.till_stock()
+        sku = min(self._random.sample(self._skus, 3), key=lambda each: stock[each])
+        units = self._random.randint(6, 24)
+        self._stage.till.receive(sku, units)
+        self._count("goods receipt", sku, f"{units:+}")
+
+    def _stock_take(self) -> None:
+        sku = self._sku()
+        counted = max(0, int(self._stage.till_stock()[sku]) + self._random.randint(-4, 3))
+        self._stage.till.count(sku, counted)
+        self._count("stock-take", sku, f"counted {counted}")
+
+    def _shop(self) -> str:
+        return self._random.choice(list(self._stage.shops))
+
+    def _web_order(self) -> None:
+        shop = self._shop()
+        skus = {self._sku() for _ in range(self._random.choice((1, 1, 1, 2, 3)))}
+        lines: list[dict[str, Any]] = [{"sku": sku, "quantity": self._random.randint(1, 2)} for sku in sorted(skus)]
+        order = self._stage.shops[shop].people.order(lines)["order"]
+        self._web_orders = [*self._web_orders[-_FORGET:], (shop, order, lines)]
+        for line in lines:
+            self._count("web order line", line["sku"], f"{-line['quantity']:+} in {shop} (order {order})")
+
+    def _take_web_order(self) -> tuple[str, int, list[dict[str, Any]]] | None:
+        if not self._web_orders:
+            return None
+        return self._web_orders.pop(self._random.randrange(len(self._web_orders)))
+
+    def _web_cancel(self) -> None:
+        if (taken := self._take_web_order()) is not None:
+            shop, order, lines = taken
+            self._stage.shops[shop].people.cancel_order(order)
+            for line in lines:
+                self._count("web cancellation", line["sku"], f"{line['quantity']:+} in {shop} (order {order})")
+
+    def _web_refund(self) -> None:
+        if (taken := self._take_web_order()) is not None:
+            shop, order, lines = taken
+            line = self._random.choice(lines)
+            back = {"sku": line["sku"], "quantity": self._random.randint(1, line["quantity"])}
+            self._stage.shops[shop].people.refund(order, [back], restock=True)
+            self._count("web refund", back["sku"], f"{back['quantity']:+} in {shop} (order {order})")
+
+    def _admin_edit(self) -> None:
+        shop, sku = self._shop(), self._sku()
+        shown = self._stage.shop_stock(shop)[sku]
+        typed = max(0, int(shown or 0) + self._random.randint(-3, 4))
+        self._stage.shops[shop].people.set_stock(sku, typed)
+        self._count("admin edit", sku, f"{shown} -> {typed} in {shop}")
