@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -29,6 +29,7 @@ from syncd.core.model import (
     StockEvent,
     StockMode,
     StockWrite,
+    Unknown,
     WriteResult,
 )
 from syncd.errors import OutcomeUnknown, Transient
@@ -52,9 +53,11 @@ class MemoryWorld:
     """What a side really holds. Every change moves its clock by one tick; feeds are ordered by ticks.
 
     Attributes:
-        faults: Taken from the front, one per write call: ``lost_before``, ``lost_after``, ``refused_connection`` or
-            ``""`` for none.
+        faults: Taken from the front, one per write call: ``lost_before``, ``lost_after``, ``late`` (lost, and it takes
+            effect after ``late_s``), ``half`` (every other write of the call is lost, the first of them without
+            effect), ``refused_connection`` or ``""`` for none.
         before_effect: Called just before a write takes effect: a sale at the worst moment.
+        stale: Reads show a listing as it was before our last write to it, until ``stale_s`` after it: a cache.
     """
 
     name: str = "memory"
@@ -65,6 +68,11 @@ class MemoryWorld:
     faults: list[str] = field(default_factory=list)
     before_effect: Callable[[StockWrite], None] | None = None
     writes: list[StockWrite] = field(default_factory=list)
+    stale: bool = False
+    stale_s: float = 10
+    late_s: float = 30
+    late: list[tuple[datetime, StockWrite, bool]] = field(default_factory=list)
+    before_write: dict[str, tuple[RemoteListing, datetime]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -91,6 +99,22 @@ class MemoryWorld:
                 )  # fmt: skip
                 self.events.append((self.tick, event))
 
+    def cancel(self, reference: str, external_id: str) -> None:
+        """Undo an order: its units are back in stock, its document stays and says zero."""
+        key = f"order:{reference}:{external_id}"
+        with self.lock:
+            event = next(event for _, event in self.events if event.key == key)
+            self._add(external_id, -event.quantity)
+            self.events = [entry for entry in self.events if entry[1].key != key]
+            self.events.append((self.tick, replace(event, quantity=ZERO, occurred_at=self.now())))
+
+    def miss(self, external_id: str) -> None:
+        """The feed says nothing of what happened to a listing so far; only a read of everything shows it."""
+        with self.lock:
+            self.deleted.pop(external_id, None)
+            if external_id in self.things:
+                self.things[external_id].changed = 0
+
     def count(self, external_id: str, quantity: Quantity | int) -> None:
         """Set the quantity, as a stock-take does."""
         with self.lock:
@@ -106,6 +130,21 @@ class MemoryWorld:
             del self.things[external_id]
             self.tick += 1
             self.deleted[external_id] = self.tick
+
+    def shown(self, external_id: str) -> RemoteListing:
+        """What a read shows of a listing now."""
+        former, since = self.before_write.get(external_id, (None, None))
+        if self.stale and former and since and self.now() < since + timedelta(seconds=self.stale_s):
+            return former
+        return self.things[external_id].listing
+
+    def carry_out_late(self) -> None:
+        """Let writes take effect whose time has come."""
+        with self.lock:
+            due = [entry for entry in self.late if entry[0] <= self.now()]
+            self.late = [entry for entry in self.late if entry[0] > self.now()]
+            for _, write, marker in due:
+                self.apply(write, marker=marker)
 
     def _add(self, external_id: str, quantity: Quantity) -> None:
         thing = self.things[external_id].listing
@@ -127,6 +166,7 @@ class MemoryWorld:
             if listing.quantity is None:
                 return Refused("not_managed", "stock of this listing is not counted")
             changed = replace(listing, quantity=listing.quantity + write.difference)
+            self.before_write[write.ref.external_id] = (thing.listing, self.now())
             self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if marker else changed)
             self.writes.append(write)
             return Applied(changed.quantity)
@@ -155,9 +195,10 @@ class MemorySide:
 
     def read_all(self) -> Iterator[ChangePage]:
         """Everything, by pages."""
+        self.world.carry_out_late()
         with self.world.lock:
             cursor = {"changes": str(self.world.tick)}
-            listings = [thing.listing for thing in self.world.things.values()]
+            listings = [self.world.shown(external_id) for external_id in self.world.things]
         for start in range(0, len(listings), _PAGE):
             yield ChangePage(tuple(listings[start : start + _PAGE]), total=len(listings))
         yield ChangePage(cursor=cursor)
@@ -165,13 +206,14 @@ class MemorySide:
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Everything touched at or after the cursor's tick."""
         since = int(cursor["changes"])
+        self.world.carry_out_late()
         with self.world.lock:
             position = {"changes": str(self.world.tick)}
-            changed = [thing.listing for thing in self.world.things.values() if thing.changed >= since]
+            changed = [self.world.shown(key) for key, thing in self.world.things.items() if thing.changed >= since]
             gone = [
                 GoneListing(ListingRef(external_id), Proof.DELETED_FEED)
                 for external_id, at in self.world.deleted.items()
-                if at >= since
+                if at >= since and external_id not in self.world.things
             ]
             events = [event for at, event in self.world.events if at >= since] if self._capabilities.events else []
         yield ChangePage(events=tuple(events))
@@ -181,8 +223,9 @@ class MemorySide:
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Current listings; what is not there is gone."""
+        self.world.carry_out_late()
         with self.world.lock:
-            there = [self.world.things[ref.external_id].listing for ref in refs if ref.external_id in self.world.things]
+            there = [self.world.shown(ref.external_id) for ref in refs if ref.external_id in self.world.things]
         gone = [GoneListing(ref, Proof.NOT_FOUND) for ref in refs if ref.external_id not in self.world.things]
         return FetchResult(tuple(there), tuple(gone))
 
@@ -197,13 +240,24 @@ class MemorySide:
             raise Transient(self.name, "WRITE", "connection refused")
         if fault == "lost_before":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
+        if fault == "late":
+            due = self.world.now() + timedelta(seconds=self.world.late_s)
+            self.world.late += [(due, write, self._capabilities.marker) for write in writes]
+            raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         if self.world.before_effect is not None:
             for write in writes:
                 self.world.before_effect(write)
+        if fault == "half":
+            return [self._apply_half(write, number) for number, write in enumerate(writes)]
         results = [self.world.apply(write, marker=self._capabilities.marker) for write in writes]
         if fault == "lost_after":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         return results
+
+    def _apply_half(self, write: StockWrite, number: int) -> WriteResult:
+        """One write of a call whose answer says of every other write that its outcome is unknown."""
+        result = None if number % 4 == 0 else self.world.apply(write, marker=self._capabilities.marker)
+        return result if result is not None and number % 2 else Unknown("the answer says nothing of it")
 
     def close(self) -> None:
         """Nothing to release."""
