@@ -1,0 +1,31 @@
+"""The conformance suite: one class with every promise of ``syncd.adapters.base``, each a test.
+
+A test class for an adapter inherits from ``SideAdapterSuite`` and gives it a fixture ``open_side`` (see ``OpenSide``)
+that opens a side which sells a catalogue, as a ``SideDriver``::
+
+    class TestMyAdapter(SideAdapterSuite):
+        @pytest.fixture
+        def open_side(self) -> OpenSide:
+            return open_my_simulator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.goods import GOODS
+from tests.conformance.promises_changes import ChangePromises
+from tests.conformance.promises_reading import ReadingPromises
+from tests.conformance.side import OpenSide, SideDriver
+
+
+class SideAdapterSuite(ReadingPromises, ChangePromises):
+    """All promises. Needs the fixture ``open_side``."""
+
+    @pytest.fixture
+    def side(self, open_side: OpenSide) -> Iterator[SideDriver]:
+        """A side that sells ``GOODS``."""
+        with open_side(GOODS) as opened:
+            yield opened
