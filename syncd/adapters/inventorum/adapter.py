@@ -74,6 +74,7 @@ class InventorumAdapter:
         self._client = InventorumClient(self._api)
         self._zone: ZoneInfo | None = None
         self._confirmed_gone: set[str] = set()
+        self._confirmed_for: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -154,26 +155,26 @@ class InventorumAdapter:
             yield from _pages(resolved.resolve(page.rows), page.total)
         start = start_of(cursor[DELETED], self._context.overlap_s)
         where = self._client.where("products/delta/deleted/")
-        listed: set[str] = set()
+        known = self._confirmed_gone if cursor == self._confirmed_for else set()
+        confirmed: set[str] = set()
         for number, ids in enumerate(read_growing(partial(self._client.deleted, start), str, where)):
             if number == 0:
                 position[DELETED] = _moved(cursor[DELETED], ids.date)
-            listed.update(ids.rows)
-            yield from self._confirm([one for one in ids.rows if one not in self._confirmed_gone])
-        self._confirmed_gone &= listed
-        yield ChangePage(cursor=position)
+            confirmed.update(known.intersection(ids.rows))
+            for page in self._confirm([one for one in ids.rows if one not in known]):
+                yield page
+                confirmed.update(one.ref.external_id for one in page.gone)
+        yield ChangePage(cursor=dict(position))
+        # Confirmed ids of the overlap cost no request again, but only for the read that continues from here: one that
+        # was abandoned, or that begins at an older cursor, confirms (and reports) them anew.
+        self._confirmed_gone, self._confirmed_for = confirmed, position
 
     def _confirm(self, deleted: Sequence[str]) -> Iterator[ChangePage]:
-        """Report listed deletions that a 404 confirms; one that can still be read is a reading, not a deletion.
-
-        A confirmed id is remembered (until it leaves the feed's window) only once the engine has come back for the
-        next page, so an abandoned read confirms again.
-        """
+        """Report listed deletions that a 404 confirms; one that can still be read is a reading, not a deletion."""
         for part in _chunks(deleted, PAGE_SIZE):
             found = resolver.fetch(self._client, [ListingRef(external_id) for external_id in part], strict=True)
             gone = tuple(GoneListing(one.ref, Proof.DELETED_FEED) for one in found.gone)
             yield ChangePage(listings=found.listings, gone=gone)
-            self._confirmed_gone.update(one.ref.external_id for one in gone)
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read listings by id from product details; see ``SideAdapter.fetch``."""

@@ -64,10 +64,14 @@ class ChangeReader:
         self._done_orders: dict[int, mapping.OrderChange] = {}
         self._done_refunds: set[int] = set()
         self._done_rows: set[tuple[str, int, datetime]] = set()
+        self._done_for: dict[str, str] = {}
         self._lines: OrderedDict[int, dict[str, StockEvent]] = OrderedDict()
 
     def read(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Yield pages; the last carries the new cursor."""
+        if cursor != self._done_for:
+            # Only the read that continues where the last one ended may leave out what that one dealt with.
+            self._done_orders, self._done_refunds, self._done_rows = {}, set(), set()
         cycle = _Cycle(cursor)
         changes = self._order_changes(cycle)
         if changes:
@@ -80,9 +84,11 @@ class ChangeReader:
         for ids in _portions([ref for ref in rest.values() if ref.external_id not in cycle.read]):
             result = self._catalogue.fetch(ids)
             yield ChangePage(listings=result.listings, gone=result.gone)
-        yield ChangePage(cursor={**cursor, **cycle.positions})
+        position = {**cursor, **cycle.positions}
+        yield ChangePage(cursor=dict(position))
         # Reached only after the engine has committed the last page.
         self._done_orders, self._done_refunds, self._done_rows = cycle.orders, cycle.refunds, cycle.rows
+        self._done_for = position
         self._remember_lines(cycle)
         self._catalogue.clear_suspects(suspects)
 
@@ -95,7 +101,7 @@ class ChangeReader:
 
     def _order_changes(self, cycle: _Cycle, *, again: bool = False) -> list[mapping.OrderChange]:
         """Orders whose effect on stock differs from what was last seen (``again``: all of them)."""
-        refunded = self._refunded_orders(cycle)
+        refunded = self._refunded_orders(cycle, again=again)
         changes = []
         for rows in self._feed(cycle, "orders", "orders", mapping.ORDER_FIELDS):
             for row in rows:
@@ -111,8 +117,8 @@ class ChangeReader:
             changes += [mapping.order_change(row) for row in batch.rows]
         return list({change.order_id: change for change in changes}.values())
 
-    def _refunded_orders(self, cycle: _Cycle) -> set[int]:
-        """Orders with refunds that were not dealt with yet."""
+    def _refunded_orders(self, cycle: _Cycle, *, again: bool) -> set[int]:
+        """Orders with refunds that were not dealt with yet (``again``: with any)."""
         orders: set[int] = set()
         if not self._has_refunds:
             return orders
@@ -121,7 +127,7 @@ class ChangeReader:
                 for row in rows:
                     refund, order = mapping.row_id(row), mapping.parent_id_of(row)
                     cycle.refunds.add(refund)
-                    if refund not in self._done_refunds and order is not None:
+                    if (again or refund not in self._done_refunds) and order is not None:
                         orders.add(order)
         except NotFound as error:
             if error.key != NO_ROUTE:
