@@ -12,10 +12,12 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -105,7 +107,12 @@ class Daemon:
         if first:
             notify("STOPPING=1")
             # A job must not wait for its own scheduler, nor a signal handler for a lock of the thread it interrupted.
-            threading.Thread(target=self._scheduler.shutdown, kwargs={"wait": False}, daemon=True).start()
+            threading.Thread(target=self._stop_scheduler, daemon=True).start()
+
+    def _stop_scheduler(self) -> None:
+        # A stop may come before the scheduler runs; the first heartbeat repeats it then.
+        with suppress(SchedulerNotRunningError):
+            self._scheduler.shutdown(wait=False)
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._account.stop.is_set():
@@ -139,15 +146,18 @@ class Daemon:
 
         return job
 
-    def _pass(self, worker: SideWorker, kind: str, cause: str) -> None:
+    def _pass(self, worker: SideWorker, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> None:
         name = worker.side.name
         if self._account.stop.is_set() or time.monotonic() < self._resume_at[name]:
+            begun()
             return
         self._progress[name] = time.monotonic()
-        outcome = worker.run(kind, cause)
+        outcome = worker.run(kind, cause, begun)
         self._resume_at[name] = time.monotonic() + _pause_s(outcome.error)
         self._last[name] = f"{name}: {outcome.error}" if outcome.error else f"{name} ok"
         self._announce()
+        if kind == "push" and not outcome.run.counts.movements:
+            return  # it brought no news: two sides whose work waits for a person would wake each other for ever
         for other in self._account.workers.values():
             if other is not worker:
                 self._wake(other)
@@ -164,10 +174,15 @@ class Daemon:
         self._scheduler.add_job(self._guarded(lambda: self._push(worker)), id=f"push:{name}:{time.monotonic_ns()}")
 
     def _push(self, worker: SideWorker) -> None:
-        with self._lock:
-            self._queued.discard(worker.side.name)
-        if not worker.failures:
-            self._pass(worker, "push", "a change on another side")
+        def begun() -> None:
+            with self._lock:
+                self._queued.discard(worker.side.name)
+
+        # Queued until it begins: pushes that pile up behind a long read would take every thread, the heartbeat's too.
+        if worker.failures:
+            begun()
+        else:
+            self._pass(worker, "push", "a change on another side", begun)
 
     def _mark(self, name: str) -> Callable[[], None]:
         def mark() -> None:
@@ -183,6 +198,8 @@ class Daemon:
 
     def _beat(self) -> None:
         """Look for passes that hang, tell the service manager that we live."""
+        if self._account.stop.is_set():
+            self._stop_scheduler()
         now = time.monotonic()
         hanging = [
             name

@@ -16,6 +16,7 @@ from syncd.state.models import Finding, Item, Listing, Operation, is_open
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from syncd.service.side import SideContext
@@ -75,13 +76,17 @@ def _reason(side: SideContext, row: Listing, on_hand: Quantity, wants: Quantity)
     return f"{on_hand:f} on hand{buffer}: {side.name} should hold {wants:f}"
 
 
+def can_be_planned() -> ColumnElement[bool]:
+    """Condition "this listing waits to be planned, and no operation on it is unresolved"."""
+    return Listing.pending & ~exists().where(Operation.listing_id == Listing.id, is_open())
+
+
 def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing, Quantity]]:
     """Listings to be planned, with their item's quantity; those with an unresolved operation wait."""
-    in_doubt = exists().where(Operation.listing_id == Listing.id, is_open())
     query = (
         select(Listing, Item.on_hand)
         .join(Item, Item.id == Listing.item_id)
-        .where(Listing.side_id == side.id, Listing.pending, ~in_doubt)
+        .where(Listing.side_id == side.id, can_be_planned())
         .order_by(Listing.id)
     )
     for found in session.execute(query.execution_options(yield_per=1000)):

@@ -18,7 +18,7 @@ from syncd.state.models import Item, Listing, Operation
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -31,12 +31,15 @@ _WAVE_CALLS = 8
 
 
 class Pusher:
-    """Brings one side to what it should hold."""
+    """Brings one side to what it should hold. ``alive`` is called after every wave of writes."""
 
-    def __init__(self, side: SideContext, run: RunLog, stop: threading.Event) -> None:
+    def __init__(
+        self, side: SideContext, run: RunLog, stop: threading.Event, alive: Callable[[], None] = lambda: None
+    ) -> None:
         self._side = side
         self._run = run
         self._stop = stop
+        self._alive = alive
 
     def push(self) -> None:
         """Plan and write until nothing is pending; answers may reveal sales, which are planned again.
@@ -99,6 +102,7 @@ class Pusher:
                 return
             operations = self._intend([write.listing_id for write in writes[start : start + wave_size]])
             self._send_wave(operations)
+            self._alive()
 
     def _intend(self, listing_ids: Sequence[int]) -> list[tuple[int, StockWrite]]:
         """Commit operations for listings that still need one; from here on their readings move nothing."""

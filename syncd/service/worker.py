@@ -15,6 +15,7 @@ from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Safet
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.linking import link_pending, ready_to_link, report_unlinked
 from syncd.service.observe import Observer, current_write_seq
+from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
 from syncd.service.runs import RequestCounter, RunLog, finish_run, start_run
 from syncd.service.settlement import settle_open
@@ -66,18 +67,20 @@ class SideWorker:
     _unfinished: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, kind: str, cause: str) -> RunOutcome:
+    def run(self, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> RunOutcome:
         """Carry out one pass.
 
         Args:
             kind: ``poll`` (settle, read changes, link, push), ``full`` (the same with a read of everything),
                 ``push`` (settle, link and push only).
             cause: What started it, for the log and the table.
+            begun: Called when the pass before it has ended and this one begins.
 
         Raises:
             Stopped: A stop was requested; what was done is recorded, the rest is done by the next run.
         """
         with self._lock:
+            begun()
             self.requests.take()
             run = start_run(self.side, kind, cause, crashed=self._unfinished)
             self._unfinished = None
@@ -146,13 +149,13 @@ class SideWorker:
 
     def push(self, run: RunLog) -> None:
         """Write what this side should hold."""
-        Pusher(self.side, run, self.stop).push()
+        Pusher(self.side, run, self.stop, self.alive).push()
         self.alive()
 
     def has_pending(self) -> bool:
         """Whether something waits to be written here."""
         with self.side.db.read() as session:
-            query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.pending).limit(1)
+            query = select(Listing.id).where(Listing.side_id == self.side.id, can_be_planned()).limit(1)
             return session.scalar(query) is not None
 
     def has_link_work(self) -> bool:
@@ -308,6 +311,6 @@ def _failure_finding(side: SideContext, error: SideError, failures: int) -> Foun
 
 
 def pending_sides(session: Session) -> dict[int, int]:
-    """How many listings wait to be written, by side id."""
-    query = select(Listing.side_id, func.count()).where(Listing.pending).group_by(Listing.side_id)
+    """How many listings can be planned now, by side id."""
+    query = select(Listing.side_id, func.count()).where(can_be_planned()).group_by(Listing.side_id)
     return {row[0]: row[1] for row in session.execute(query)}
