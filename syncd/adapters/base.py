@@ -12,7 +12,7 @@ Writing
 Errors
     ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
     is unknown. ``AuthRejected``/``PermissionMissing``: the side is stopped until a person acts. ``Stopped``: a stop was
-    requested. Single writes that fail inside a batch are results, not exceptions.
+    requested, and nothing of this call was applied. Single writes that fail inside a batch are results, not exceptions.
 """
 
 from __future__ import annotations

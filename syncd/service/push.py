@@ -10,7 +10,7 @@ from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
-from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError
+from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side, take_approval
@@ -163,6 +163,9 @@ class Pusher:
             results: Sequence[WriteResult] = self._side.adapter.write_stock([write for _, write in call])
         except (OutcomeUnknown, InvalidResponse) as error:
             results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(call), error
+        except Stopped:
+            self._record(call, [NotSent("a stop was requested")] * len(call))
+            raise
         except SideError as error:
             results, failure = [NotSent(f"{error.request}: {error.detail}")] * len(call), error
         self._record(call, results)

@@ -10,7 +10,7 @@ import pytest
 from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.config import load_config
 from syncd.core.model import RemoteListing, StockMode, WriteResult
-from syncd.errors import OutcomeUnknown
+from syncd.errors import OutcomeUnknown, Stopped
 from syncd.service.account import open_account, sync_once
 from tests.support.engine import Account, two_sides
 
@@ -117,3 +117,23 @@ def test_a_shop_that_was_taken_out_and_comes_back_is_told_what_was_sold_meanwhil
     restart("one")
     restart("one", "two")
     assert [world.quantity(f"{name}-A") for name, world in worlds.items()] == [6, 6, 6]
+
+
+def test_a_stop_before_sending_leaves_nothing_in_doubt(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for the rate budget ends with a stop: what did not leave need not be settled, or parked."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+
+    def stop(writes: Sequence[StockWrite]) -> list[WriteResult]:
+        raise Stopped(f"stopped before {len(writes)} writes")
+
+    monkeypatch.setattr(account.workers["till"].side.adapter, "write_stock", stop)
+    account.worlds["web"].sell("w-A", 1)
+    account.poll("web")
+    with pytest.raises(Stopped):
+        account.poll("till")
+    assert [operation.state for operation in account.operations()] == ["cancelled"]
+    monkeypatch.undo()
+    account.worlds["till"].sell("t-A", 1)
+    account.poll()
+    account.poll()
+    assert account.on_hand("A") == account.worlds["till"].quantity("t-A") == account.worlds["web"].quantity("w-A") == 8
