@@ -270,6 +270,8 @@ def upgrade() -> None:
         sa.Column(
             "explained", types.Quantity(), nullable=False, comment="part of it already named as evidence of a movement"
         ),
+        sa.Column("movement_id", sa.Integer(), nullable=True, comment="newest movement it was held against"),
+        sa.Column("began_at", types.Instant(), nullable=False, comment="earliest moment it may have moved stock"),
         sa.Column("occurred_at", types.Instant(), nullable=False, comment="the side's clock"),
         sa.Column("recorded_at", types.Instant(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=True),
@@ -279,6 +281,13 @@ def upgrade() -> None:
         comment="Evidence: lines of orders, refunds and returns that moved stock on their side",
     )
     op.create_index("ix_stock_events_listing", "stock_events", ["side_id", "external_id", "occurred_at"])
+    op.create_index(
+        "ix_stock_events_open",
+        "stock_events",
+        ["side_id"],
+        sqlite_where=sa.text("quantity <> explained"),
+        postgresql_where=sa.text("quantity <> explained"),
+    )
 
     op.create_table(
         "tombstones",

@@ -114,6 +114,7 @@ class StockEvent:
         reference: What a person calls it, for example ``order 505``.
         quantity: Signed effect on the side's stock so far, in units; a sale of 2 is ``-2``. Zero when undone.
         occurred_at: When the side says it last changed (the side's clock).
+        began_at: Earliest moment it may have moved stock (an order's creation); ``None`` if the side does not say.
     """
 
     ref: ListingRef
@@ -122,6 +123,7 @@ class StockEvent:
     reference: str
     quantity: Quantity
     occurred_at: datetime
+    began_at: datetime | None = None
 
 
 Cursor = dict[str, str]

@@ -91,7 +91,7 @@ def explain(db: Database, code: str, *, limit: int = 200) -> list[Story]:
     """
     with db.read() as session:
         # A result has keys(), so dict() takes it for a mapping: it must be a list of pairs.
-        names: dict[int, str] = dict(session.execute(select(Side.id, Side.name)).tuples().all())
+        names: dict[int, str] = dict(session.execute(select(Side.id, Side.name)).all())
         listings = _find(session, code)
         if not listings:
             raise UnknownItem(f"no product has the SKU, EAN or id {code!r}{_near(session, code)}")

@@ -180,7 +180,7 @@ class Observer:
             case Adopt():
                 row.pending = row.item_id is not None
             case Move(quantity=difference) if row.item_id is not None:
-                cause, evidence = name_cause(session, self._side, row, difference)
+                cause, evidence = name_cause(session, self._side, row, difference, self._run)
                 move(
                     session, items[row.item_id], difference, cause=cause, evidence=evidence, listing=row,
                     run=self._run, now=now,

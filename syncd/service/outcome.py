@@ -60,7 +60,7 @@ def count_reading(
     difference = reported - (row.shadow if row.shadow is not None else reported)
     row.shadow, row.shadow_at = reported, side.now()
     if difference and row.item_id == item.id:
-        cause, evidence = name_cause(session, side, row, difference)
+        cause, evidence = name_cause(session, side, row, difference, run)
         move(
             session, item, difference, cause=cause, evidence=f"{evidence} ({where})", listing=row, run=run,
             now=side.now(), operation_id=operation_id,

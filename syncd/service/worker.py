@@ -14,6 +14,7 @@ from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.linking import link_pending, ready_to_link, report_unlinked
+from syncd.service.lost_updates import weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
@@ -119,6 +120,7 @@ class SideWorker:
         settle_open(self.side, run)
         if run.kind != "push":
             self.observe(run)
+            weigh_evidence(self.side, run)
         self.link(run)
         self.push(run)
 

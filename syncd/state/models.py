@@ -343,6 +343,12 @@ class StockEventRow(Base):
     __tablename__ = "stock_events"
     __table_args__ = (
         Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),
+        Index(
+            "ix_stock_events_open",
+            "side_id",
+            sqlite_where=text("quantity <> explained"),
+            postgresql_where=text("quantity <> explained"),
+        ),
         {"comment": "Evidence: lines of orders, refunds and returns that moved stock on their side"},
     )
 
@@ -353,6 +359,8 @@ class StockEventRow(Base):
     reference: Mapped[str] = mapped_column(comment="what a person calls the document")
     quantity: Mapped[Decimal] = mapped_column(comment="signed effect on the side's stock so far")
     explained: Mapped[Decimal] = mapped_column(comment="part of it already named as evidence of a movement")
+    movement_id: Mapped[int | None] = mapped_column(comment="newest movement it was held against")
+    began_at: Mapped[datetime] = mapped_column(comment="earliest moment it may have moved stock")
     occurred_at: Mapped[datetime] = mapped_column(comment="the side's clock")
     recorded_at: Mapped[datetime]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
@@ -378,3 +386,8 @@ def is_open() -> ColumnElement[bool]:
     """
     words: list[ColumnElement[str]] = [literal_column(repr(word)) for word in OPEN_STATES]
     return Operation.state.in_(words)
+
+
+def has_open_part() -> ColumnElement[bool]:
+    """Condition "no movement names all of this document yet", worded as the index on such documents."""
+    return StockEventRow.quantity != StockEventRow.explained

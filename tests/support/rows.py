@@ -96,6 +96,7 @@ def event(session: Session, on: models.Side, key: str, external_id: str, **field
         "reference": "order 7",
         "quantity": Decimal(-2),
         "explained": Decimal(0),
+        "began_at": AT,
         "occurred_at": AT,
         "recorded_at": AT,
     }

@@ -95,7 +95,7 @@ class MemoryWorld:
             if reference:
                 event = StockEvent(
                     ListingRef(external_id), f"order:{reference}:{external_id}", EventKind.ORDER, f"order {reference}",
-                    -Quantity(quantity), self.now(),
+                    -Quantity(quantity), self.now(), self.now(),
                 )  # fmt: skip
                 self.events.append((self.tick, event))
 
@@ -222,8 +222,9 @@ class MemorySide:
         yield ChangePage(gone=tuple(gone), cursor=position)
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
-        """Current listings; what is not there is gone."""
+        """Current listings, each once; what is not there is gone."""
         self.world.carry_out_late()
+        refs = list(dict.fromkeys(refs))
         with self.world.lock:
             there = [self.world.shown(ref.external_id) for ref in refs if ref.external_id in self.world.things]
         gone = [GoneListing(ref, Proof.NOT_FOUND) for ref in refs if ref.external_id not in self.world.things]

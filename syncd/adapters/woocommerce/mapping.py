@@ -35,7 +35,7 @@ VARIATION_FIELDS = (
     "id,type,status,name,sku,global_unique_id,manage_stock,stock_quantity,date_modified_gmt,parent_id,meta_data"
 )
 PRODUCT_FIELDS = f"{VARIATION_FIELDS},variations"
-ORDER_FIELDS = "id,number,status,date_modified_gmt,line_items,refunds"
+ORDER_FIELDS = "id,number,status,date_created_gmt,date_modified_gmt,line_items,refunds"
 REFUND_FIELDS = "id,parent_id,date_created_gmt"
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
 
@@ -86,6 +86,7 @@ class OrderChange:
     order_id: int
     number: str
     modified_at: datetime
+    created_at: datetime | None
     lines: tuple[OrderLine, ...]
     refund_ids: tuple[int, ...]
 
@@ -222,6 +223,7 @@ def order_change(row: Row) -> OrderChange:
         order_id=row_id(row),
         number=str(row.get("number") or row_id(row)),
         modified_at=modified_at,
+        created_at=row_time({"date_created_gmt": row.get("date_created_gmt")}),
         lines=tuple(_order_line(line) for line in lines),
         refund_ids=tuple(row_id(refund) for refund in refunds),
     )
@@ -244,7 +246,7 @@ def order_events(change: OrderChange, ref_of: Callable[[OrderLine], ListingRef])
         key = f"order:{change.order_id}:line:{line.line_id}"
         ref, number, at = ref_of(line), change.number, change.modified_at
         sold = ZERO - line.reduced - line.restocked
-        events.append(StockEvent(ref, key, EventKind.ORDER, f"order {number}", sold, at))
+        events.append(StockEvent(ref, key, EventKind.ORDER, f"order {number}", sold, at, change.created_at))
         if line.restocked:
             reference = f"refund of order {number}"
             events.append(StockEvent(ref, f"{key}:restock", EventKind.REFUND, reference, line.restocked, at))

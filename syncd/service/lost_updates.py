@@ -1,0 +1,147 @@
+"""Lost updates: orders that a side swallowed in one of our own writes are found by their documents and counted once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import func, select
+
+from syncd.core.evidence import CLOSE, Explained, OpenDocument, Window, weigh
+from syncd.service.ledger import lock_items, move
+from syncd.state.models import Listing, Movement, Operation, StockEventRow, has_open_part, is_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+    from syncd.state.models import Item
+
+GIVE_UP = timedelta(minutes=15)
+"""After so long a document that the readings do not confirm is taken as balanced by an edit in the same moments."""
+
+
+def weigh_evidence(side: SideContext, run: RunLog) -> None:
+    """Hold new documents against what was read; called after a complete read, which began after they were known."""
+    capabilities = side.adapter.capabilities
+    if not capabilities.events or capabilities.atomic:
+        return
+    query = select(StockEventRow.external_id).where(StockEventRow.side_id == side.id, has_open_part())
+    with side.db.read() as session:
+        external_ids = sorted(set(session.scalars(query)))
+    for external_id in external_ids:
+        with side.db.write() as session:
+            _weigh_listing(session, side, run, external_id)
+
+
+def _weigh_listing(session: Session, side: SideContext, run: RunLog, external_id: str) -> None:
+    row = session.scalars(
+        select(Listing).where(Listing.side_id == side.id, Listing.external_id == external_id)
+    ).one_or_none()
+    events = session.scalars(
+        select(StockEventRow)
+        .where(StockEventRow.side_id == side.id, StockEventRow.external_id == external_id, has_open_part())
+        .order_by(StockEventRow.occurred_at)
+    ).all()
+    if row is None or row.item_id is None or row.linked_at is None:
+        _close(events, 0)
+        return
+    older = [event for event in events if event.began_at < row.linked_at - CLOSE]
+    # What moved stock before the first link is part of the quantity that both sides started from.
+    _close(older, 0)
+    item = lock_items(session, [row.item_id])[row.item_id]
+    fresh = [event for event in events if event not in older]
+    if fresh and _is_calm(session, row, run, fresh):
+        _decide(session, side, run, row, item, fresh)
+
+
+def _is_calm(session: Session, row: Listing, run: RunLog, events: Sequence[StockEventRow]) -> bool:
+    """Whether documents and readings of the listing are complete and of one moment.
+
+    Documents are read before quantities, so a quantity may show a sale whose document comes with the next pass. A pass
+    that brought neither a movement nor a document for this listing shows that nothing of the kind is under way.
+    """
+    if row.recheck_at is not None or row.shadow is None:
+        return False
+    if any(event.run_id == run.id for event in events):
+        return False
+    moved = select(Movement.id).where(Movement.run_id == run.id, Movement.listing_id == row.id)
+    doubt = select(Operation.id).where(Operation.listing_id == row.id, is_open())
+    return session.scalar(moved.limit(1)) is None and session.scalar(doubt.limit(1)) is None
+
+
+def _decide(
+    session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, events: Sequence[StockEventRow]
+) -> None:
+    documents = {event.key: event for event in events}
+    movements = _movements(session, row, min(event.began_at for event in events))
+    verdict = weigh(
+        [OpenDocument(e.key, e.quantity - e.explained, e.began_at, e.occurred_at) for e in events],
+        [movement.quantity for movement in movements],
+        _windows(session, row, min(event.began_at for event in events)),
+    )
+    latest = max((movement.id for movement in movements), default=0)
+    if isinstance(verdict, Explained):
+        for document in verdict.swallowed:
+            event = documents[document.key]
+            _count(session, side, run, row, item, event)
+        _close(events, latest)
+        return
+    log = logger.bind(side=side.name, sku=row.sku, missing=f"{verdict.missing:+f}")
+    late = [event for event in events if event.recorded_at < side.now() - GIVE_UP]
+    if late:
+        log.bind(documents=", ".join(event.reference for event in late)).warning("evidence.given_up")
+        _close(late, latest)
+    else:
+        log.debug("evidence.unclear")
+
+
+def _count(session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, event: StockEventRow) -> None:
+    """Count what the side swallowed: the ledger learns of it, and the next push tells the side, once."""
+    quantity = event.quantity - event.explained
+    move(
+        session, item, quantity, cause="lost_update",
+        evidence=f"{side.name} {event.reference} ({quantity:+f}) was lost there inside our own write",
+        listing=row, run=run, now=side.now(),
+    )  # fmt: skip
+    logger.bind(side=side.name, sku=row.sku, document=event.reference, quantity=f"{quantity:+f}").warning(
+        "stock.lost_update"
+    )
+
+
+def _movements(session: Session, row: Listing, since: object) -> list[Movement]:
+    """Movements seen on this listing that no document names and that no earlier decision used."""
+    used = session.scalar(
+        select(func.max(StockEventRow.movement_id)).where(
+            StockEventRow.side_id == row.side_id, StockEventRow.external_id == row.external_id
+        )
+    )
+    query = select(Movement).where(
+        Movement.item_id == row.item_id,
+        Movement.listing_id == row.id,
+        Movement.cause.in_(("change", "sale", "return")),
+        Movement.recorded_at >= since,
+        Movement.id > (used or 0),
+    )
+    return list(session.scalars(query.order_by(Movement.id)))
+
+
+def _windows(session: Session, row: Listing, since: object) -> list[Window]:
+    query = select(Operation.sent_at, Operation.settled_at).where(
+        Operation.listing_id == row.id,
+        Operation.state == "confirmed",
+        Operation.settled_at >= since,
+    )
+    return [
+        Window(sent, settled) for sent, settled in session.execute(query) if sent is not None and settled is not None
+    ]
+
+
+def _close(events: Sequence[StockEventRow], movement_id: int) -> None:
+    for event in events:
+        event.explained = event.quantity
+        event.movement_id = movement_id or event.movement_id

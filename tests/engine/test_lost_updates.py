@@ -1,0 +1,125 @@
+"""Orders that a side swallows inside our own write are found by their documents and counted exactly once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.engine import Account, two_sides
+
+if TYPE_CHECKING:
+    from syncd.core.model import StockWrite
+    from syncd.state.engine import Database
+
+
+def _swallow_orders(account: Account, *orders: tuple[str, int]) -> None:
+    """Let these orders land inside the next write to the shop and be lost there, as read-add-write loses them."""
+    web = account.worlds["web"]
+
+    def land(write: StockWrite) -> None:
+        web.before_effect = None
+        external_id = write.ref.external_id
+        before = web.quantity(external_id)
+        for reference, quantity in orders:
+            web.sell(external_id, quantity, reference=reference)
+        web.count(external_id, before)
+
+    web.before_effect = land
+
+
+def _till_sale_pushed(account: Account) -> None:
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till")
+    account.workers["web"].run("push", "test")
+
+
+def _pass(account: Account, times: int = 4) -> None:
+    for _ in range(times):
+        account.clock.advance(30)
+        account.poll()
+
+
+def _both(account: Account) -> tuple[int, int]:
+    return int(account.worlds["till"].quantity("t-A")), int(account.worlds["web"].quantity("w-A"))
+
+
+def test_a_swallowed_order_is_counted_once(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    assert account.worlds["web"].quantity("w-A") == 9
+    _pass(account)
+    assert _both(account) == (7, 7)
+    lost = account.movements("lost_update")
+    assert [(int(m.quantity), m.evidence) for m in lost] == [
+        (-2, "web order 77 (-2) was lost there inside our own write")
+    ]
+    written = len(account.operations())
+    _pass(account)
+    assert len(account.operations()) == written
+    assert _both(account) == (7, 7)
+
+
+def test_an_order_inside_our_write_that_counted_is_not_counted_again(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    web.before_effect = lambda write: web.sell(write.ref.external_id, 2, reference="77")
+    _till_sale_pushed(account)
+    web.before_effect = None
+    _pass(account)
+    assert _both(account) == (7, 7)
+    assert account.movements("lost_update") == []
+
+
+def test_one_of_two_orders_is_swallowed(database: Database) -> None:
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    account.clock.advance(60)
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    account.clock.advance(1)
+    account.worlds["web"].sell("w-A", 3, reference="78")
+    _pass(account)
+    assert _both(account) == (14, 14)
+    assert [m.quantity for m in account.movements("lost_update")] == [-2]
+
+
+def test_an_edit_by_hand_that_balances_an_order_is_left_alone(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    _till_sale_pushed(account)
+    account.clock.advance(60)
+    account.worlds["web"].sell("w-A", 2, reference="77")
+    account.worlds["web"].count("w-A", 9)
+    _pass(account, 40)
+    assert _both(account) == (9, 9)
+    assert account.movements("lost_update") == []
+
+
+def test_an_edit_by_hand_beside_an_order_is_a_movement_of_its_own(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    account.worlds["web"].sell("w-A", 2, reference="77")
+    account.worlds["web"].sell("w-A", -5)
+    _pass(account)
+    assert _both(account) == (13, 13)
+    assert account.movements("lost_update") == []
+
+
+def test_an_order_from_before_the_first_link_proves_nothing(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    _swallow_orders(account, ("12", 3))
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till")
+    account.workers["web"].run("push", "test")
+    old = account.clock().replace(year=2025)
+    at, event = web.events[-1]
+    web.events[-1] = (
+        at,
+        type(event)(event.ref, event.key, event.kind, event.reference, event.quantity, event.occurred_at, old),
+    )
+    _pass(account)
+    assert account.movements("lost_update") == []
+    assert _both(account) == (9, 9)
