@@ -16,7 +16,7 @@ from syncd.state.models import Finding, Item, Listing, Operation, is_open
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from syncd.service.side import SideContext
@@ -118,12 +118,20 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
     return check_plan(changes, side.linked_count(session), side.limits)
 
 
-def take_approval(session: Session, side: SideContext) -> bool:
+def take_approval(session: Session, side: SideContext, outcome: str = "carried out") -> bool:
     """Whether a person approved the side's safety stop since it was opened; an approval serves one plan."""
-    query = select(Finding).where(
+    rows = session.scalars(_approvals(side)).all()
+    for row in rows:
+        row.closed_by = f"{APPROVED}, {outcome}"
+    return bool(rows)
+
+
+def has_approval(session: Session, side: SideContext) -> bool:
+    """Whether an approval was given that no plan has used yet."""
+    return session.scalars(_approvals(side).limit(1)).first() is not None
+
+
+def _approvals(side: SideContext) -> Select[Finding]:
+    return select(Finding).where(
         Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == APPROVED
     )
-    rows = session.scalars(query).all()
-    for row in rows:
-        row.closed_by = f"{APPROVED}, carried out"
-    return bool(rows)

@@ -13,7 +13,14 @@ from syncd.core.model import Applied, ListingRef, NotSent, Refused, StockWrite, 
 from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
-from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side, take_approval
+from syncd.service.planning import (
+    PlannedWrite,
+    check_safety,
+    has_approval,
+    plan_listing,
+    plan_side,
+    take_approval,
+)
 from syncd.state.models import Item, Listing, Operation
 
 if TYPE_CHECKING:
@@ -57,13 +64,15 @@ class Pusher:
         with self._side.db.read() as session:
             writes, settled = plan_side(session, self._side)
             refusal = check_safety(session, self._side, writes)
+            left_over = refusal is None and has_approval(session, self._side)
         if settled:
             self._mark_settled(settled)
         if refusal:
             self._refuse_plan(refusal)
-        elif writes:
+        elif writes or left_over:
             with self._side.db.write() as session:
                 close_finding(session, "safety_stop", self._side.name, self._side.now())
+                take_approval(session, self._side, "not needed any more")
         return writes
 
     def _mark_settled(self, listing_ids: Sequence[int]) -> None:
@@ -100,16 +109,22 @@ class Pusher:
         for start in range(0, len(writes), wave_size):
             if self._stop.is_set():
                 return
-            operations = self._intend([write.listing_id for write in writes[start : start + wave_size]])
+            operations = self._intend(writes[start : start + wave_size])
             self._send_wave(operations)
             self._alive()
 
-    def _intend(self, listing_ids: Sequence[int]) -> list[tuple[int, StockWrite]]:
-        """Commit operations for listings that still need one; from here on their readings move nothing."""
+    def _intend(self, writes: Sequence[PlannedWrite]) -> list[tuple[int, StockWrite]]:
+        """Commit operations for listings that still need one; from here on their readings move nothing.
+
+        What was planned differently meanwhile stays pending: the guard has not seen it.
+        """
         made: list[tuple[Operation, PlannedWrite]] = []
+        guarded = {write.listing_id: write.wants for write in writes}
         with self._side.db.write() as session:
-            for row, item in _locked(session, listing_ids):
+            for row, item in _locked(session, list(guarded)):
                 planned = plan_listing(self._side, row, item.on_hand)
+                if planned is not None and not self._side.is_hub and planned.wants != guarded[row.id]:
+                    continue
                 row.pending = False
                 if planned is None:
                     row.wanted = row.shadow if self._side.writable(row) else None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.config import load_config
+from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import RemoteListing, StockMode, WriteResult
-from syncd.errors import OutcomeUnknown, Stopped
+from syncd.errors import OutcomeUnknown, SafetyStop, Stopped
 from syncd.service.account import open_account, sync_once
+from syncd.service.findings import APPROVED, close_finding
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -137,3 +140,40 @@ def test_a_stop_before_sending_leaves_nothing_in_doubt(database: Database, monke
     account.poll()
     account.poll()
     assert account.on_hand("A") == account.worlds["till"].quantity("t-A") == account.worlds["web"].quantity("w-A") == 8
+
+
+def test_an_approval_that_was_not_needed_lets_nothing_pass_later(database: Database) -> None:
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
+    till = account.worlds["till"]
+    for sku in "ABC":
+        till.sell(f"t-{sku}", 5)
+    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
+    with database.write() as session:
+        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
+    for sku in "ABC":
+        till.sell(f"t-{sku}", -5)
+    account.settle_down()
+    for sku in "ABCDEFGH":
+        till.sell(f"t-{sku}", 5)
+    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
+
+
+def test_what_changes_while_a_long_plan_is_carried_out_is_guarded_too(database: Database) -> None:
+    skus = {f"S{number}": 50 for number in range(60)}
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, skus, skus, limits=limits)
+    till, web = account.worlds["till"], account.worlds["web"]
+    for sku in skus:
+        till.sell(f"t-{sku}", 1)
+    account.poll("till")
+
+    def disaster(write: StockWrite) -> None:
+        if write.difference == -1 and till.quantity("t-S0"):
+            for sku in skus:
+                till.count(f"t-{sku}", 0)
+            account.poll("till")
+
+    web.before_effect = disaster
+    assert isinstance(account.poll("web")[0].error, SafetyStop)
+    assert all(web.quantity(f"w-{sku}") > 0 for sku in skus)
