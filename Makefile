@@ -6,6 +6,12 @@
 PYTHON ?= python3
 ARGS   ?=
 
+# Of `make chaos` and `make soak`: make chaos KILLS=60 SEED=7 DATABASE=postgresql
+KILLS    ?= 200
+SEED     ?= 1
+DATABASE ?= sqlite
+MINUTES  ?= 10
+
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
@@ -14,7 +20,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test lint check format build clean
+.PHONY: help install develop demo test lint check format build clean chaos soak
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -44,6 +50,12 @@ demo: $(VENV)/.installed ## Simulated till and shop, the real daemon, a scripted
 
 test: $(VENV)/.developed ## Run the tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SEED, DATABASE)
+	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)
+
+soak: $(VENV)/.developed ## Steady traffic, two daemons, two shops (MINUTES, SEED, DATABASE)
+	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE) $(ARGS)
 
 lint: $(VENV)/.developed ## Check format, style and types
 	$(BIN)/ruff format --check

@@ -70,9 +70,9 @@ class Trouble:
         for side, server in stage.servers.items():
             server.hooks.append(lambda request, side=side: self._arrived(side, request))  # type: ignore[misc]
 
-    def set_trap(self, trap: Trap) -> None:
-        """Arm a trap; the one before is taken away."""
-        self._traps = [trap]
+    def set_trap(self, trap: Trap | None) -> None:
+        """Arm a trap, or none; the one before is taken away."""
+        self._traps = [trap] if trap is not None else []
 
     def end(self) -> None:
         """No more faults and traps, also none that wait."""

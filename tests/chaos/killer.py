@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 STOP_WITHIN_S = 10.0
 _PATIENCE_S = 5.0
+_YOUNG_S = 3.0
 
 
 def _is_write(request: SimRequest) -> bool:
@@ -52,6 +54,8 @@ class Killer:
         self._stage = stage
         self._trouble = trouble
         self._random = random.Random(seed)  # noqa: S311 - moments, not a secret
+        self._killed = threading.Event()
+        self._started = 0.0
         self.ends = Ends()
         self.excused_until = 0.0
         """Until then (monotonic) the daemon may end by itself with a failure: its database was away."""
@@ -69,8 +73,9 @@ class Killer:
         """Kill in a random way, start again."""
         _, name, way = self._random.choices(self._ways, [weight for weight, _, _ in self._ways])[0]
         way()
-        if not self._gone_by_itself():
-            self._stage.daemon.kill()
+        self._trouble.set_trap(None)
+        if self._killed.is_set() or not self._gone_by_itself():
+            self._stage.daemon.close()
             self._stage.diary.note(f"SIGKILL ({name})")
             self.ends.kills[name] += 1
         self.start()
@@ -85,14 +90,19 @@ class Killer:
 
     def stop(self) -> None:
         """SIGTERM; it must end with 0 in time."""
+        young = time.monotonic() < self._started + _YOUNG_S
         code, seconds = self._stage.daemon.stop(STOP_WITHIN_S)
         self.ends.stops += 1
         self.ends.slowest_stop_s = max(self.ends.slowest_stop_s, seconds)
+        if young and code == -signal.SIGTERM:
+            return  # it was not far enough to answer signals itself, and had done nothing yet
         if code != 0 or seconds > STOP_WITHIN_S:
             self.ends.bad.append(f"SIGTERM: exit code {code} after {seconds:.1f} s")
 
     def start(self) -> None:
         """Start the daemon."""
+        self._killed.clear()
+        self._started = time.monotonic()
         self._stage.diary.note(f"daemon started, process {self._stage.daemon.start()}")
 
     def keep_running(self) -> None:
@@ -132,6 +142,7 @@ class Killer:
             if fault:
                 self._trouble.hit(side, request, fault)
             if not later_s and (process := self._stage.daemon.process) is not None:
+                self._killed.set()
                 process.kill()
             due.set()
 

@@ -87,6 +87,26 @@ def oversold_unsaid(stage: ChaosStage, expected: dict[str, Decimal]) -> list[str
     return [sku for sku, units in expected.items() if units < 0 and sku not in told]
 
 
+def misjudged(stage: ChaosStage) -> list[str]:
+    """Bookings at the till whose outcome was settled wrongly, by the till's own book."""
+    booked = Counter(row["note"].rpartition(" ")[2] for row in stage.till.adjustments())
+    query = (
+        select(Operation, Listing.sku)
+        .join(Listing, Listing.id == Operation.listing_id)
+        .join(Side, Side.id == Operation.side_id)
+        .where(Side.role == "hub", Operation.state.in_(("confirmed", "cancelled", "rejected")))
+        .order_by(Operation.id)
+    )
+    with stage.state() as session:
+        rows = session.execute(query).tuples().all()
+    return [
+        f"{sku}: operation {row.id} ({row.difference:+f}) was booked {booked[row.uid]} times, but is {row.state} by "
+        f"{row.settled_by}"
+        for row, sku in rows
+        if booked[row.uid] != (1 if row.state == "confirmed" else 0)
+    ]
+
+
 def parked_skus(stage: ChaosStage) -> list[str]:
     """Items that are or were parked."""
     with stage.state() as session:

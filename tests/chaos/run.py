@@ -15,7 +15,7 @@ from syncd.errors import DatabaseUnavailable
 from syncd.state.models import Finding
 from tests.chaos.faults import Trouble
 from tests.chaos.killer import Ends, Killer
-from tests.chaos.report import Ledger, count, oversold_unsaid, parked_skus, write_timelines
+from tests.chaos.report import Ledger, count, misjudged, oversold_unsaid, parked_skus, write_timelines
 from tests.chaos.traffic import Traffic
 from tests.chaos.truth import Comparison, Opening, compare, events, open_books
 
@@ -195,6 +195,7 @@ class Run:
         in_doubt = [sku for sku, state in comparison.doubtful.items() if state != "parked"]
         self._violations += [
             *(str(each) for each in comparison.mismatches),
+            *misjudged(self._stage),
             *(f"{sku}: still in doubt" for sku in in_doubt),
             *(["a parked write without a finding"] * ledger.parked_unsaid),
             *(f"{sku}: oversold without a finding" for sku in told_nothing),

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from tests.chaos.stage import ChaosStage
 
@@ -22,15 +22,16 @@ class Traffic:
         stage: Where.
         seed: Makes choices repeatable; what overlaps in time still differs.
         per_second: Events a second on average, in bursts.
+        spared: SKUs that nobody touches.
     """
 
-    def __init__(self, stage: ChaosStage, seed: int, *, per_second: float) -> None:
+    def __init__(self, stage: ChaosStage, seed: int, *, per_second: float, spared: Container[str] = ()) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
-        self._skus = sorted(stage.till_stock())
+        self._skus = [sku for sku in sorted(stage.till_stock()) if sku not in spared]
         self._till_orders: list[tuple[int, str, int]] = []
         self._web_orders: list[tuple[str, int, list[dict[str, Any]]]] = []
         self.broken: BaseException | None = None
