@@ -320,6 +320,7 @@ def upgrade() -> None:
         sa.Column("operation_id", sa.Integer(), nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("advice", sa.Text(), nullable=False, comment="what to do"),
+        sa.Column("counts", sa.Text(), nullable=True, comment="figures behind the message, JSON"),
         sa.Column("opened_at", types.Instant(), nullable=False),
         sa.Column("changed_at", types.Instant(), nullable=False, comment="when its message last changed"),
         sa.Column("closed_at", types.Instant(), nullable=True),

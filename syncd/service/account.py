@@ -212,7 +212,7 @@ def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] =
     names = set(only)
     workers = [w for w in account.workers.values() if w.side.is_hub or not names or w.side.name in names]
     outcomes = _beside_each_other(workers, "full" if full else "poll", cause)
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(0 if any(worker.dry_run for worker in workers) else _MOST_ROUNDS):
         failed = {outcome.run.side for outcome in outcomes if outcome.error}
         pending = {worker.side.name for worker in account.pending()}
         waiting = [

@@ -191,7 +191,7 @@ class Daemon:
         return mark
 
     def _announce(self) -> None:
-        if not self._ready:
+        if not self._ready and "not yet read" not in self._last.values():
             self._ready = True
             notify("READY=1")
         notify("STATUS=" + "; ".join(self._last.values()))

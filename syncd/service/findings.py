@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -27,6 +29,7 @@ class Found:
     Attributes:
         kind: What kind; a row of the table in docs/findings.md.
         subject: What it is about; together with ``kind`` unique among open findings.
+        counts: Figures behind the message, for a later comparison.
         message: What is the case, in plain words, free of secrets.
         advice: What to do about it.
     """
@@ -39,6 +42,7 @@ class Found:
     side_id: int | None = None
     item_id: int | None = None
     operation_id: int | None = None
+    counts: Mapping[str, int] | None = None
 
 
 def _open_finding(session: Session, kind: str, subject: str) -> Finding | None:
@@ -59,6 +63,7 @@ def open_finding(session: Session, found: Found, now: datetime) -> None:
             operation_id=found.operation_id,
             message=found.message,
             advice=found.advice,
+            counts=_text(found.counts),
             opened_at=now,
             changed_at=now,
         )
@@ -68,6 +73,11 @@ def open_finding(session: Session, found: Found, now: datetime) -> None:
         log.log("ERROR" if found.severity == "error" else "WARNING", "finding.opened")
     elif row.message != found.message:
         row.message, row.advice, row.changed_at = found.message, found.advice, now
+        row.counts = _text(found.counts)
+
+
+def _text(counts: Mapping[str, int] | None) -> str | None:
+    return None if counts is None else json.dumps(dict(counts), sort_keys=True)
 
 
 def close_finding(session: Session, kind: str, subject: str, now: datetime, by: str = "itself") -> bool:

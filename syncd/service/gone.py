@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
+from syncd.core.keys import sku_key
 from syncd.core.model import Proof
 from syncd.service.findings import Found, close_finding, open_finding
-from syncd.state.models import Listing, Side, Tombstone
+from syncd.state.models import Finding, Listing, Side, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
             proof=str(proof), gone_at=now, run_id=run.id,
         )
     )  # fmt: skip
+    _close_reports(session, side, row)
     if row.item_id is None:
         return
     partners = _partners(session, row)
@@ -56,6 +58,25 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
         _tell(session, side, row, partners)
     if proof is not Proof.TRASHED:
         _part(session, side, row, partners)
+
+
+def _close_reports(session: Session, side: SideContext, row: Listing) -> None:
+    """A product that was reported as deleted on another side is deleted here too: nothing is left to tell."""
+    reports = select(Finding.subject).where(Finding.kind == "deleted_on_side", Finding.closed_at.is_(None))
+    subjects = set(session.scalars(reports))
+    if not subjects:
+        return
+    session.flush()
+    left = select(Listing.id).where(
+        Listing.gone_at.is_(None), Listing.sku_key.is_not(None), Listing.sku_key == row.sku_key
+    )
+    if session.scalar(left.limit(1)) is not None:
+        return
+    query = select(Tombstone, Side.name).join(Side, Side.id == Tombstone.side_id)
+    for tombstone, name in session.execute(query):
+        subject = f"{name} {tombstone.external_id}"
+        if subject in subjects and row.sku_key is not None and sku_key(tombstone.sku) == row.sku_key:
+            close_finding(session, "deleted_on_side", subject, side.now())
 
 
 def _partners(session: Session, row: Listing) -> list[Listing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from syncd.state.models import Finding, Item, Listing, Operation, is_open
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from syncd.service.side import SideContext
@@ -118,20 +119,31 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
     return check_plan(changes, side.linked_count(session), side.limits)
 
 
-def take_approval(session: Session, side: SideContext, outcome: str = "carried out") -> bool:
-    """Whether a person approved the side's safety stop since it was opened; an approval serves one plan."""
-    rows = session.scalars(_approvals(side)).all()
-    for row in rows:
-        row.closed_by = f"{APPROVED}, {outcome}"
-    return bool(rows)
+def take_approval(session: Session, side: SideContext, refusal: Stop | None) -> bool:
+    """Whether a person approved this plan: one that trips the same limit by no more than the approved one did.
 
-
-def has_approval(session: Session, side: SideContext) -> bool:
-    """Whether an approval was given that no plan has used yet."""
-    return session.scalars(_approvals(side).limit(1)).first() is not None
-
-
-def _approvals(side: SideContext) -> Select[Finding]:
-    return select(Finding).where(
+    An approval serves one plan. If the next plan trips no limit, or another one, the approval is used up as well: it
+    must never wave through a later accident.
+    """
+    query = select(Finding).where(
         Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == APPROVED
     )
+    approved = False
+    for row in session.scalars(query).all():
+        counts: dict[str, int] = json.loads(row.counts or "{}")
+        fits = refusal is not None and all(
+            name in counts and units <= counts[name] for name, units in refusal.counts.items() if name != "of"
+        )
+        row.closed_by = f"{APPROVED}, carried out" if fits else f"{APPROVED}, not needed"
+        approved = approved or fits
+    return approved
+
+
+def open_stop(session: Session, side: SideContext) -> bool:
+    """Whether a safety stop of the side is open, or approved and not yet used."""
+    query = select(Finding.id).where(
+        Finding.kind == "safety_stop",
+        Finding.subject == side.name,
+        Finding.closed_at.is_(None) | (Finding.closed_by == APPROVED),
+    )
+    return session.scalar(query.limit(1)) is not None

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
 from sqlalchemy import select
 
 from syncd.core.link import MatchClass
@@ -139,9 +140,12 @@ class _observed_copy:  # noqa: N801 - used as a function
             worker.dry_run, worker.progress = True, progress
 
     def __enter__(self) -> tuple[Account, list[RunOutcome]]:
+        # Findings and runs of the copy are nobody's business.
+        logger.disable("syncd.service")
         return self._account, sync_once(self._account, full=self._full, cause="dry run", only=self._only)
 
     def __exit__(self, *exc: object) -> None:
+        logger.enable("syncd.service")
         self._account.close()
         self._scratch.dispose()
 

@@ -16,7 +16,7 @@ from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import (
     PlannedWrite,
     check_safety,
-    has_approval,
+    open_stop,
     plan_listing,
     plan_side,
     take_approval,
@@ -64,29 +64,31 @@ class Pusher:
         with self._side.db.read() as session:
             writes, settled = plan_side(session, self._side)
             refusal = check_safety(session, self._side, writes)
-            left_over = refusal is None and has_approval(session, self._side)
+            stopped = refusal is None and open_stop(session, self._side)
         if settled:
             self._mark_settled(settled)
         if refusal:
             self._refuse_plan(refusal)
-        elif writes or left_over:
+        elif stopped:
             with self._side.db.write() as session:
                 close_finding(session, "safety_stop", self._side.name, self._side.now())
-                take_approval(session, self._side, "not needed any more")
+                take_approval(session, self._side, None)
         return writes
 
     def _mark_settled(self, listing_ids: Sequence[int]) -> None:
         """Clear ``pending`` under the items' locks, unless the item moved since it was planned."""
+        now = self._side.now()
         for start in range(0, len(listing_ids), 400):
             with self._side.db.write() as session:
                 for row, item in _locked(session, listing_ids[start : start + 400]):
                     if plan_listing(self._side, row, item.on_hand) is None:
                         row.pending, row.wanted = False, row.shadow if self._side.writable(row) else None
+                        close_finding(session, "write_rejected", f"{self._side.name} {row.external_id}", now)
 
     def _refuse_plan(self, refusal: Stop) -> None:
         side = self._side
         with side.db.write() as session:
-            if take_approval(session, side):
+            if take_approval(session, side, refusal):
                 return
             open_finding(
                 session,
@@ -95,6 +97,7 @@ class Pusher:
                     subject=side.name,
                     severity="error",
                     side_id=side.id,
+                    counts=refusal.counts,
                     message=f"{side.name}: {refusal.reason}; nothing is written there until a person confirms",
                     advice=f"Look at `syncd plan --shop {side.name}`. If it is right: `syncd approve --all`. "
                     "If not, repair the cause; the stop closes by itself.",

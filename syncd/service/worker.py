@@ -199,7 +199,7 @@ class SideWorker:
             missing = self._missing(session, seen)
             if missing and not seen:
                 self._refuse_emptiness(session, len(missing))
-            elif missing:
+            else:
                 close_finding(session, "side_empty", side.name, now)
                 for start in range(0, len(missing), 500):
                     session.execute(

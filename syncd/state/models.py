@@ -311,6 +311,7 @@ class Finding(Base):
     operation_id: Mapped[int | None] = mapped_column(ForeignKey("operations.id"))
     message: Mapped[str]
     advice: Mapped[str] = mapped_column(comment="what to do")
+    counts: Mapped[str | None] = mapped_column(comment="figures behind the message, JSON")
     opened_at: Mapped[datetime]
     changed_at: Mapped[datetime] = mapped_column(comment="when its message last changed")
     closed_at: Mapped[datetime | None]

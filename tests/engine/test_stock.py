@@ -385,3 +385,66 @@ def test_the_ledger_sums_to_the_quantity(database: Database) -> None:
     assert sum(m.quantity for m in account.movements()) == account.on_hand("A")
     assert account.movements()[-1].on_hand_after == account.on_hand("A")
     assert HUB.events
+
+
+def test_an_approval_never_waves_through_a_later_accident(database: Database) -> None:
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    account.poll("till", "web")
+    with database.write() as session:
+        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", -5)
+    account.poll("till", "web")
+    for sku in "DEF":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
+
+
+def test_an_approval_is_for_no_more_than_was_shown(database: Database) -> None:
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    account.poll("till", "web")
+    with database.write() as session:
+        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
+    for sku in "DEFG":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
+    assert account.worlds["web"].quantity("w-A") == 5
+
+
+def test_a_safety_stop_closes_when_its_cause_is_repaired(database: Database) -> None:
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCD", 5), dict.fromkeys("ABCD", 5), limits=limits)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    account.poll("till", "web")
+    assert [f.kind for f in account.findings()] == ["safety_stop"]
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", -5)
+    account.poll("till", "web")
+    assert account.findings() == []
+
+
+def test_a_side_that_is_whole_again_is_empty_no_more(database: Database) -> None:
+    account = two_sides(database, {"A": 5}, {"A": 5})
+    saved = dict(account.worlds["web"].things)
+    account.worlds["web"].things.clear()
+    account.poll("web", kind="full")
+    account.worlds["web"].things.update(saved)
+    account.poll("web", kind="full")
+    assert account.findings() == []
+
+
+def test_a_product_deleted_everywhere_is_nothing_to_tell(database: Database) -> None:
+    account = two_sides(database, {"A": 5, "B": 1}, {"A": 5, "B": 1})
+    account.worlds["till"].delete("t-A")
+    account.poll()
+    assert [f.kind for f in account.findings() if f.kind != "unlinked"] == ["deleted_on_side"]
+    account.worlds["web"].delete("w-A")
+    account.poll()
+    assert [f.kind for f in account.findings() if f.kind != "unlinked"] == []
