@@ -7,6 +7,7 @@ have been is ``OutcomeUnknown``. Redirects are never followed: a write that is r
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -61,6 +62,7 @@ class HttpSession:
         deadline_s: For a whole exchange, however slowly the body drips.
         retry: Policy for reads.
         on_request: Told about each exchange: method, path, status (0 without answer), milliseconds.
+        now: Our clock, aware UTC; the server's is compared with it.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
         sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
@@ -79,6 +81,7 @@ class HttpSession:
         deadline_s: float = 120.0,
         retry: RetryPolicy | None = None,
         on_request: Callable[[str, str, int, float], None] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         verify: ssl.SSLContext | None = None,
         max_connections: int = 8,
         sign: Callable[[str, str], tuple[str, Mapping[str, str]]] | None = None,
@@ -90,6 +93,7 @@ class HttpSession:
         self._retry = retry or RetryPolicy()
         self._on_request = on_request or (lambda method, path, status, ms: None)
         self._sign = sign
+        self._now = now
         self._clock_offset_s = 0.0
         self._client = httpx.Client(
             base_url=base_url,
@@ -98,7 +102,7 @@ class HttpSession:
             follow_redirects=False,
             # A session cookie would be a second, hidden credential (INVENTORUM hands one out): none is kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            verify=verify if verify is not None else True,
+            verify=verify if verify is not None else _usual_trust(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
 
@@ -228,7 +232,7 @@ class HttpSession:
 
     def _note_clock(self, reply: Reply) -> None:
         if reply.date is not None and reply.elapsed_ms < _DATE_RESOLUTION_S * 1000:
-            self._clock_offset_s = (reply.date - datetime.now(UTC)).total_seconds()
+            self._clock_offset_s = (reply.date - self._now()).total_seconds()
 
     def _judge(self, reply: Reply, *, write: bool) -> Reply:
         if 300 <= reply.status < 400:
@@ -262,6 +266,12 @@ class HttpSession:
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped("stopped while waiting to try again")
+
+
+@functools.cache
+def _usual_trust() -> ssl.SSLContext:
+    """The usual certificate authorities; loading them takes longer than most requests, so it is done once."""
+    return httpx.create_ssl_context()
 
 
 def describe(error: SideError) -> str:

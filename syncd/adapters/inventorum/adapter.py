@@ -68,6 +68,7 @@ class InventorumAdapter:
             timeout_s=settings.request_timeout_seconds,
             deadline_s=3 * settings.request_timeout_seconds,
             on_request=context.on_request,
+            now=context.now,
         )
         self._http = http
         self._api = BearerApi(http, context.tokens, settings, context.now)
@@ -161,9 +162,9 @@ class InventorumAdapter:
             if number == 0:
                 position[DELETED] = _moved(cursor[DELETED], ids.date)
             confirmed.update(known.intersection(ids.rows))
-            for page in self._confirm([one for one in ids.rows if one not in known]):
-                yield page
-                confirmed.update(one.ref.external_id for one in page.gone)
+            for proved in self._confirm([one for one in ids.rows if one not in known]):
+                yield proved
+                confirmed.update(one.ref.external_id for one in proved.gone)
         yield ChangePage(cursor=dict(position))
         # Confirmed ids of the overlap cost no request again, but only for the read that continues from here: one that
         # was abandoned, or that begins at an older cursor, confirms (and reports) them anew.

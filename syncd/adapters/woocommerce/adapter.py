@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -80,11 +81,12 @@ class WooCommerceAdapter:
             raise InvalidResponse(self._side, "GET products", str(error)) from error
 
     def read_events(self, since: datetime) -> list[StockEvent]:
-        """Read orders changed and refunds made since then, with what their lines did to stock."""
+        """Read orders changed and refunds made since then, by our clock, with what their lines did to stock."""
         try:
-            return self._changes.events_since(since)
+            found = self._changes.events_since(since + self._client.clock_offset)
         except Malformed as error:
             raise InvalidResponse(self._side, "GET orders", str(error)) from error
+        return self._by_our_clock(found)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Send relative writes with their markers: one batch for products, one per parent for variations."""
@@ -104,9 +106,15 @@ class WooCommerceAdapter:
 
     def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
         try:
-            yield from pages
+            for page in pages:
+                yield replace(page, events=tuple(self._by_our_clock(page.events))) if page.events else page
         except Malformed as error:
             raise InvalidResponse(self._side, "GET list", str(error)) from error
+
+    def _by_our_clock(self, events: Sequence[StockEvent]) -> list[StockEvent]:
+        """Take off what the shop's clock is ahead: evidence is compared with times of ours."""
+        offset = self._client.clock_offset
+        return [replace(event, occurred_at=event.occurred_at - offset) for event in events]
 
 
 FACTORY = AdapterFactory(

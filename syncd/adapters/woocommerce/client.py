@@ -25,7 +25,7 @@ from syncd.errors import (
 from syncd.http import HttpSession, RateBudget, redact
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from syncd.adapters.base import AdapterContext
     from syncd.adapters.woocommerce.settings import WooCommerceSettings
@@ -57,6 +57,7 @@ class WooClient:
             timeout_s=settings.request_timeout_seconds,
             deadline_s=2 * settings.request_timeout_seconds,
             on_request=context.on_request,
+            now=context.now,
             sign=self.auth.sign,
         )
         self._reads_accepted = False
@@ -65,6 +66,11 @@ class WooClient:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """The shop's clock minus ours; zero unless it is clearly another time."""
+        return self._session.clock_offset
 
     def page(self, route: str, params: Mapping[str, str], *, page: int = 1, per_page: int = PER_PAGE) -> Batch:
         """Read one page of a list.
@@ -137,8 +143,8 @@ class WooClient:
             OutcomeUnknown: It may have been applied. Others: as for ``get``, nothing was applied.
         """
         reply = self._authorised(lambda: self._session.write("POST", route, params=params, json=body))
-        if reply.status == 401 and not self._reads_accepted:
-            # Tells a wrong key (raises here) from a key that may only read.
+        if reply.status == 401:
+            # Tells a key that is wrong, or was revoked since (raises here), from one that may only read.
             self.get("products", {"per_page": "1", "_fields": "id"})
         self._judge(reply, write=True)
         try:
