@@ -38,7 +38,7 @@ class MemoryDriver:
 
     def __init__(self, catalogue: Sequence[CatalogueProduct]) -> None:
         self.seconds = 1_795_000_000.0
-        self.world = MemoryWorld(NAME, now=lambda: datetime.fromtimestamp(self.seconds, UTC))
+        self.world = MemoryWorld(NAME, now=self.now)
         self.stop = threading.Event()
         self._orders = 0
         for product in catalogue:
@@ -127,6 +127,12 @@ class MemoryDriver:
     def stop_counting(self, sku: str) -> None:
         self.world.things[sku].listing = replace(self.world.things[sku].listing, quantity=None)
         self._change(sku, stock_mode=StockMode.UNMANAGED)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def set_clock_ahead(self, seconds: float) -> None:
+        raise LookupError("no clock of its own here")
 
     def pass_time(self, seconds: float) -> None:
         self.seconds += seconds
@@ -225,6 +231,9 @@ class InventorumDriver(WireSide):
     def stop_counting(self, sku: str) -> None:
         raise LookupError("everything is counted here")
 
+    def set_clock_ahead(self, seconds: float) -> None:
+        self.sim.settings.clock_skew_seconds = seconds
+
     def expire_credentials(self, *, for_good: bool) -> None:
         self.sim.expire_access_tokens()
         if for_good:
@@ -303,12 +312,19 @@ class WooCommerceDriver(WireSide):
     def stop_counting(self, sku: str) -> None:
         self.sim.people.set_manage_stock(sku, False)
 
+    def set_clock_ahead(self, seconds: float) -> None:
+        self.sim.settings.clock_skew_seconds = seconds
+
     def expire_credentials(self, *, for_good: bool) -> None:
         self.sim.settings.keys = ()
 
 
 @contextmanager
-def open_memory(catalogue: Sequence[CatalogueProduct], *, patience_s: float = 10.0) -> Iterator[SideDriver]:
+def open_memory(
+    catalogue: Sequence[CatalogueProduct],
+    *,
+    patience_s: float = 10.0,  # noqa: ARG001 - nothing to wait for in memory
+) -> Iterator[SideDriver]:
     yield MemoryDriver(catalogue)
 
 
@@ -322,9 +338,8 @@ def open_inventorum(
         InventorumSettings.model_validate({"rate_limit_per_second": 0, **(settings or {})}), clock=clock.now
     )
     sim.seed(catalogue)
-    with SimServer(sim) as server:
-        with closing(InventorumDriver(sim, server, clock, patience_s)) as driver:
-            yield driver
+    with SimServer(sim) as server, closing(InventorumDriver(sim, server, clock, patience_s)) as driver:
+        yield driver
 
 
 @contextmanager
@@ -335,9 +350,8 @@ def open_woocommerce(
     clock = Clock()
     sim = WooCommerceSim(WooCommerceSettings(clock=clock, **(settings or {})))
     sim.seed(catalogue)
-    with SimServer(sim) as server:
-        with closing(WooCommerceDriver(sim, server, clock, patience_s)) as driver:
-            yield driver
+    with SimServer(sim) as server, closing(WooCommerceDriver(sim, server, clock, patience_s)) as driver:
+        yield driver
 
 
 DRIVERS: dict[str, dict[str, OpenSide]] = {

@@ -170,7 +170,7 @@ class ChangePromises:
         assert read(side.adapter.read_all()).stock() == side.stock()
 
     def test_a_quiet_side_costs_a_handful_of_requests(self, open_side: OpenSide) -> None:
-        """When nothing happened next to nothing is read, in few requests, as many for a large catalogue as for a small one."""
+        """When nothing happened next to nothing is read: few requests, as many for a large catalogue as for a small."""
         costs = []
         for catalogue in (GOODS, MANY):
             with open_side(catalogue) as side:

@@ -99,7 +99,8 @@ class ReadingPromises:
     def test_fetch_of_a_deleted_family(self, side: SideDriver) -> None:
         """Variations of a deleted parent are gone, each with proof."""
         refs = [side.ref(variation.sku) for variation in VARIED.variations]
-        side.delete(VARIED.sku) if side.traits.variations else [side.delete(one.sku) for one in VARIED.variations]
+        for sku in [VARIED.sku] if side.traits.variations else [one.sku for one in VARIED.variations]:
+            side.delete(sku)
         result = side.adapter.fetch(refs)
         assert not result.listings
         assert {one.ref for one in result.gone} == set(refs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -79,12 +79,12 @@ class Found:
 
 def check_listing(listing: RemoteListing) -> None:
     """Check the types and the one rule between mode and quantity."""
-    assert isinstance(listing.ref.external_id, str)
     assert listing.ref.external_id
     assert listing.sku != ""
     assert listing.gtin != ""
     assert listing.quantity is None or listing.stock_mode is StockMode.OWN
-    assert listing.quantity is None or (isinstance(listing.quantity, Decimal) and listing.quantity.is_finite())
+    assert isinstance(listing.quantity, Decimal | None)
+    assert listing.quantity is None or listing.quantity.is_finite()
 
 
 def check_event(event: StockEvent) -> None:
@@ -98,7 +98,7 @@ def check_event(event: StockEvent) -> None:
 def read(pages: Iterable[ChangePage], into: Found | None = None) -> Found:
     """Read to the end: the cursor, of texts, is on the last page and only there."""
     found = into if into is not None else Found()
-    cursors = []
+    cursors: list[Mapping[str, str] | None] = []
     for page in pages:
         assert not any(cursors), "a page follows the one with the cursor"
         cursors.append(page.cursor)
@@ -133,7 +133,9 @@ def assert_true(side: SideDriver, found: Found) -> None:
     assert not living & found.gone.keys()
 
 
-def write(ref: ListingRef, difference: Decimal | int | str, *, key: str = "op-1", before: Decimal | int = 0) -> StockWrite:
+def write(
+    ref: ListingRef, difference: Decimal | int | str, *, key: str = "op-1", before: Decimal | int = 0
+) -> StockWrite:
     """Intend a write."""
     return StockWrite(ref, key, Decimal(difference), Decimal(before))
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -147,6 +148,12 @@ class SideDriver(Protocol):
 
     def stop_counting(self, sku: str) -> None:
         """Count the stock of a listing no longer (``traits.uncounted``)."""
+
+    def now(self) -> datetime:
+        """The time of side and adapter, aware UTC."""
+
+    def set_clock_ahead(self, seconds: float) -> None:
+        """Let the side's clock differ from the adapter's (``traits.wire``)."""
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock of side and adapter."""

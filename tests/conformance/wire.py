@@ -122,6 +122,9 @@ class WireSide:
     def told_paths(self) -> list[str]:
         return [f"{method} {path}" for method, path in self.told]
 
+    def now(self) -> datetime:
+        return self.clock.now()
+
     def pass_time(self, seconds: float) -> None:
         self.clock.seconds += seconds
 
