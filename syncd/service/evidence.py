@@ -28,7 +28,7 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
     keys = [event.key for event in events]
     query = select(StockEventRow).where(StockEventRow.side_id == side.id, StockEventRow.key.in_(keys))
     known = {row.key: row for row in session.scalars(query)}
-    last_look = _last_look(session, side, run)
+    last_look = look_before(session, side, run.id)
     for event in events:
         row = known.get(event.key)
         if row is None:
@@ -46,11 +46,11 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
         row.run_id = run.id
 
 
-def _last_look(session: Session, side: SideContext, run: RunLog) -> datetime:
-    """When the last complete read before this one began: what it did not show happened after it."""
+def look_before(session: Session, side: SideContext, run_id: int) -> datetime:
+    """When the last complete read before a run began (our clock): what it did not show happened after it."""
     query = (
         select(Run.started_at)
-        .where(Run.side_id == side.id, Run.id < run.id, Run.kind.in_(("poll", "full")), Run.result == "ok")
+        .where(Run.side_id == side.id, Run.id < run_id, Run.kind.in_(("poll", "full")), Run.result == "ok")
         .order_by(Run.started_at.desc())
         .limit(1)
     )

@@ -9,6 +9,7 @@ from loguru import logger
 from sqlalchemy import func, select
 
 from syncd.core.evidence import CLOSE, Explained, OpenDocument, Window, weigh
+from syncd.service.evidence import look_before
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Listing, Movement, Operation, StockEventRow, has_open_part, is_open
 
@@ -78,7 +79,9 @@ def _decide(
     session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, events: Sequence[StockEventRow]
 ) -> None:
     documents = {event.key: event for event in events}
-    movements = _movements(session, row, min(event.began_at for event in events))
+    # Movements are dated by our clock, documents by the side's: if that is ahead, they are older than their documents.
+    looked_at = look_before(session, side, min(event.run_id or 0 for event in events))
+    movements = _movements(session, row, min(looked_at, *(event.began_at for event in events)))
     verdict = weigh(
         [OpenDocument(e.key, e.quantity - e.explained, e.began_at, e.occurred_at) for e in events],
         [movement.quantity for movement in movements],

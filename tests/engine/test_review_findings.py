@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.config import load_config
 from syncd.core.guard import Limit, SafetyLimits
-from syncd.core.model import RemoteListing, StockMode, WriteResult
+from syncd.core.model import EventKind, ListingRef, RemoteListing, StockEvent, StockMode, WriteResult
 from syncd.errors import OutcomeUnknown, SafetyStop, Stopped
 from syncd.service.account import open_account, sync_once
 from syncd.service.findings import APPROVED, close_finding
@@ -177,3 +178,20 @@ def test_what_changes_while_a_long_plan_is_carried_out_is_guarded_too(database: 
     web.before_effect = disaster
     assert isinstance(account.poll("web")[0].error, SafetyStop)
     assert all(web.quantity(f"w-{sku}") > 0 for sku in skus)
+
+
+def test_an_order_dated_by_a_fast_clock_is_not_taken_as_swallowed(database: Database) -> None:
+    """The shop's clock is a minute ahead, and just then we write: the order was counted by its reading, once."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.settle_down()
+    web = account.worlds["web"]
+    web.sell("w-A", 1)
+    dated = account.clock() + timedelta(seconds=60)
+    order = StockEvent(ListingRef("w-A"), "order:7", EventKind.ORDER, "order 7", Decimal(-1), dated, dated)
+    web.events.append((web.tick, order))
+    account.poll("web", "till")
+    account.clock.advance(60)
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till", "web")
+    account.settle_down(4)
+    assert account.on_hand("A") == web.quantity("w-A") == 8
