@@ -76,12 +76,16 @@ class ContractServer:
         self.lock = threading.RLock()
         self.ahead_s = 0.0
         self.log: list[tuple[Call, int]] = []
-        self.before: Callable[[Call], object] = lambda _call: None
-        self.fault: Callable[[Call], str] = lambda _call: ""
+        self.calm()
         self._holds: list[Hold] = []
         self._httpd = _Httpd(("127.0.0.1", 0), _Handler)
         self._httpd.contract = self
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def calm(self) -> None:
+        """Nothing happens before a request, and nothing goes wrong."""
+        self.before: Callable[[Call], object] = lambda _call: None
+        self.fault: Callable[[Call], str] = lambda _call: ""
 
     @property
     def url(self) -> str:
