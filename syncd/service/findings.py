@@ -50,6 +50,12 @@ def _open_finding(session: Session, kind: str, subject: str) -> Finding | None:
     return session.scalars(query).one_or_none()
 
 
+def open_subjects(session: Session, kind: str, side_id: int) -> set[str]:
+    """What the open findings of a kind on one side are about."""
+    query = select(Finding.subject).where(Finding.kind == kind, Finding.side_id == side_id, Finding.closed_at.is_(None))
+    return set(session.scalars(query))
+
+
 def open_finding(session: Session, found: Found, now: datetime) -> None:
     """Open the finding, or update the message of the one that is open already."""
     row = _open_finding(session, found.kind, found.subject)

@@ -33,6 +33,7 @@ def mark_gone(session: Session, side: SideContext, gone: Sequence[GoneListing], 
     for row in rows:
         proof = proofs[row.external_id]
         if row.gone_at is not None and row.gone_proof == proof:
+            row.recheck_at = None
             continue
         _bury(session, side, row, proof, run)
 
@@ -43,10 +44,13 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
     row.gone_at, row.gone_proof = now, str(proof)
     row.pending = row.link_pending = False
     row.recheck_at = None
-    session.execute(delete(Tombstone).where(Tombstone.side_id == side.id, Tombstone.external_id == row.external_id))
+    close_finding(session, "write_rejected", f"{side.name} {row.external_id}", now)
+    here = Tombstone.side_id == side.id, Tombstone.external_id == row.external_id
+    item_id = row.item_id or session.scalar(select(Tombstone.item_id).where(*here))
+    session.execute(delete(Tombstone).where(*here))
     session.add(
         Tombstone(
-            side_id=side.id, external_id=row.external_id, item_id=row.item_id, sku=row.sku, name=row.name,
+            side_id=side.id, external_id=row.external_id, item_id=item_id, sku=row.sku, name=row.name,
             proof=str(proof), gone_at=now, run_id=run.id,
         )
     )  # fmt: skip
@@ -106,6 +110,8 @@ def _tell(session: Session, side: SideContext, row: Listing, partners: Sequence[
 
 def _part(session: Session, side: SideContext, row: Listing, partners: Sequence[Listing]) -> None:
     """Unlink what was deleted for good; if the hub's listing is gone, its shop listings look for a new partner."""
+    if side.is_hub:
+        close_finding(session, "oversell", f"item {row.item_id}", side.now())
     row.item_id, row.linked_at, row.link_rule = None, None, None
     if side.is_hub:
         for partner in partners:
@@ -119,5 +125,7 @@ def welcome_back(session: Session, side: SideContext, row: Listing) -> None:
     row.gone_at, row.gone_proof = None, None
     row.link_pending = row.item_id is None and not side.is_hub
     row.pending = row.item_id is not None
+    if row.item_id is None and side.is_hub:
+        row.shadow = None  # so that its reading is a first one, which opens an item
     session.execute(delete(Tombstone).where(Tombstone.side_id == side.id, Tombstone.external_id == row.external_id))
     close_finding(session, "deleted_on_side", f"{side.name} {row.external_id}", side.now())

@@ -13,7 +13,7 @@ from syncd.core.model import StockMode
 from syncd.core.stock import project
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
-from syncd.state.models import Finding, Item, Listing, Side, StockEventRow, Tombstone
+from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Lis
         found = session.scalars(same_code).all()
         hub = [row for row in found if row.side_id == hub_id and row.item_id is not None]
         taken_query = select(Listing.item_id).where(
-            Listing.side_id == shop_id, Listing.item_id.in_([row.item_id for row in hub])
+            Listing.side_id == shop_id, Listing.item_id.in_([row.item_id for row in hub]), Listing.gone_at.is_(None)
         )
         taken = set(session.scalars(taken_query))
         matches += match_listings(
@@ -128,6 +128,9 @@ def link(session: Session, side: SideContext, row: Listing, item: Item, rule: st
     now = side.now()
     if side.initial_stock == "equal_only" and row.shadow != project(item.on_hand, side.policy, row.sku_key):
         return False
+    # What lies in the trash gives way to the product that was made in its place.
+    there = Listing.side_id == side.id, Listing.item_id == item.id, Listing.gone_at.is_not(None)
+    session.execute(update(Listing).where(*there).values(item_id=None, linked_at=None, link_rule=None, pending=False))
     row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
     session.flush()
     session.execute(
@@ -135,13 +138,24 @@ def link(session: Session, side: SideContext, row: Listing, item: Item, rule: st
         .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)
         .values(explained=StockEventRow.quantity)
     )
-    if side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand:
+    counts = side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand
+    if counts and row.shadow is not None and not _was_linked(session, side, item):
         move(
             session, item, row.shadow - item.on_hand, cause="initial_stock",
             evidence=f"first link: {side.name} holds {row.shadow:f} and its quantity counts (initial_stock)",
             listing=row, run=run, now=now,
         )  # fmt: skip
     return True
+
+
+def _was_linked(session: Session, side: SideContext, item: Item) -> bool:
+    """Whether the item had a listing on this side before: a listing made anew knows nothing of its quantity."""
+    marks = (
+        select(Tombstone.id).where(Tombstone.side_id == side.id, Tombstone.item_id == item.id),
+        select(Operation.id).where(Operation.side_id == side.id, Operation.item_id == item.id),
+        select(Movement.id).where(Movement.side_id == side.id, Movement.item_id == item.id),
+    )
+    return any(session.scalar(mark.limit(1)) is not None for mark in marks)
 
 
 def unlinked_rows(session: Session, side_id: int) -> list[Listing]:

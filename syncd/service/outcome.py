@@ -73,6 +73,7 @@ def refuse(
     """The side refused the write: nothing was applied. It is tried again when the item or the listing changes."""
     now = side.now()
     operation.state, operation.settled_by, operation.settled_at, operation.error = "rejected", "answer", now, error
+    close_finding(session, "parked", f"operation {operation.id}", now)
     if gone:
         row.recheck_at = now
         return

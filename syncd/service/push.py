@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
 from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
-from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import (
     PlannedWrite,
@@ -80,9 +80,12 @@ class Pusher:
         now = self._side.now()
         for start in range(0, len(listing_ids), 400):
             with self._side.db.write() as session:
+                refused = open_subjects(session, "write_rejected", self._side.id)
                 for row, item in _locked(session, listing_ids[start : start + 400]):
                     if plan_listing(self._side, row, item.on_hand) is None:
                         row.pending, row.wanted = False, row.shadow if self._side.writable(row) else None
+                        if (subject := f"{self._side.name} {row.external_id}") in refused:
+                            close_finding(session, "write_rejected", subject, self._side.now())
                         close_finding(session, "write_rejected", f"{self._side.name} {row.external_id}", now)
 
     def _refuse_plan(self, refusal: Stop) -> None:

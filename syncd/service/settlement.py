@@ -200,8 +200,9 @@ def _settle_case(
     documents: _Documents,
     read_at: datetime,
 ) -> None:
-    item = lock_items(session, [case.item_id])[case.item_id]
     operation, row = session.get_one(Operation, case.operation_id), session.get_one(Listing, case.listing_id)
+    item_id = row.item_id or case.item_id  # it may have been linked anew since: what happens there counts for that item
+    item = lock_items(session, [item_id])[item_id]
     if operation.state not in ("unknown", "parked"):
         return
     proof = proofs.get(case.ref.external_id)

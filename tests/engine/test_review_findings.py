@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from syncd.adapters.base import Capabilities
 from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.config import load_config
 from syncd.core.guard import Limit, SafetyLimits
-from syncd.core.model import EventKind, ListingRef, RemoteListing, StockEvent, StockMode, WriteResult
+from syncd.core.model import (
+    EventKind,
+    GoneListing,
+    ListingRef,
+    Proof,
+    Refused,
+    RemoteListing,
+    StockEvent,
+    StockMode,
+    WriteResult,
+)
 from syncd.errors import OutcomeUnknown, SafetyStop, Stopped
 from syncd.service.account import open_account, sync_once
 from syncd.service.findings import APPROVED, close_finding
+from syncd.service.gone import mark_gone
+from syncd.service.runs import start_run
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -195,3 +208,97 @@ def test_an_order_dated_by_a_fast_clock_is_not_taken_as_swallowed(database: Data
     account.poll("till", "web")
     account.settle_down(4)
     assert account.on_hand("A") == web.quantity("w-A") == 8
+
+
+def test_what_is_made_anew_takes_the_place_of_what_lies_in_the_trash(database: Database) -> None:
+    account = two_sides(database, {"A": 5}, {"A": 5})
+    web, side = account.worlds["web"], account.workers["web"].side
+    del web.things["w-A"]
+    trashed = start_run(side, "poll", "test")
+    with database.write() as session:
+        mark_gone(session, side, [GoneListing(ListingRef("w-A"), Proof.TRASHED)], trashed)
+    web.put("w-A2", 0, sku="A")
+    account.poll()
+    assert web.quantity("w-A2") == 5
+    assert account.listing("web", "w-A").item_id is None
+    assert account.findings() == []
+
+
+def test_a_product_that_comes_back_to_the_till_is_counted_again(database: Database) -> None:
+    account = two_sides(database, {"A": 5}, {"A": 5})
+    till = account.worlds["till"]
+    till.delete("t-A")
+    account.poll()
+    till.deleted.clear()
+    till.put("t-A", 5, sku="A")
+    account.poll()
+    account.poll()
+    till.sell("t-A", 1)
+    account.poll()
+    assert account.worlds["web"].quantity("w-A") == 4
+
+
+def test_a_listing_made_anew_does_not_bring_its_empty_stock(database: Database) -> None:
+    """The shop's quantity counts at the first link; this is not the first."""
+    account = two_sides(database, {"A": 7}, {"A": 7}, initial_stock="shop")
+    account.worlds["web"].delete("w-A")
+    account.poll()
+    account.settle_down()
+    account.worlds["web"].put("w-A2", 0, sku="A")
+    account.poll()
+    account.poll()
+    assert account.worlds["till"].quantity("t-A") == account.worlds["web"].quantity("w-A2") == 7
+
+
+def test_a_sale_counts_for_the_item_that_the_listing_was_linked_with_anew(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    till.sell("t-A", 2)
+    web.faults.append("lost_before")
+    account.poll("till", "web")
+    till.delete("t-A")
+    account.poll("till", "web")
+    till.put("t-A2", 8, sku="A")
+    account.poll("till", "web")
+    web.sell("w-A", 3)
+    account.settle_down(3)
+    assert till.quantity("t-A2") == web.quantity("w-A") == 5
+
+
+def test_a_parked_write_to_a_deleted_product_waits_for_nobody(database: Database) -> None:
+    account = Account(database)
+    till, web = account.add_side("till", "hub", capabilities=Capabilities(relative=True)), account.add_side("web")
+    for sku in "AB":
+        till.put(f"t-{sku}", 10, sku=sku)
+        web.put(f"w-{sku}", 10, sku=sku)
+    account.poll()
+    account.poll()
+    web.sell("w-A", 4)
+    till.faults.append("lost_before")
+    account.poll("web", "till")
+    till.sell("t-A", 1)
+    account.settle_down()
+    assert [finding.kind for finding in account.findings()] == ["parked"]
+    till.delete("t-A")
+    account.settle_down(5)
+    assert "parked" not in [finding.kind for finding in account.findings()]
+    assert account.listing("till", "t-A").recheck_at is None
+
+
+@pytest.mark.parametrize("why", ["not needed", "gone"])
+def test_a_refusal_is_forgotten_when_there_is_nothing_to_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    account = two_sides(database, {"A": 10, "B": 1}, {"A": 10, "B": 1})
+    side = account.workers["web"].side.adapter
+    monkeypatch.setattr(side, "write_stock", lambda writes: [Refused("broken", "no")] * len(writes))
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till", "web")
+    assert [finding.kind for finding in account.findings()] == ["write_rejected"]
+    monkeypatch.undo()
+    if why == "gone":
+        account.worlds["web"].delete("w-A")
+    else:
+        account.worlds["till"].sell("t-A", -1)
+    account.poll("till", "web")
+    assert "write_rejected" not in [finding.kind for finding in account.findings()]
