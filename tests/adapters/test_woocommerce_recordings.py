@@ -20,12 +20,14 @@ ALL = [pytest.param(entry, id=name) for name, entry in recordings()]
 
 
 class Replay:
-    """Answers every request with one recording."""
+    """Answers every request with one recording; a read after a recorded write shows that the key may read."""
 
     def __init__(self) -> None:
         self.entry: dict[str, Any] = {}
 
     def answer(self, request: SimRequest) -> SimResponse:
+        if request.method == "GET" != self.entry["request"]["method"]:
+            return SimResponse(200, [])
         recorded = self.entry["response"]
         headers = {
             name: value
@@ -55,7 +57,6 @@ def test_a_recorded_answer_is_understood(entry: dict[str, Any], replay: tuple[Re
     player, adapter = replay
     player.entry = entry
     client, status, method = adapter._client, entry["response"]["status"], entry["request"]["method"]
-    client._reads_accepted = True
 
     def exchange() -> Any:
         return client.get("products").json(lenient=True) if method == "GET" else client.post("products", {})
@@ -99,7 +100,9 @@ def objects(*names: str) -> list[dict[str, Any]]:
 
 
 def test_every_recorded_product_reads_as_a_listing() -> None:
-    rows = [row for row in objects("0*") if "manage_stock" in row and "line_items" not in row]
+    # Some recordings asked for fewer fields than syncd does.
+    rows = [{"type": "simple", "meta_data": [], **row} for row in objects("0*") if "manage_stock" in row]
+    rows = [row for row in rows if "line_items" not in row]
     modes = set()
     for row in rows:
         parent = mapping.parent_id_of(row)

@@ -247,6 +247,7 @@ class WritingPromises:
         for event in [*asked, *paged]:
             if event.ref == side.ref(SIMPLE):
                 assert abs(event.occurred_at - sold_at) <= 3 * SECOND
+                assert event.began_at is None or abs(event.began_at - sold_at) <= 3 * SECOND
 
     def test_old_sales_are_no_evidence(self, side: SideDriver) -> None:
         """Documents that last changed long before ``since`` are left out."""

@@ -114,7 +114,14 @@ class WooCommerceAdapter:
     def _by_our_clock(self, events: Sequence[StockEvent]) -> list[StockEvent]:
         """Take off what the shop's clock is ahead: evidence is compared with times of ours."""
         offset = self._client.clock_offset
-        return [replace(event, occurred_at=event.occurred_at - offset) for event in events]
+        return [
+            replace(
+                event,
+                occurred_at=event.occurred_at - offset,
+                began_at=event.began_at - offset if event.began_at is not None else None,
+            )
+            for event in events
+        ]
 
 
 FACTORY = AdapterFactory(
