@@ -446,7 +446,26 @@ def test_a_variation_that_its_parent_does_not_list_but_its_own_id_answers_for_is
 @pytest.mark.parametrize(
     ("answer", "result"),
     [
-        (SimResponse(404, b"<html>not found</html>"), Refused("not_found", "status 404 without a readable reason")),
+        (
+            SimResponse(404, b"<html>not found</html>"),
+            Unknown("status 404 without a readable reason; the API itself did not answer"),
+        ),
+        (
+            SimResponse(403, b"<html>blocked</html>"),
+            Unknown("status 403 without a readable reason; the API itself did not answer"),
+        ),
+        (
+            SimResponse(400, product(7)),
+            Unknown("status 400 with an unexpected body; the API itself did not answer"),
+        ),
+        (
+            SimResponse(404, {"error": {"key": "product.not_found", "fields": {}, "description": None}}),
+            Refused("product.not_found", "product.not_found: status 404", gone=True),
+        ),
+        (
+            SimResponse(200, {"id": 7, "quantity": "0.00001"}),
+            Unknown("status 200, but body.quantity is 0.00001, which cannot be a quantity"),
+        ),
         (SimResponse(200, product(8)), Unknown("the answer is about product 8")),
         (SimResponse(202, {}), Unknown("status 202: taken for later, without a result")),
         (

@@ -8,6 +8,7 @@ Source: inventorum-api.md section 2.1 [docs:authentication v12].
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +33,8 @@ TOKEN_VERSION = 12
 
 _EARLIEST_REFRESH_S = 300.0
 _EARLY_PART = 0.1
+_LONGEST_TOKEN = 8000
+_LONGEST_SCOPE = 2000
 _LIFE_IF_UNSAID_S = 3600
 """Shorter than the 10 and the 24 hours that the documentation names: too early a refresh harms nobody."""
 
@@ -198,7 +201,7 @@ class BearerApi:
                 f"the answer to the token refresh was lost ({error.detail}); if INVENTORUM had rotated the token "
                 f"already, the next refresh is refused and a new token is needed",
             ) from error
-        if reply.status in {400, 401, 403}:
+        if reply.status in {400, 401, 403} and error_facts(reply).is_ours:
             raise AuthRejected(self.side, reply.request, _refusal(reply))
         if reply.status != 200:
             raise InvalidResponse(
@@ -208,9 +211,9 @@ class BearerApi:
 
     def _pair(self, reply: Reply, used: str) -> TokenPair:
         fields = Fields(_body(reply), Where(self.side, reply.request))
-        access = fields.text("access_token")
+        access = _token(fields, "access_token")
         if access is None:
-            raise fields.invalid("access_token", "is missing; the refresh token may be used up all the same")
+            raise fields.invalid("access_token", "is no token; the refresh token may be used up all the same")
         # From here on nothing may fail: the old refresh token is gone, and this answer holds the only new one.
         try:
             life_s = max(1, fields.integer("expires_in"))
@@ -218,10 +221,21 @@ class BearerApi:
             life_s = _LIFE_IF_UNSAID_S
         return TokenPair(
             access_token=access,
-            refresh_token=fields.text("refresh_token") or used,
+            refresh_token=_token(fields, "refresh_token") or used,
             expires_at=self._now() + timedelta(seconds=min(life_s, 10 * 366 * 86400)),
-            scope=fields.text("scope") or "",
+            scope=_scope(fields),
         )
+
+
+def _token(fields: Fields, name: str) -> str | None:
+    """Read a token: visible ASCII without spaces, or it could not be sent in a header (RFC 6750 section 2.1)."""
+    text = fields.text(name) or ""
+    return text if len(text) <= _LONGEST_TOKEN and re.fullmatch(r"[!-~]+", text) else None
+
+
+def _scope(fields: Fields) -> str:
+    text = fields.text("scope") or ""
+    return text if len(text) <= _LONGEST_SCOPE and text.isascii() and text.isprintable() else ""
 
 
 def _headers(pair: TokenPair, version: int) -> dict[str, str]:

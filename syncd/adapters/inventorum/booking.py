@@ -59,19 +59,22 @@ def _applied(reply: Reply, write: StockWrite) -> WriteResult:
         product = Fields(reply.json(), Where(reply.side, reply.request))
         if product.identifier("id") != write.ref.external_id:
             return Unknown(f"the answer is about product {product.identifier('id')}")
-        return Applied(product.decimal("quantity"))
+        return Applied(product.quantity("quantity"))
     except InvalidResponse as error:
         return Unknown(f"status {reply.status}, but {error.detail}")
 
 
-def _refused(reply: Reply) -> Refused:
+def _refused(reply: Reply) -> WriteResult:
     facts = error_facts(reply)
+    if not facts.is_ours:
+        # Something before the API answered, perhaps after it: some firewalls judge what comes out.
+        return Unknown(f"{facts.message}; the API itself did not answer")
     if reply.status == 403:
         raise PermissionMissing(
             reply.side, reply.request, f"the token lacks the right products:update ({facts.message})"
         )
     if reply.status == 404:
-        return Refused(facts.key or "not_found", facts.message, gone=facts.is_ours)
+        return Refused(facts.key or "not_found", facts.message, gone=True)
     if reply.status == 400 and _PRICE_FIELDS & set(facts.fields):
         message = (
             f"INVENTORUM demands a purchase price for this booking ({facts.message}). syncd does not invent one, "

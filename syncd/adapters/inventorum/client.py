@@ -108,15 +108,20 @@ class InventorumClient:
         """Read a product's detail; works for variations too on most servers.
 
         Raises:
-            NotFound: It does not exist. A 404 that the API itself did not write counts only after another call has
-                shown that the API answers at this address.
+            NotFound: It does not exist. A 404 that the API itself did not write counts only if it comes again after
+                another call has shown that the API answers at this address.
+            InvalidResponse: The answer is about another product.
         """
         path = f"products/{_digits(external_id)}/"
         reply = self._api.read(path, version=DETAIL_VERSION)
         if reply.status == 404 and not mapping.error_facts(reply).is_ours:
             self.products_total()
+            reply = self._api.read(path, version=DETAIL_VERSION)
         self._require_ok(reply, "products:read")
-        return Fields(reply.json(), Where(self.side, reply.request))
+        product = Fields(reply.json(), Where(self.side, reply.request))
+        if mapping.row_id(product) != external_id:
+            raise product.where.invalid(f"the answer is about product {mapping.row_id(product)}")
+        return product
 
     def quantities(self, external_ids: Sequence[str]) -> dict[str, Decimal]:
         """Read the stock of up to ``QUANTITY_BATCH`` products or variations; unknown ids are missing.

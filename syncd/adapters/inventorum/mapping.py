@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from syncd.http import Reply
 
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,60}")
-_MESSAGE_LENGTH = 300
+_MOST_FIELDS = 50
+_DEEPEST = 5
+"""Real errors nest their fields once or twice."""
 
 
 def list_page(body: object, where: Where, date: datetime | None) -> ListPage[Any]:
@@ -99,6 +101,8 @@ def detail_listings(detail: Fields) -> tuple[RemoteListing, ...]:
     parent = product.ref.external_id
     counted = not detail.flag("is_giftcard")
     found = [_reading(variation, parent, group=False, counted=counted) for variation in variations]
+    if len({parent, *(each.ref.external_id for each in found)}) <= len(found):
+        raise detail.invalid("variations", "holds an id twice")
     return (replace(product, children=tuple(each.ref.external_id for each in found)), *found)
 
 
@@ -108,11 +112,11 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
     external_id = product.identifier("id")
     return RemoteListing(
         ref=ListingRef(external_id, parent),
-        name=product.text("name") or external_id,
-        sku=product.text("product_code"),
-        gtin=product.text("ean") or product.text("gtin"),
+        name=product.name("name") or external_id,
+        sku=product.code("product_code"),
+        gtin=product.code("ean") or product.code("gtin"),
         stock_mode=mode,
-        quantity=product.decimal("quantity") if own else None,
+        quantity=product.quantity("quantity") if own else None,
     )
 
 
@@ -121,7 +125,7 @@ def quantities(body: object, where: Where) -> dict[str, Decimal]:
     if not isinstance(body, list):
         raise where.invalid("body is not a list of quantities")
     rows = [Fields(row, where, f"row {at}") for at, row in enumerate(body)]
-    return {row.identifier("id"): row.decimal("quantity") for row in rows}
+    return {row.identifier("id"): row.quantity("quantity") for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class ErrorFacts:
     """What an error body says. Decisions use the status and ``key``; ``message`` is for people only.
 
     Attributes:
-        is_ours: The body is a JSON object, so the API itself answered and not something in front of it.
+        is_ours: The body has the form of the API's errors, so the API itself refused and not something in front of it.
         key: The vendor's error key, such as ``product.not_found``; empty if there is none.
         fields: Names of the fields that the server complains about.
         message: Key and texts in one line.
@@ -147,7 +151,7 @@ def error_facts(reply: Reply) -> ErrorFacts:
         body = reply.json()
     except InvalidResponse:
         return ErrorFacts(is_ours=False, key="", fields=(), message=f"status {reply.status} without a readable reason")
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not isinstance(body.get("error") or body.get("detail"), dict | str):
         return ErrorFacts(is_ours=False, key="", fields=(), message=f"status {reply.status} with an unexpected body")
     error = body.get("error")
     inner: dict[str, Any] = error if isinstance(error, dict) else {}
@@ -158,27 +162,28 @@ def error_facts(reply: Reply) -> ErrorFacts:
     message = "; ".join(dict.fromkeys(texts)) or f"status {reply.status}"
     safe_key = key if isinstance(key, str) and _KEY.fullmatch(key) else ""
     full = f"{safe_key}: {message}" if safe_key else message
-    return ErrorFacts(is_ours=True, key=safe_key, fields=_all_names(fields), message=full[:_MESSAGE_LENGTH])
+    names = tuple(reply.shown(name) for name in _all_names(fields)[:_MOST_FIELDS])
+    return ErrorFacts(is_ours=True, key=reply.shown(safe_key), fields=names, message=reply.shown(full))
 
 
 def _texts(values: Iterable[object]) -> list[str]:
     return [value for value in values if isinstance(value, str) and value.strip()]
 
 
-def _field_texts(fields: dict[str, Any]) -> list[str]:
+def _field_texts(fields: dict[str, Any], depth: int = 0) -> list[str]:
     found: list[str] = []
     for name, value in fields.items():
-        inner = ", ".join(_texts(value if isinstance(value, list) else [value])) or (
-            "; ".join(_field_texts(value)) if isinstance(value, dict) else ""
-        )
+        inner = ", ".join(_texts(value if isinstance(value, list) else [value]))
+        if not inner and isinstance(value, dict) and depth < _DEEPEST:
+            inner = "; ".join(_field_texts(value, depth + 1))
         found.append(f"{name}: {inner}" if inner else name)
     return found
 
 
-def _all_names(fields: dict[str, Any]) -> tuple[str, ...]:
+def _all_names(fields: dict[str, Any], depth: int = 0) -> list[str]:
     names: list[str] = []
     for name, value in fields.items():
         names.append(name)
-        if isinstance(value, dict):
-            names.extend(_all_names(value))
-    return tuple(names)
+        if isinstance(value, dict) and depth < _DEEPEST:
+            names.extend(_all_names(value, depth + 1))
+    return names

@@ -38,6 +38,9 @@ T = TypeVar("T")
 MAX_PASSES = 5
 """How often a list is read again while its count does not fit."""
 
+_MOST_EMPTY = 3
+"""Pages in a row without any row, after which ``total`` is doubted and asked for again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
@@ -65,16 +68,19 @@ class _Reading(Generic[T]):
     _at_pass: tuple[int, int | None] = (0, None)
 
     def take(self, page: ListPage[T]) -> ListPage[T]:
-        """Note a page; return it with the rows that were not seen before."""
+        """Note a page; return it with the rows that were not seen before.
+
+        Raises:
+            InvalidResponse: One page holds more rows than the whole list is said to have.
+        """
+        rows = {self.key(row): row for row in page.rows}
         if page.total is not None:
+            if page.total < len(rows):
+                raise self.where.invalid(f"a page holds {len(rows)} rows of a list that says it has {page.total}")
             self.total = page.total
-        unseen: list[T] = []
-        for row in page.rows:
-            key = self.key(row)
-            if key not in self.seen:
-                self.seen.add(key)
-                unseen.append(row)
-        return replace(page, rows=tuple(unseen), total=self.total)
+        unseen = tuple(row for key, row in rows.items() if key not in self.seen)
+        self.seen.update(rows)
+        return replace(page, rows=unseen, total=self.total)
 
     def complete(self) -> bool:
         """Whether as many distinct ids were seen as the list says it has."""
@@ -131,7 +137,8 @@ def read_newest_last(
         return
     size = len(first.rows)
     for attempt in range(MAX_PASSES):
-        for number in range(reading.pages(size), 0, -1):
+        number, empty = reading.pages(size), 0
+        while number > 0:
             page = fetch(number)
             size = max(size, len(page.rows))
             unseen = reading.take(page)
@@ -139,6 +146,9 @@ def read_newest_last(
                 yield unseen
             if attempt and reading.complete():
                 return
+            # A wrong `total` must not lead through a million empty pages. Pages beyond the present end hold nothing.
+            empty = 0 if page.rows else empty + 1
+            number = 1 if empty == _MOST_EMPTY else min(number - 1, reading.pages(size))
         if reading.complete():
             return
         reading.end_pass()

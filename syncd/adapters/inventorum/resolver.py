@@ -77,13 +77,13 @@ class Resolver:
 
     def by_id(self, external_ids: Sequence[str]) -> tuple[RemoteListing, ...]:
         """Read products by id, with their variations; an id that does not exist brings nothing."""
-        listings: list[RemoteListing] = []
+        listings: dict[str, RemoteListing] = {}
         for external_id, found in self._details(external_ids):
             self.products.add(external_id)
             if found is not None:
                 self._note(found)
-                listings.extend(found)
-        return tuple(listings)
+                listings |= {listing.ref.external_id: listing for listing in found}
+        return tuple(listings.values())
 
     def _note(self, found: tuple[RemoteListing, ...]) -> None:
         self.products.add(found[0].ref.external_id)
@@ -129,8 +129,6 @@ def _fetch_group(client: InventorumClient, root: str, refs: Sequence[ListingRef]
     try:
         detail = _detail(client, root)
         found = {listing.ref.external_id: listing for listing in detail or ()}
-        if detail and root not in found:
-            raise client.where(f"products/{root}/").invalid(f"the answer is about product {detail[0].ref.external_id}")
         listings = [found[ref.external_id] for ref in refs if ref.external_id in found]
         gone: list[GoneListing] = []
         for ref in refs:

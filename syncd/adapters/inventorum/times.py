@@ -10,6 +10,10 @@ BEFORE_EVERYTHING = "2000-01-01T00:00:00.000Z"
 """Older than every account: a delta from here lists every living product."""
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+"""Beyond these, sums with an overlap would leave the calendar; nothing happened there."""
+
+
 def to_wire(instant: datetime) -> str:
     """Render ``YYYY-MM-DDTHH:mm:ss.sssZ``. How the server reads a time without zone is unknown, so none is sent.
 
@@ -24,9 +28,9 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo and _FIRST_YEAR <= parsed.year <= _LAST_YEAR else None
+    except (ValueError, OverflowError):
         return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else None
 
 
 def start_of(position: str, overlap_s: float) -> str:

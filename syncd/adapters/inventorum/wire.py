@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from syncd.core.quantity import is_usable
 from syncd.errors import InvalidResponse
+from syncd.http import shorten
+
+if TYPE_CHECKING:
+    from syncd.core.model import Quantity
 
 _LARGEST_EXPONENT = 20
-"""Quantities and prices have at most 10 places and far fewer than 20 digits; anything beyond is damage."""
+"""Prices have at most 10 places and far fewer than 20 digits; anything beyond is damage."""
+_LONGEST_ID = 18
+"""Digits; ids are integers of a database."""
+_LONGEST_CODE = 255
+"""The vendor takes far shorter article numbers and barcodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,12 @@ class Fields:
         return self.raw.get(name) is not None
 
     def identifier(self, name: str) -> str:
-        """Return a needed id as text. Ids are integers on the wire; digits in a string are taken too."""
+        """Return a needed id as text. Ids are positive integers; digits in a string are taken too."""
         value = self.raw.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**_LONGEST_ID:
             return str(value)
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            return value
         raise self.invalid(name, f"is {_kind(value)}, not an id")
 
     def identifier_or_none(self, name: str) -> str | None:
@@ -70,7 +79,7 @@ class Fields:
         """Return a needed whole number, in any form a number takes on the wire."""
         value = self.decimal(name)
         if value != value.to_integral_value():
-            raise self.invalid(name, f"is {value}, not a whole number")
+            raise self.invalid(name, f"is {value:f}, not a whole number")
         return int(value)
 
     def decimal(self, name: str) -> Decimal:
@@ -86,6 +95,13 @@ class Fields:
             raise self.invalid(name, "is not a usable decimal number")
         return number
 
+    def quantity(self, name: str) -> Quantity:
+        """Return a needed number of units, exactly as it can be kept."""
+        number = self.decimal(name)
+        if not is_usable(number):
+            raise self.invalid(name, f"is {number}, which cannot be a quantity")
+        return number
+
     def text(self, name: str) -> str | None:
         """Return an optional text as it came; ``None`` if missing, null or blank."""
         value = self.raw.get(name)
@@ -93,12 +109,27 @@ class Fields:
             return str(value)
         return value if isinstance(value, str) and value.strip() else None
 
+    def name(self, name: str) -> str | None:
+        """Return an optional text for people, cut to a readable length."""
+        value = self.text(name)
+        return shorten(value) if value else None
+
+    def code(self, name: str) -> str | None:
+        """Return an optional code; one that is too long to be one counts as missing, never as its beginning."""
+        value = self.text(name)
+        return value if value and len(value) <= _LONGEST_CODE else None
+
     def flag(self, name: str) -> bool:
-        """Return an optional yes or no, false if missing."""
+        """Return an optional yes or no, false if missing or null."""
         value = self.raw.get(name)
         if isinstance(value, str):
-            return value.strip().lower() in {"true", "1", "yes"}
-        return bool(value)
+            value = {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower(), value)
+        match value:
+            case None | False | 0:
+                return False
+            case True | 1:
+                return True
+        raise self.invalid(name, f"is {_kind(value)}, not yes or no")
 
     def array(self, name: str) -> list[Any]:
         """Return a needed list."""
