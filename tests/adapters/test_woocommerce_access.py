@@ -174,7 +174,7 @@ def test_garbage_before_the_json_is_survived(before: bytes) -> None:
         if request.path.endswith("/variations"):
             return page([])
         return SimResponse(
-            200, before + b'[{"id":5,"type":"simple","manage_stock":true,"stock_quantity":2}]', {"X-WP-Total": "1"}
+            200, before + b'[{"id":5,"type":"simple","manage_stock":true,"stock_quantity":2,"meta_data":[]}]', {"X-WP-Total": "1"}
         )
 
     with scripted(answer) as (_, adapter):

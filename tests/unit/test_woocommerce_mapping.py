@@ -95,7 +95,56 @@ def test_a_parent_lists_its_variations() -> None:
 def test_the_marker_is_read_back() -> None:
     meta = [{"id": 1, "key": "_pos_id", "value": "4711"}, {"id": 2, "key": "_syncd_op", "value": "op-1"}]
     assert mapping.product_listing(product(5, meta_data=meta)).marker == "op-1"
-    assert mapping.product_listing(product(5, meta_data=[{"id": 1, "key": "_syncd_op", "value": {}}])).marker is None
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        {},
+        "",
+        [None],
+        [{"id": 1, "value": "op-1"}],
+        [{"id": 1, "key": "_syncd_op", "value": {}}],
+        [{"id": 1, "key": "_syncd_op"}],
+        [{"id": 1, "key": "_syncd_op", "value": "x" * 300}],
+    ],
+)
+def test_metadata_that_cannot_be_read_is_not_the_absence_of_a_marker(meta: object) -> None:
+    """Settlement would take it for "not applied" and write again."""
+    with pytest.raises(Malformed, match=r"meta_data|marker"):
+        mapping.product_listing(product(5, meta_data=meta))
+    with pytest.raises(Malformed, match="meta_data"):
+        mapping.product_listing({name: value for name, value in product(5).items() if name != "meta_data"})
+
+
+@pytest.mark.parametrize("field", ["manage_stock", "type"])
+@pytest.mark.parametrize("value", [None, "", 1, {}, [], "missing"])
+def test_a_row_that_does_not_say_who_counts_is_refused(field: str, value: object) -> None:
+    row = product(5, **{field: value})
+    if value == "missing":
+        del row[field]
+    with pytest.raises(Malformed, match=field):
+        mapping.product_listing(row)
+
+
+def test_a_counted_product_without_the_field_for_its_stock_is_not_sold_out() -> None:
+    row = product(5)
+    del row["stock_quantity"]
+    with pytest.raises(Malformed, match="stock_quantity"):
+        mapping.product_listing(row)
+
+
+@pytest.mark.parametrize("value", ["0.00001", "1e400", "123456789012", -(10**30)])
+def test_a_number_that_no_stock_can_be_is_refused(value: object) -> None:
+    with pytest.raises(Malformed, match="stock_quantity of 5"):
+        mapping.product_listing(product(5, stock_quantity=value))
+
+
+def test_codes_that_are_too_long_are_no_codes_and_names_are_cut() -> None:
+    listing = mapping.product_listing(product(5, sku="x" * 300, global_unique_id="7" * 300, name="n" * 5000))
+    assert (listing.sku, listing.gtin) == (None, None)
+    assert len(listing.name) < 400
 
 
 @pytest.mark.parametrize("value", [True, "viele", {}, [], "NaN", "Infinity"])
@@ -104,7 +153,7 @@ def test_a_quantity_that_is_no_number_is_refused(value: object) -> None:
         mapping.product_listing(product(5, stock_quantity=value))
 
 
-@pytest.mark.parametrize("row", [{}, {"id": "5"}, {"id": True}])
+@pytest.mark.parametrize("row", [{}, {"id": "5"}, {"id": True}, {"id": 0}, {"id": -5}, {"id": 10**30}])
 def test_a_row_without_an_id_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         mapping.row_id(row)

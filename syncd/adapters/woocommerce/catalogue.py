@@ -189,6 +189,8 @@ class Catalogue:
                 if not mapping.says_no_such_id(error.key):
                     raise InvalidResponse(error.side, error.request, f"404 for another reason: {error.key}") from error
                 continue
+            if str(mapping.row_id(row)) != ref.external_id:
+                raise Malformed(f"asked for {ref.external_id}, the shop answers with {mapping.row_id(row)}")
             if row.get("status") == "trash":
                 return GoneListing(ref, Proof.TRASHED)
             if mapping.is_variation(row) or mapping.parent_id_of(row):

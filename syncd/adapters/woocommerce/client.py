@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.woocommerce.auth import KeyAuth
-from syncd.adapters.woocommerce.feeds import PER_PAGE, Batch, Query, Row
+from syncd.adapters.woocommerce.feeds import PER_PAGE, Batch, Query, Row, is_id
 from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.errors import (
     AuthRejected,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 NO_ROUTE = "rest_no_route"
 _WRONG_SECRET = "woocommerce_rest_authentication_error"  # noqa: S105 - an error code
 _SHORT_ANSWER_TRIES = 3
+_LONGEST_COUNT = 12
+"""Digits of ``X-WP-Total``."""
 
 
 class WooClient:
@@ -140,7 +142,8 @@ class WooClient:
         A 401 means that nothing was applied, so the second way of sending the key may be tried.
 
         Raises:
-            OutcomeUnknown: It may have been applied. Others: as for ``get``, nothing was applied.
+            OutcomeUnknown: It may have been applied: no answer, a broken one, or one that WooCommerce did not write.
+            Others: as for ``get``, nothing was applied.
         """
         reply = self._authorised(lambda: self._session.write("POST", route, params=params, json=body))
         if reply.status == 401:
@@ -174,11 +177,8 @@ class WooClient:
             return
         code, message = _error_of(reply)
         message = redact(message, self._secrets)  # a shop may repeat what it was sent
-        detail = (
-            f"{message} ({code}, {reply.status})"
-            if code
-            else f"{reply.status}: {redact(reply.sample, self._secrets)!r}"
-        )
+        sample = redact(reply.sample, self._secrets)
+        detail = f"{message} ({code}, {reply.status})" if code else f"{reply.status}: {sample!r}"
         if reply.status == 401:
             raise self._refused_key(reply, code, detail, write=write)
         if not code and reply.status == 404:
@@ -186,14 +186,16 @@ class WooClient:
                 self.side,
                 reply.request,
                 "404 without WooCommerce's error format: wrong address, or permalinks are set to plain",
-                sample=reply.sample,
+                sample=sample,
             )
         if not code:
-            raise Transient(self.side, reply.request, f"refused by the host, not by WooCommerce: {detail}")
+            # Some firewalls judge what comes out of the shop: by then a write has had its effect.
+            kind = OutcomeUnknown if write else Transient
+            raise kind(self.side, reply.request, f"refused by the host, not by WooCommerce: {detail}")
         if reply.status == 403:
             raise PermissionMissing(self.side, reply.request, f"the key's user lacks a right: {detail}")
-        kind = NotFound if reply.status == 404 else Rejected
-        raise kind(self.side, reply.request, message, status=reply.status, key=code)
+        refusal = NotFound if reply.status == 404 else Rejected
+        raise refusal(self.side, reply.request, message, status=reply.status, key=code)
 
     def _refused_key(self, reply: Reply, code: str, detail: str, *, write: bool) -> AuthRejected | PermissionMissing:
         if write and self._reads_accepted:
@@ -273,7 +275,7 @@ def _error_of(reply: Reply) -> tuple[str, str]:
         return "", ""
     if not isinstance(body, Mapping) or not isinstance(body.get("code"), str):
         return "", ""
-    return body["code"], str(body.get("message") or "")
+    return reply.shown(body["code"]), reply.shown(str(body.get("message") or ""))
 
 
 def _rows(reply: Reply) -> list[Row]:
@@ -284,11 +286,15 @@ def _rows(reply: Reply) -> list[Row]:
 
 
 def _object(reply: Reply, value: object) -> Row:
-    if not isinstance(value, Mapping) or isinstance(value.get("id"), bool) or not isinstance(value.get("id"), int):
+    if not isinstance(value, Mapping) or not is_id(value.get("id")):
         raise InvalidResponse(reply.side, reply.request, "an entry without an id", sample=reply.sample)
     return value
 
 
 def _total(reply: Reply) -> int | None:
-    text = reply.headers.get("x-wp-total", "")
-    return int(text) if text.isdecimal() else None
+    text = reply.headers.get("x-wp-total", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT):
+        raise InvalidResponse(reply.side, reply.request, f"the count of rows is {reply.shown(text)!r}")
+    return int(text)

@@ -22,7 +22,12 @@ Row = Mapping[str, Any]
 
 PER_PAGE = 100
 _PASSES = 3
+_TAIL = 50
+"""Pages that may have been added during a walk; with more than these it begins anew."""
 _SECOND = timedelta(seconds=1)
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+"""Beyond these, sums with an overlap would leave the calendar; nothing was changed there."""
+_LARGEST_ID = 2**63
 
 
 class Malformed(ValueError):
@@ -61,6 +66,11 @@ class Batch:
 Ask = Callable[[Query], Batch]
 
 
+def is_id(value: object) -> bool:
+    """Whether a value can be an id: a positive integer of WordPress's database."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST_ID
+
+
 def row_time(row: Row) -> datetime | None:
     """When a row was last changed, aware UTC; refunds carry only their creation.
 
@@ -72,9 +82,11 @@ def row_time(row: Row) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            raise Malformed(f"the date of {row.get('id')} is in the year {moment.year}")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Malformed(f"the date of {row.get('id')} is not a time") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def modified_since(ask: Ask, since: datetime, *, per_page: int = PER_PAGE) -> Iterator[list[Row]]:
@@ -134,13 +146,15 @@ def whole_list(ask: Ask, query: Query, *, per_page: int = PER_PAGE) -> Iterator[
             return
         this_pass: set[int] = set()
         total = first.total
-        pages = _page_count(total, per_page)
-        for page in range(pages, 0, -1):
+        page = pages = _page_count(total, per_page)
+        while page > 0:
             batch = first if pages == 1 else ask(replace(query, page=page))
             total = batch.total if batch.total is not None else total
             yield from _fresh(batch.rows, seen, this_pass)
+            # Pages beyond the present end hold nothing; a wrong count must not lead through a million of them.
+            page = min(page - 1, _page_count(total, per_page))
         if len(this_pass) < total:
-            for page in range(pages, _page_count(total, per_page) + 1):
+            for page in range(pages, min(_page_count(total, per_page), pages + _TAIL) + 1):
                 yield from _fresh(ask(replace(query, page=page)).rows, seen, this_pass)
         found = len(this_pass)
         if found >= total:

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from syncd.adapters.woocommerce.feeds import Malformed, Row, row_time
+from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id, row_time
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -27,6 +27,13 @@ from syncd.core.model import (
     Unknown,
     WriteResult,
 )
+from syncd.core.quantity import is_usable
+from syncd.http import shorten
+
+_LONGEST_CODE = 255
+"""Of a SKU or barcode in characters; WooCommerce's own columns take 100."""
+_LONGEST_READ = 4000
+"""More of a text is not even looked at."""
 
 MARKER_KEY = "_syncd_op"
 """Metadata key that carries the id of our last stock write."""
@@ -97,18 +104,26 @@ def parent_of(row: Row) -> Parent:
         name=_name(row),
         sku=_text(row, "sku"),
         gtin=_text(row, "global_unique_id"),
-        keeps_pool=row.get("manage_stock") is True,
+        keeps_pool=_managed(row) is True,
     )
 
 
 def is_group(row: Row) -> bool:
-    """Whether the product has variations (``variable``, ``variable-subscription``)."""
-    return str(row.get("type") or "").startswith("variable")
+    """Whether the product has variations (``variable``, ``variable-subscription``).
+
+    Raises:
+        Malformed: The row does not say what kind of product it is; nothing may be guessed from that.
+    """
+    return _kind(row).startswith("variable")
 
 
 def is_variation(row: Row) -> bool:
-    """Whether a row of ``/products`` is a variation (reads by id and by SKU return them there)."""
-    return str(row.get("type") or "").endswith("variation")
+    """Whether a row of ``/products`` is a variation (reads by id and by SKU return them there).
+
+    Raises:
+        Malformed: As for ``is_group``.
+    """
+    return _kind(row).endswith("variation")
 
 
 def product_listing(row: Row) -> RemoteListing:
@@ -117,11 +132,10 @@ def product_listing(row: Row) -> RemoteListing:
     Raises:
         Malformed: A value needed for stock is missing or of a wrong kind.
     """
-    managed = row.get("manage_stock") is True
-    kind = str(row.get("type") or "simple")
-    if kind in _UNCOUNTED_TYPES:
+    managed = _managed(row)
+    if _kind(row) in _UNCOUNTED_TYPES:
         mode = StockMode.GROUP
-    elif managed:
+    elif managed is True:
         # A variable product that manages stock keeps one pool for all its variations.
         mode = StockMode.OWN
     else:
@@ -148,8 +162,8 @@ def variation_listing(row: Row, parent_id: int, parent: Parent | None) -> Remote
     Raises:
         Malformed: As for products.
     """
-    managed = row.get("manage_stock")
-    mode = StockMode.PARENT if managed == "parent" else StockMode.OWN if managed is True else StockMode.UNMANAGED
+    managed = _managed(row)
+    mode = StockMode.PARENT if managed == "parent" else StockMode.OWN if managed else StockMode.UNMANAGED
     sku, gtin, name = _text(row, "sku"), _text(row, "global_unique_id"), _name(row)
     if parent is not None:
         sku = None if sku == parent.sku else sku
@@ -179,30 +193,39 @@ def row_id(row: Row) -> int:
 def parent_id_of(row: Row) -> int | None:
     """Id of the parent product, or ``None``."""
     value = row.get("parent_id")
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and is_id(value) else None
 
 
 def variation_ids(row: Row) -> frozenset[int] | None:
     """Ids of the variations that a product row lists; ``None`` if it does not say."""
     value = row.get("variations")
-    return frozenset(v for v in value if isinstance(v, int)) if isinstance(value, list) else None
+    return frozenset(v for v in value if is_id(v)) if isinstance(value, list) else None
 
 
 def stock_quantity(row: Row) -> Quantity:
     """Units of a row that manages stock; no number yet counts as zero (recording 02b: it sells as out of stock).
 
     Raises:
-        Malformed: Not a number.
+        Malformed: Missing, or not a number.
     """
-    value = row.get("stock_quantity")
+    if "stock_quantity" not in row:
+        raise Malformed(f"no stock_quantity of {row.get('id')}")
+    value = row["stock_quantity"]
     return ZERO if value is None else _number(value, f"stock_quantity of {row.get('id')}")
 
 
 def marker_of(row: Row) -> str | None:
-    """Operation id saved with our last write."""
+    """Operation id saved with our last write.
+
+    Raises:
+        Malformed: The metadata cannot be read. "No marker" would mean "the write was not applied", so it must be seen.
+    """
     for entry in _entries(row):
-        if entry.get("key") == MARKER_KEY and isinstance(entry.get("value"), str):
-            return str(entry["value"]) or None
+        if entry["key"] == MARKER_KEY:
+            value = entry.get("value")
+            if not isinstance(value, str) or len(value) > _LONGEST_CODE:
+                raise Malformed(f"the marker of {row.get('id')} is not a text of ours")
+            return value or None
     return None
 
 
@@ -221,7 +244,7 @@ def order_change(row: Row) -> OrderChange:
         raise Malformed("an order without date_modified_gmt")
     return OrderChange(
         order_id=row_id(row),
-        number=str(row.get("number") or row_id(row)),
+        number=_text(row, "number") or str(row_id(row)),
         modified_at=modified_at,
         created_at=row_time({"date_created_gmt": row.get("date_created_gmt")}),
         lines=tuple(_order_line(line) for line in lines),
@@ -280,22 +303,22 @@ def write_result(item: object, write: StockWrite) -> WriteResult:
     """
     if not isinstance(item, Mapping):
         return Unknown("the answer has no entry for this write")
-    error = item.get("error")
-    if isinstance(error, Mapping):
-        return refusal(str(error.get("code") or "error"), str(error.get("message") or ""))
     if item.get("id") != int(write.ref.external_id):
         return Unknown("the answer is about another product")
+    error = item.get("error")
+    if isinstance(error, Mapping) and isinstance(error.get("code"), str) and error["code"]:
+        return refusal(shorten(error["code"]), shorten(str(error.get("message") or "")))
     managed, value = item.get("manage_stock"), item.get("stock_quantity")
     if managed is False or managed == "parent":
         who = "the parent product counts it" if managed == "parent" else "stock management is off for it"
         return Refused("stock_not_managed", f"the shop ignored the change: {who}")
-    marker = marker_of(item)
-    if marker is not None and marker != write.operation_id:
-        return Unknown("the answer carries the marker of another write")
     try:
+        marker = marker_of(item) if "meta_data" in item else None  # batches of some versions leave it out
+        if marker is not None and marker != write.operation_id:
+            return Unknown("the answer carries the marker of another write")
         return Applied(_number(value, "stock_quantity"))
-    except Malformed:
-        return Unknown("the answer does not tell the quantity")
+    except Malformed as error:
+        return Unknown(f"the answer does not tell the quantity: {error}")
 
 
 def refusal(code: str, message: str) -> Refused:
@@ -311,36 +334,69 @@ def says_no_such_id(code: str) -> bool:
 def _order_line(line: object) -> OrderLine:
     if not isinstance(line, Mapping):
         raise Malformed("an order line is not an object")
-    meta = {str(entry.get("key")): entry.get("value") for entry in _entries(line)}
+    meta = {entry["key"]: entry.get("value") for entry in _entries(line)}
+    variation = _whole(line, "variation_id") if "variation_id" in line else 0
     return OrderLine(
         line_id=row_id(line),
         product_id=_whole(line, "product_id"),
-        variation_id=_whole(line, "variation_id") or None if line.get("variation_id") else None,
-        reduced=_number(meta.get("_reduced_stock") or 0, "_reduced_stock"),
-        restocked=_number(meta.get("_restock_refunded_items") or 0, "_restock_refunded_items"),
+        variation_id=variation or None,
+        reduced=_number(meta.get("_reduced_stock", 0), "_reduced_stock"),
+        restocked=_number(meta.get("_restock_refunded_items", 0), "_restock_refunded_items"),
     )
 
 
 def _entries(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Metadata of a row: a list of objects with a key.
+
+    Raises:
+        Malformed: It is missing or something else: what it says must not be taken for unsaid.
+    """
     value = row.get("meta_data")
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        raise Malformed(f"meta_data of {row.get('id')} is {type(value).__name__} instead of a list")
+    if not all(isinstance(entry, Mapping) and isinstance(entry.get("key"), str) for entry in value):
+        raise Malformed(f"meta_data of {row.get('id')} has an entry without a key")
+    return value
+
+
+def _managed(row: Row) -> bool | str:
+    """Who counts: the product, nobody, or (``"parent"``, variations only) the parent.
+
+    Raises:
+        Malformed: The row does not say. "Nobody counts" would forget what is known of the stock.
+    """
+    value = row.get("manage_stock")
+    if isinstance(value, bool) or value == "parent":
+        return "parent" if value == "parent" else bool(value)
+    raise Malformed(f"manage_stock of {row.get('id')} is {type(value).__name__} instead of yes or no")
+
+
+def _kind(row: Row) -> str:
+    value = row.get("type")
+    if not isinstance(value, str) or not value:
+        raise Malformed(f"the type of {row.get('id')} is {type(value).__name__} instead of a word")
+    return value
 
 
 def _name(row: Row) -> str:
-    return html.unescape(str(row.get("name") or ""))
+    return shorten(html.unescape(str(row.get("name") or "")[:_LONGEST_READ]))
 
 
 def _text(row: Row, field: str) -> str | None:
+    """A code; one that is too long to be one counts as missing, never as its beginning."""
     value = row.get(field)
     if value is None or isinstance(value, (dict, list, bool)):
         return None
-    return html.unescape(str(value)).strip() or None
+    text = html.unescape(str(value)[:_LONGEST_READ]).strip()
+    return text if 0 < len(text) <= _LONGEST_CODE else None
 
 
 def _whole(row: Mapping[str, Any], field: str) -> int:
     value = row.get(field)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(f"{field} is {type(value).__name__} instead of a whole number")
+    if value == 0 and field != "id" and isinstance(value, int) and not isinstance(value, bool):
+        return 0  # WordPress's way to say "none"
+    if not isinstance(value, int) or not is_id(value):
+        raise Malformed(f"{field} is {type(value).__name__} instead of an id")
     return value
 
 
@@ -351,6 +407,6 @@ def _number(value: object, field: str) -> Quantity:
         number = Decimal(value)
     except InvalidOperation:
         raise Malformed(f"{field} is not a number") from None
-    if not number.is_finite():
-        raise Malformed(f"{field} is not a number")
+    if not is_usable(number):
+        raise Malformed(f"{field} cannot be a quantity")
     return number
