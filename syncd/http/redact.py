@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+# Every repetition is bounded or cannot be tried from two places: texts of any length take linear time.
 _QUERY_SECRET = re.compile(
-    r"(?i)\b(consumer_key|consumer_secret|oauth_[a-z_]+|client_secret|refresh_token|access_token|token|password|"
-    r"signature|api_?key)(\"?\s*[=:]\s*\"?)([^\s&\"',}]+)"
+    r"(?i)\b(consumer_key|consumer_secret|oauth_[a-z_]{1,40}|client_secret|refresh_token|access_token|token|password|"
+    r"signature|api_?key)(\"?\s{0,5}[=:]\s{0,5}\"?)([^\s&\"',}]+)"
 )
-_AUTH_HEADER = re.compile(r"(?i)\b(basic|bearer)\s+[a-z0-9+/=._~-]{6,}")
-_URL_USERINFO = re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
+_AUTH_HEADER = re.compile(r"(?i)\b(basic|bearer)\s{1,5}[a-z0-9+/=._~-]{6,}")
+_URL_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@:]{0,200}:[^\s/@]{1,400}@")
+_SHORTEST = 4
+"""Shorter values are no secrets, and replacing them would garble every text."""
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -20,8 +23,13 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
         secrets: Exact values to remove, wherever they stand.
     """
     for secret in secrets:
-        if secret:
+        if len(secret) >= _SHORTEST:
             text = text.replace(secret, "***")
     text = _QUERY_SECRET.sub(r"\1\2***", text)
     text = _AUTH_HEADER.sub(r"\1 ***", text)
     return _URL_USERINFO.sub(r"\1***@", text)
+
+
+def shorten(text: str, length: int = 300) -> str:
+    """Cut a foreign text to what a person reads."""
+    return text if len(text) <= length else f"{text[:length]}…"

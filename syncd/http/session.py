@@ -7,10 +7,13 @@ have been is ``OutcomeUnknown``. Redirects are never followed: a write that is r
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -21,7 +24,7 @@ import tenacity
 
 from syncd import __version__
 from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
-from syncd.http.redact import redact
+from syncd.http.redact import redact, shorten
 from syncd.http.reply import Reply
 
 if TYPE_CHECKING:
@@ -191,21 +194,32 @@ class HttpSession:
             address, added = self._sign(method, str(request.url))
             request.url = httpx.URL(address)
             request.headers.update(added)
+        secrets = _secrets_of(request, body or {}, auth)
         started = time.monotonic()
         status = 0
         try:
-            reply = self._send(request, label, started, auth)
+            reply = self._send(request, label, started, auth, secrets)
             status = reply.status
         except _NOT_SENT as error:
-            raise Transient(self.side, label, f"no connection: {redact(str(error)) or type(error).__name__}") from error
+            reason = shorten(redact(str(error), secrets)) or type(error).__name__
+            raise Transient(self.side, label, f"no connection: {reason}") from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {redact(str(error))}"
+            # Such an error may quote what the server sent, and a server may repeat what it was sent.
+            reason = shorten(redact(str(error), secrets))
+            detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
             self._on_request(method, redact(path), status, (time.monotonic() - started) * 1000)
         return self._judge(reply, write=write)
 
-    def _send(self, request: httpx.Request, label: str, started: float, auth: tuple[str, str] | None) -> Reply:
+    def _send(
+        self,
+        request: httpx.Request,
+        label: str,
+        started: float,
+        auth: tuple[str, str] | None,
+        secrets: tuple[str, ...],
+    ) -> Reply:
         response = self._client.send(request, stream=True, auth=auth if auth is not None else httpx.USE_CLIENT_DEFAULT)
         try:
             chunks: list[bytes] = []
@@ -221,7 +235,7 @@ class HttpSession:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         elapsed_ms = (time.monotonic() - started) * 1000
-        reply = Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms)
+        reply = Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms, secrets)
         self._note_clock(reply)
         return reply
 
@@ -236,7 +250,7 @@ class HttpSession:
 
     def _judge(self, reply: Reply, *, write: bool) -> Reply:
         if 300 <= reply.status < 400:
-            location = redact(reply.headers.get("location", "nowhere"))
+            location = reply.shown(reply.headers.get("location", "nowhere"))
             raise InvalidResponse(
                 self.side, reply.request, f"redirected to {location}: the configured address is not the real one"
             )
@@ -244,7 +258,7 @@ class HttpSession:
             wait_s = reply.retry_after_s
             self._budget.pause(min(wait_s if wait_s is not None else 1.0, self._retry.longest_wait_s))
             raise RateLimited(self.side, reply.request, "too many requests (429)", retry_after_s=wait_s)
-        if reply.status >= 500:
+        if not 200 <= reply.status < 500:
             detail = f"server error {reply.status}"
             if write:
                 raise OutcomeUnknown(self.side, reply.request, detail)
@@ -272,6 +286,22 @@ class HttpSession:
 def _usual_trust() -> ssl.SSLContext:
     """The usual certificate authorities; loading them takes longer than most requests, so it is done once."""
     return httpx.create_ssl_context()
+
+
+_SECRET_FIELDS = ("refresh_token", "client_secret", "consumer_secret", "oauth_signature")
+
+
+def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str, str] | None) -> tuple[str, ...]:
+    """List what a request carries that no text may repeat: credentials in the head, the form and the query."""
+    found = [auth[1], base64.b64encode(":".join(auth).encode()).decode("ascii")] if auth else []
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    found.append(credential)
+    if scheme.lower() == "basic":
+        with suppress(binascii.Error, UnicodeDecodeError):  # not a pair: the credential itself is on the list
+            found.append(base64.b64decode(credential, validate=True).decode().partition(":")[2])
+    for fields in (body.get("data") or {}, request.url.params):
+        found += [str(fields[name]) for name in _SECRET_FIELDS if name in fields]
+    return tuple(sorted({each for each in found if each}, key=len, reverse=True))
 
 
 def describe(error: SideError) -> str:

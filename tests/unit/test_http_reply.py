@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -102,3 +103,56 @@ def test_redaction_leaves_plain_text_alone() -> None:
 
 def test_a_sample_carries_no_secret() -> None:
     assert "hidden" not in reply(b'{"access_token": "hidden", "scope": "all"').sample
+
+
+def test_what_the_request_carried_is_in_no_sample() -> None:
+    echo = Reply("till", "GET things/", 200, {}, b"<html>you sent 8f14e45fceea</html>", 1.0, ("8f14e45fceea",))
+    with pytest.raises(InvalidResponse) as caught:
+        echo.json()
+    assert "8f14" not in caught.value.sample
+    assert echo.shown("again: 8f14e45fceea") == "again: ***"
+
+
+@pytest.mark.parametrize("part", ["A", "token ", "a.b", "basic  ", "://:"])
+def test_redaction_takes_no_longer_than_the_text_is_long(part: str) -> None:
+    """It ran for most of a minute over 70,000 letters in an error message."""
+    text = part * 50_000
+    began = time.process_time()
+    assert len(redact(text)) == len(text)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("body", [b'["Gr\xfcn"]', '["Grün"]'.encode("utf-16"), b'["\xff"]', b'["\xed\xa0\x80"]'])
+@pytest.mark.parametrize("lenient", [False, True])
+def test_json_in_another_encoding_is_refused_not_guessed(body: bytes, lenient: bool) -> None:
+    with pytest.raises(InvalidResponse):
+        reply(body).json(lenient=lenient)
+
+
+def test_notices_in_another_encoding_are_forgiven_too() -> None:
+    assert reply(b'Warnung: ung\xfcltig\n{"a": 1}').json(lenient=True) == {"a": 1}
+
+
+def test_texts_that_no_database_takes_are_made_storable() -> None:
+    body = rb'{"a\u0000": ["x\ud83dy", {"b": "\u0000"}], "emoji": "\ud83e\uddf6", "plain": "\\u0000"}'
+    assert reply(body).json() == {"a�": ["x�y", {"b": "�"}], "emoji": "🧶", "plain": "\\u0000"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Mon, 01 Jan 0999 00:00:00 GMT",
+        "Mon, 01 Jan 0999 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 23 Nov 99999999999999999999 00:00:00 GMT",
+        "Mon, 23 Nov 2026 12:00:00 +9999",
+    ],
+)
+def test_a_clock_beyond_the_calendar_is_no_clock(value: str) -> None:
+    assert reply(date=value).date is None
+    assert reply(retry_after=value).retry_after_s is None
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("inf", None), ("nan", None), ("1e400", None), ("1e300", 86_400.0)])
+def test_an_endless_pause_is_none(value: str, seconds: float | None) -> None:
+    assert reply(retry_after=value).retry_after_s == seconds
