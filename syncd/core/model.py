@@ -115,6 +115,8 @@ class StockEvent:
         quantity: Signed effect on the side's stock so far, in units; a sale of 2 is ``-2``. Zero when undone.
         occurred_at: When the side says it last changed (the side's clock).
         began_at: Earliest moment it may have moved stock (an order's creation); ``None`` if the side does not say.
+        undone: Units that came back when the document was undone (an order was cancelled), at some moment between
+            ``began_at``, when they went, and ``occurred_at``. For documents with ``quantity`` zero.
     """
 
     ref: ListingRef
@@ -124,6 +126,7 @@ class StockEvent:
     quantity: Quantity
     occurred_at: datetime
     began_at: datetime | None = None
+    undone: Quantity = ZERO
 
 
 Cursor = dict[str, str]

@@ -114,7 +114,7 @@ def settle(doubt: Doubt, evidence: Evidence, *, in_doubt: timedelta) -> Settleme
 def _settle_by_numbers(doubt: Doubt, evidence: Evidence, change: Quantity) -> Settlement:
     moved = evidence.moved or ZERO
     verdicts = {
-        _applied(change - moved - extra, doubt.difference) for extra in _subset_sums(evidence.unsure[:MOST_UNSURE])
+        _applied(change - moved - extra, doubt.difference) for extra in subset_sums(evidence.unsure[:MOST_UNSURE])
     } - {None}
     by = Settler.EVENT if moved or evidence.unsure else Settler.READ_BACK
     if len(verdicts) == 1 and len(evidence.unsure) <= MOST_UNSURE:
@@ -127,7 +127,8 @@ def _settle_by_numbers(doubt: Doubt, evidence: Evidence, change: Quantity) -> Se
     )
 
 
-def _subset_sums(units: tuple[Quantity, ...]) -> set[Quantity]:
+def subset_sums(units: tuple[Quantity, ...]) -> set[Quantity]:
+    """Return every sum that some of ``units`` can have."""
     sums = {ZERO}
     for each in units:
         sums |= {total + each for total in sums}

@@ -10,7 +10,18 @@ from loguru import logger
 from sqlalchemy import func, select
 
 from syncd.core.model import ZERO, GoneListing, ListingRef, Proof, Quantity, RemoteListing
-from syncd.core.settle import Doubt, Evidence, Park, Settlement, Wait, WasApplied, WasNotApplied, settle
+from syncd.core.settle import (
+    MOST_UNSURE,
+    Doubt,
+    Evidence,
+    Park,
+    Settlement,
+    Wait,
+    WasApplied,
+    WasNotApplied,
+    settle,
+    subset_sums,
+)
 from syncd.service.evidence import store_events
 from syncd.service.findings import Found, open_finding
 from syncd.service.gone import mark_gone
@@ -51,8 +62,11 @@ class _Case:
     ref: ListingRef
     shadow_at: datetime
     first_run: int
+    run_id: int
+    intended_at: datetime
     sent_at: datetime
     looked_at: datetime | None
+    held: bool
     doubt: Doubt
 
 
@@ -107,7 +121,8 @@ def _take_up(side: SideContext) -> list[_Case]:
             cases.append(
                 _Case(
                     operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, first_run,
-                    operation.sent_at or operation.intended_at, operation.looked_at, doubt,
+                    operation.run_id, operation.intended_at, operation.sent_at or operation.intended_at,
+                    operation.looked_at, row.recheck_at is not None, doubt,
                 )
             )  # fmt: skip
     return cases
@@ -130,33 +145,117 @@ def _read_documents(side: SideContext, cases: Sequence[_Case], run: RunLog) -> d
     if events:
         with side.db.write() as session:
             store_events(session, side, events, run)
-    with side.db.read() as session:
-        return {case.operation_id: _weigh(session, side, case, events) for case in cases}
+    return {case.operation_id: _weigh(side, case, events) for case in cases}
 
 
-def _weigh(session: Session, side: SideContext, case: _Case, events: Sequence[StockEvent]) -> _Documents:
-    """Count the documents that the ledger does not know yet.
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """Units that a document moved, at some moment between two; the same moment twice if the side says when."""
 
-    From a pass that read the side while nothing happened to this listing, documents and movements run side by side:
-    what the documents moved since then, less what the ledger recorded since then, is what the shadow lacks.
+    units: Quantity
+    earliest: datetime
+    latest: datetime
+    key: str
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the side said when."""
+        return self.earliest == self.latest
+
+
+def _effects(event: StockEvent) -> list[_Effect]:
+    """What a document moved: nothing, one thing, or, if it was undone, first this and then the opposite."""
+    began = event.began_at or event.occurred_at
+    if event.undone:
+        there, back = -event.undone, event.undone
+        return [_Effect(there, began, began, event.key), _Effect(back, began, event.occurred_at, event.key)]
+    return [_Effect(event.quantity, began, event.occurred_at, event.key)] if event.quantity else []
+
+
+def _weigh(side: SideContext, case: _Case, events: Sequence[StockEvent]) -> _Documents:
+    """Count the documents that the shadow does not contain.
+
+    Those of before the side was seen to hold it are in it, those of after are not, those close to it may be. Where they
+    may be, a calm pass can tell: from a pass that read the side while nothing happened to this listing, documents and
+    movements run side by side, and what the documents moved since then, less what the ledger recorded since then, is
+    what the shadow lacks. But the ledger also records what has no document (receipts, stock-takes), so its word counts
+    only where it is one of the possible ones.
     """
-    mine = [event for event in events if event.ref.external_id == case.ref.external_id and event.quantity]
+    mine = [effect for event in events if event.ref.external_id == case.ref.external_id for effect in _effects(event)]
+    with side.db.read() as session:
+        read_from, read_until = _known_as_of(session, side, case)
+    beside = _beside_shadow(side, read_from - _CLOSE, read_until + _CLOSE, mine)
+    if not beside.unsure or not all(effect.is_dated for effect in mine):
+        return beside
+    with side.db.read() as session:
+        counted = _count_from_calm(session, side, case, mine)
+    moved = beside.moved or ZERO
+    possible = {moved + extra for extra in subset_sums(beside.unsure[:MOST_UNSURE])}
+    return _Documents(counted) if counted in possible else beside
+
+
+def _known_as_of(session: Session, side: SideContext, case: _Case) -> tuple[datetime, datetime]:
+    """Between which moments the side was last seen to hold the shadow.
+
+    That is when it was set, or a later complete pass that had nothing to say against it; the pass that sent the write
+    had read the side before.
+    """
+    set_by = select(func.max(Run.started_at)).where(Run.side_id == side.id, Run.started_at <= case.shadow_at)
+    looks = [(session.scalar(set_by) or case.shadow_at, case.shadow_at)]
+    if case.held:
+        return looks[0]  # a later reading said something else and did not count
+    reading = select(Run).where(Run.side_id == side.id, Run.kind.in_(("poll", "full")))
+    ended = reading.where(Run.result == "ok", Run.started_at >= case.shadow_at, Run.finished_at <= case.intended_at)
+    last = session.scalars(ended.order_by(Run.started_at.desc()).limit(1)).one_or_none()
+    if last is not None:
+        looks.append((last.started_at, last.finished_at or case.intended_at))
+    sender = session.scalars(reading.where(Run.id == case.run_id)).one_or_none()
+    if sender is not None:
+        looks.append((sender.started_at, case.intended_at))
+    return max(looks)
+
+
+def _beside_shadow(
+    side: SideContext, read_from: datetime, read_until: datetime, effects: Sequence[_Effect]
+) -> _Documents:
+    """Sort documents by the moment of the shadow's reading; where a document has no moment, the side's filter tells."""
+    vague = [effect for effect in effects if effect.earliest < read_from and effect.latest >= read_from]
+    vague += [effect for effect in effects if read_from <= effect.earliest <= read_until < effect.latest]
+    listed_from: set[str] = set()
+    listed_after: set[str] = set()
+    if vague:
+        listed_from = {event.key for event in side.adapter.read_events(read_from)}
+        listed_after = {event.key for event in side.adapter.read_events(read_until)}
+    after, unsure = ZERO, []
+    for effect in effects:
+        if effect in vague:
+            is_after, is_before = effect.key in listed_after, effect.key not in listed_from
+        else:
+            is_after, is_before = effect.earliest > read_until, effect.latest < read_from
+        if is_after:
+            after += effect.units
+        elif not is_before:
+            unsure.append(effect.units)
+    return _Documents(after, tuple(unsure))
+
+
+def _count_from_calm(session: Session, side: SideContext, case: _Case, effects: Sequence[_Effect]) -> Quantity | None:
     query = select(Movement.run_id, Movement.quantity).where(
         Movement.item_id == case.item_id,
         Movement.listing_id == case.listing_id,
         Movement.recorded_at >= case.sent_at - _LOOK_BACK,
     )
     movements = [(run_id or 0, quantity) for run_id, quantity in session.execute(query)]
-    calm = _calm_run(session, side, case, mine, {run_id for run_id, _ in movements})
+    calm = _calm_run(session, side, case, effects, {run_id for run_id, _ in movements})
     if calm is None:
-        return _beside_shadow(case, mine)
-    documented = sum((event.quantity for event in mine if event.occurred_at > calm.started_at), ZERO)
+        return None
+    documented = sum((effect.units for effect in effects if effect.earliest > calm.started_at), ZERO)
     recorded = sum((quantity for run_id, quantity in movements if run_id > calm.id), ZERO)
-    return _Documents(documented - recorded)
+    return documented - recorded
 
 
 def _calm_run(
-    session: Session, side: SideContext, case: _Case, events: Sequence[StockEvent], moving: set[int]
+    session: Session, side: SideContext, case: _Case, effects: Sequence[_Effect], moving: set[int]
 ) -> Run | None:
     """The latest complete pass before the doubt that moved nothing of this listing, with no document close to it."""
     query = (
@@ -171,17 +270,10 @@ def _calm_run(
     )
     for run in session.scalars(query):
         until = (run.finished_at or run.started_at) + _CLOSE
-        close = any(run.started_at - _CLOSE <= event.occurred_at <= until for event in events)
+        close = any(run.started_at - _CLOSE <= effect.earliest <= until for effect in effects)
         if not close and run.id not in moving and run.id >= case.first_run:
             return run
     return None
-
-
-def _beside_shadow(case: _Case, events: Sequence[StockEvent]) -> _Documents:
-    """Without a calm pass: a document close to the shadow's reading may or may not be included in the shadow."""
-    after = [event for event in events if event.occurred_at > case.shadow_at + _CLOSE]
-    near = [event for event in events if abs(event.occurred_at - case.shadow_at) <= _CLOSE]
-    return _Documents(sum((event.quantity for event in after), ZERO), tuple(event.quantity for event in near))
 
 
 def _first_run(session: Session, row: Listing) -> int:

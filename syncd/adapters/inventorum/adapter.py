@@ -35,6 +35,7 @@ T = TypeVar("T")
 MODIFIED = "modified"
 DELETED = "deleted"
 PAGE_SIZE = 100
+_REMEMBERED_LINES = 50_000
 
 CAPABILITIES = Capabilities(
     relative=True,
@@ -75,6 +76,7 @@ class InventorumAdapter:
         self._client = InventorumClient(self._api)
         self._zone: ZoneInfo | None = None
         self._confirmed_gone: set[str] = set()
+        self._product_of_line: dict[str, str] = {}
         self._confirmed_for: dict[str, str] = {}
 
     @property
@@ -205,8 +207,18 @@ class InventorumAdapter:
         except (PermissionMissing, Rejected):
             logger.bind(side=self.name).debug("inventorum.info_not_allowed")
         offset = self._http.clock_offset
-        found = events.read_events(self._client, since + offset, events.channels_of(info))
-        return [replace(event, occurred_at=event.occurred_at - offset) for event in found]
+        if len(self._product_of_line) > _REMEMBERED_LINES:
+            self._product_of_line.clear()
+        channels = events.channels_of(info)
+        found = events.read_events(self._client, since + offset, channels, self._product_of_line)
+        return [
+            replace(
+                event,
+                occurred_at=event.occurred_at - offset,
+                began_at=None if event.began_at is None else event.began_at - offset,
+            )
+            for event in found
+        ]
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Book one difference, relative and once; see ``SideAdapter.write_stock``.

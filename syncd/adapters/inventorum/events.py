@@ -5,6 +5,7 @@ They are not read in every cycle: a quiet cycle is two requests.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_CHANNELS = ("ipad", "shop", "ebay", "ece", "backoffice", "atalanda", "click_and_collect")
 """Source: section 9.1 [docs:orders v12]. Used where ``/info/`` does not name the account's channels."""
 
+_MOST_CHANNELS = 50
+
 DRAFT = 1
 CANCELED = 4
 _UNDONE_RETURN = frozenset({"deleted", "canceled", "cancelled"})
@@ -35,22 +38,30 @@ def channels_of(info: Fields | None) -> tuple[str, ...]:
     """Return the channels that ``/info/`` names, or the documented ones."""
     named: list[str] = []
     if info is not None and isinstance(info.raw.get("channels"), list):
-        named = [name for channel in info.objects("channels") if (name := channel.text("name"))]
-    return tuple(dict.fromkeys(named)) or DEFAULT_CHANNELS
+        named = [name for channel in info.objects("channels") if (name := channel.code("name"))]
+    return tuple(dict.fromkeys(named[:_MOST_CHANNELS])) or DEFAULT_CHANNELS
 
 
-def read_events(client: InventorumClient, since: datetime, channels: Sequence[str]) -> list[StockEvent]:
+def read_events(
+    client: InventorumClient, since: datetime, channels: Sequence[str], product_of_line: dict[str, str] | None = None
+) -> list[StockEvent]:
     """Read orders and returns of all channels changed since ``since``.
 
     A channel that the account does not know is left out. A return whose order was not read is left out too: its lines
-    name the order's line, not the product.
+    name the order's line, not the product. When a return was made the list does not say, only that it was since then.
+
+    Args:
+        client: Wire calls.
+        since: Asked for.
+        channels: Names of the channels.
+        product_of_line: Products of order lines read before; those read now are added.
 
     Raises:
         SideError: As the reads.
     """
     start = to_wire(since)
     events: list[StockEvent] = []
-    product_of_line: dict[str, str] = {}
+    product_of_line = {} if product_of_line is None else product_of_line
     for channel in channels:
         for row, date in _rows(client, "orders", channel, start):
             for event, line in order_events(row, date or since):
@@ -58,7 +69,8 @@ def read_events(client: InventorumClient, since: datetime, channels: Sequence[st
                 product_of_line[line] = event.ref.external_id
     for channel in channels:
         for row, date in _rows(client, "returns", channel, start):
-            events.extend(return_events(row, date or since, product_of_line))
+            returned = return_events(row, max(date or since, since), product_of_line)
+            events.extend(replace(event, began_at=since) for event in returned)
     return events
 
 
@@ -86,30 +98,47 @@ def order_events(order: Fields, seen_at: datetime) -> Iterator[tuple[StockEvent,
     """Read an order: one event per line with a product, and the line's id.
 
     A line counts as it was sold (``original_quantity``): returns are documents of their own. Cancelled orders keep
-    positive quantities on the wire and count zero here, and so do drafts.
+    positive quantities on the wire and count zero here, and so do drafts. When an order was cancelled it does not say.
 
     Args:
         order: Row of the delta.
         seen_at: Used where the order does not say when it happened.
     """
     number = order.identifier("id")
-    state = order.integer("state") if order.has("state") else 0
-    changed_at = parse_time(order.text("completed_at")) or parse_time(order.text("time_added")) or seen_at
+    state = order.integer("state")
+    changed_at = _time(order, "completed_at") or _time(order, "time_added") or seen_at
     for line in order.nested("basket").objects("items"):
         product = line.identifier_or_none("product")
         if product is None:
             continue
-        sold = line.decimal("original_quantity" if line.has("original_quantity") else "quantity")
+        sold = line.quantity("original_quantity" if "original_quantity" in line.raw else "quantity")
         line_id = line.identifier("id")
+        cancelled = bool(state & CANCELED) and not state & DRAFT
         event = StockEvent(
             ref=ListingRef(product),
             key=f"order:{number}:line:{line_id}",
             kind=EventKind.ORDER,
             reference=f"order {number}",
             quantity=ZERO if state & (CANCELED | DRAFT) else -sold,
-            occurred_at=changed_at,
+            occurred_at=max(changed_at, seen_at) if cancelled else changed_at,
+            began_at=changed_at if cancelled else None,
+            undone=sold if cancelled else ZERO,
         )
         yield event, line_id
+
+
+def _time(order: Fields, name: str) -> datetime | None:
+    """Read an optional time.
+
+    Raises:
+        InvalidResponse: Something else stands there; to guess when an order happened could settle a write wrongly.
+    """
+    if not order.has(name):
+        return None
+    at = parse_time(order.text(name))
+    if at is None:
+        raise order.invalid(name, "is not a time")
+    return at
 
 
 def return_events(row: Fields, seen_at: datetime, product_of_line: dict[str, str]) -> Iterator[StockEvent]:
@@ -129,6 +158,6 @@ def return_events(row: Fields, seen_at: datetime, product_of_line: dict[str, str
             key=f"return:{number}:line:{line.identifier('id')}",
             kind=EventKind.RETURN,
             reference=f"return {number}" + (f" of order {order}" if order else ""),
-            quantity=ZERO if undone else line.decimal("quantity"),
+            quantity=ZERO if undone else line.quantity("quantity"),
             occurred_at=seen_at,
         )
