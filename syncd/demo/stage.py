@@ -134,13 +134,13 @@ class Stage:
             .where(Side.role == "hub")
         )
         with self._state() as session:
-            return {str(sku): on_hand for sku, on_hand in session.execute(query).tuples()}
+            return {str(sku): on_hand for sku, on_hand in session.execute(query)}
 
     def operations(self) -> dict[str, int]:
         """How many writes ended how: ``confirmed by answer``, ``unknown``, ..."""
         query = select(Operation.state, Operation.settled_by, func.count())
         with self._state() as session:
-            rows = session.execute(query.group_by(Operation.state, Operation.settled_by)).tuples()
+            rows = session.execute(query.group_by(Operation.state, Operation.settled_by))
             return {f"{state} by {by}" if by else state: count for state, by, count in rows}
 
     def findings(self) -> list[str]:
