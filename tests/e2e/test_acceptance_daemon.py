@@ -64,6 +64,7 @@ def test_a_second_daemon_takes_over_after_kill_9(stage: Stage) -> None:
     stage.shop.order({stage.in_shop("S-2"): 5})
     assert booking.reached.wait(30)
     leader.kill()
+    leader.wait()
     booking.release.set()
     stage.shop.order({stage.in_shop("S-3"): 1})
     stage.till.sell(stage.at_till("G-0-1"), 2)
@@ -78,6 +79,7 @@ def test_kill_9_and_restart_counts_everything_once(stage: Stage) -> None:
     daemon = stage.daemon()
     assert write.reached.wait(30)
     daemon.kill()
+    daemon.wait()
     write.release.set()
     stage.shop.order({stage.in_shop("S-4"): 1})
     stage.daemon()
@@ -99,8 +101,8 @@ def test_sync_beside_a_daemon_says_what_to_do_and_writes_nothing(stage: Stage) -
 def test_sales_between_any_two_requests_and_lost_answers_are_counted_once(tmp_path: Path) -> None:
     """Random trade and faults for some passes, then calm: both sides hold the sum of the events.
 
-    The till's faults never lose the answer to a booking here: it has no markers, so that an unlucky sale may rightly
-    leave a booking to a person.
+    Bookings at the till are spared from faults: it has no markers, so that an unlucky sale beside a lost answer may
+    rightly leave a booking to a person.
     """
     dice = random.Random(20)  # noqa: S311 - a repeatable day, no secret
     with Stage(tmp_path) as stage:
@@ -121,10 +123,9 @@ def test_sales_between_any_two_requests_and_lost_answers_are_counted_once(tmp_pa
                     stage.shop.order({ids[which][1]: units})
 
         def trouble(call: Call) -> str:
-            if "token" in call.path or dice.random() > 0.1:
+            if "token" in call.path or call.method == "PUT" or dice.random() > 0.1:
                 return ""
-            kinds = ["busy", "lost request", "lost answer", "cut"]
-            return dice.choice(kinds[:1] if call.method == "PUT" else kinds)
+            return dice.choice(["busy", "lost request", "lost answer", "cut"])
 
         for server in (stage.till, stage.shop):
             server.before, server.fault = trade, trouble
