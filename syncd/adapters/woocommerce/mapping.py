@@ -235,10 +235,11 @@ def order_change(row: Row) -> OrderChange:
     Raises:
         Malformed: A line has no id or no usable number.
     """
-    lines = row.get("line_items") or []
-    refunds = row.get("refunds") or []
+    lines, refunds = row.get("line_items"), row.get("refunds", [])
     if not isinstance(lines, list) or not isinstance(refunds, list):
         raise Malformed("line_items or refunds of an order is not a list")
+    if not all(isinstance(refund, Mapping) for refund in refunds):
+        raise Malformed("a refund of an order is not an object")
     modified_at = row_time(row)
     if modified_at is None:
         raise Malformed("an order without date_modified_gmt")
