@@ -160,6 +160,14 @@ def test_status_and_explain_answer(synced: Stage) -> None:
     assert "did you mean" in synced.syncd("explain", "s-", code=2).err
 
 
+def test_check_speaks_of_a_wrong_clock_once(synced: Stage) -> None:
+    synced.later()
+    lines = synced.syncd("check", code=1).out.splitlines()
+    assert [line[:14] for line in lines if line.startswith(("✗", "!"))] == ["✗ inventorum: ", "✗ main: clock:"]
+    assert synced.writes() == 1  # the shop is asked to change nothing: that proves the right to write
+    assert [call.json() for call in synced.shop.writes()] == [{"update": []}]
+
+
 def test_views_answer_a_person(synced: Stage) -> None:
     synced.till.sell(synced.at_till("S-1"))
     synced.syncd("sync")
