@@ -17,6 +17,7 @@ from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -28,9 +29,10 @@ _CHUNK = 500
 
 
 class Observer:
-    """Applies pages of one read. ``began_seq`` is the side's write number when the read began.
+    """Applies pages of one read; to be made before the read begins, and after ``began_seq`` was taken.
 
     Args:
+        began_seq: The side's write number when the read began.
         expect_changes: False in a sweep of a side that feeds keep up to date: what it finds is drift.
     """
 
@@ -38,6 +40,7 @@ class Observer:
         self._side = side
         self._run = run
         self._began_seq = began_seq
+        self._began_at = side.now()
         self._count_drift = count_drift
 
     def apply(self, session: Session, page: ChangePage) -> None:
@@ -143,7 +146,7 @@ class Observer:
         if not pairs:
             return
         items = lock_items(session, [row.item_id for row, _ in pairs if row.item_id is not None])
-        states = load_states(session, self._side, [row for row, _ in pairs])
+        states = load_states(session, self._side, [row for row, _ in pairs], self._began_at)
         orphans: list[Listing] = []
         for row, remote in pairs:
             if remote.quantity is None:
@@ -160,7 +163,7 @@ class Observer:
         if state.in_doubt:
             return
         held_until = max((write.confirmed_at + self._side.settle for write in state.writes), default=None)
-        if row.shadow is not None and held_until is not None and self._side.now() < held_until:
+        if row.shadow is not None and held_until is not None and self._began_at < held_until:
             # It shows what was before our write switched counting on: a cache.
             row.stock_mode, row.recheck_at = str(StockMode.OWN), held_until
             return
@@ -172,7 +175,10 @@ class Observer:
         now = self._side.now()
         quantity = remote.quantity
         assert quantity is not None  # noqa: S101 - the caller looked
-        verdict = judge_reading(state, quantity, began_seq=self._began_seq, now=now, settle=self._side.settle)
+        # A read may take long: what its pages show is as old as its beginning.
+        verdict = judge_reading(
+            state, quantity, began_seq=self._began_seq, now=self._began_at, settle=self._side.settle
+        )
         match verdict:
             case Ignore(read_again_at=at):
                 row.recheck_at = at
@@ -223,13 +229,15 @@ def load_listings(session: Session, side_id: int, external_ids: Sequence[str]) -
     return rows
 
 
-def load_states(session: Session, side: SideContext, rows: Iterable[Listing]) -> dict[int, ListingState]:
-    """What is known of listings when readings of them arrive; two statements however many there are."""
+def load_states(
+    session: Session, side: SideContext, rows: Iterable[Listing], began_at: datetime
+) -> dict[int, ListingState]:
+    """What is known of listings when readings of a read that began at ``began_at`` arrive; two statements in all."""
     by_id = {row.id: row for row in rows}
     ids = list(by_id)
     open_ids: set[int] = set()
     writes: dict[int, list[PastWrite]] = {}
-    since = side.now() - max(side.settle, timedelta(0))
+    since = began_at - max(side.settle, timedelta(0))
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         open_ids.update(session.scalars(select(Operation.listing_id).where(Operation.listing_id.in_(chunk), is_open())))

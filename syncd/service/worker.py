@@ -253,9 +253,10 @@ class SideWorker:
             self._stop_if_asked()
             with side.db.read() as session:
                 began_seq = current_write_seq(session, side.id)
+            observer = Observer(side, run, began_seq)
             result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
             with side.db.write() as session:
-                Observer(side, run, began_seq).apply(session, ChangePage(result.listings, result.gone))
+                observer.apply(session, ChangePage(result.listings, result.gone))
             self.progress(side.name, "reading again", start + _RECHECK_CHUNK, len(refs))
             self.alive()
 

@@ -1,0 +1,38 @@
+"""What whole histories of the engine (tests/property) found, as the smallest case of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.engine import two_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from syncd.core.model import ChangePage, Cursor
+    from syncd.state.engine import Database
+
+
+def test_a_page_that_was_cached_when_its_read_began_is_held_however_long_the_read_took(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    till.sell("t-A", 2)
+    account.poll("till", "web")
+    side = account.workers["web"].side.adapter
+    read = side.read_changes
+
+    def slowly(cursor: Cursor) -> Iterator[ChangePage]:
+        pages = list(read(cursor))
+        account.clock.advance(15)
+        yield from pages
+
+    monkeypatch.setattr(side, "read_changes", slowly)
+    web.stale = True
+    account.clock.advance(2)
+    account.poll("web")
+    assert [m.cause for m in account.movements()] == ["opening", "change"]
+    assert account.on_hand("A") == web.quantity("w-A") == 8
