@@ -143,8 +143,8 @@ class MemoryWorld:
         with self.lock:
             due = [entry for entry in self.late if entry[0] <= self.now()]
             self.late = [entry for entry in self.late if entry[0] > self.now()]
-            for _, write, marker in due:
-                self.apply(write, marker=marker)
+            for at, write, marker in due:
+                self.apply(write, marker=marker, at=at)
 
     def _add(self, external_id: str, quantity: Quantity) -> None:
         thing = self.things[external_id].listing
@@ -154,8 +154,8 @@ class MemoryWorld:
         self.tick += 1
         self.things[external_id] = _Thing(listing, self.tick)
 
-    def apply(self, write: StockWrite, *, marker: bool) -> WriteResult:
-        """Carry out one write."""
+    def apply(self, write: StockWrite, *, marker: bool, at: datetime | None = None) -> WriteResult:
+        """Carry out one write, now or at a moment that is over."""
         with self.lock:
             thing = self.things.get(write.ref.external_id)
             if thing is None:
@@ -166,7 +166,7 @@ class MemoryWorld:
             if listing.quantity is None:
                 return Refused("not_managed", "stock of this listing is not counted")
             changed = replace(listing, quantity=listing.quantity + write.difference)
-            self.before_write[write.ref.external_id] = (thing.listing, self.now())
+            self.before_write[write.ref.external_id] = (thing.listing, at or self.now())
             self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if marker else changed)
             self.writes.append(write)
             return Applied(changed.quantity)
