@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Item, Listing, Movement
@@ -61,11 +61,10 @@ def move(
         )
     )
     run.counts.movements += 1
-    session.execute(update(Listing).where(Listing.item_id == item.id).values(pending=True), execution_options=_SYNC_NOW)
+    # Row by row: an UPDATE would have every object of the session looked through, once for each movement.
+    for row in session.scalars(select(Listing).where(Listing.item_id == item.id)):
+        row.pending = True
     _watch_oversell(session, item, before, listing, now)
-
-
-_SYNC_NOW = {"synchronize_session": "evaluate"}
 
 
 def _watch_oversell(session: Session, item: Item, before: Quantity, listing: Listing | None, now: datetime) -> None:

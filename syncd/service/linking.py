@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CHUNK = 400
 _SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
 _NOT_EQUAL = "different_quantity"
+_UNSEEN = {"synchronize_session": False}
+"""No object of the session is touched: looking through all of them for every link takes minutes in a first sync."""
 
 
 def ready_to_link(session: Session, side: SideContext) -> bool:
@@ -130,13 +132,17 @@ def link(session: Session, side: SideContext, row: Listing, item: Item, rule: st
         return False
     # What lies in the trash gives way to the product that was made in its place.
     there = Listing.side_id == side.id, Listing.item_id == item.id, Listing.gone_at.is_not(None)
-    session.execute(update(Listing).where(*there).values(item_id=None, linked_at=None, link_rule=None, pending=False))
+    session.execute(
+        update(Listing).where(*there).values(item_id=None, linked_at=None, link_rule=None, pending=False),
+        execution_options=_UNSEEN,
+    )
     row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
     session.flush()
     session.execute(
         update(StockEventRow)
         .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)
-        .values(explained=StockEventRow.quantity)
+        .values(explained=StockEventRow.quantity),
+        execution_options=_UNSEEN,
     )
     counts = side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand
     if counts and row.shadow is not None and not _was_linked(session, side, item):
