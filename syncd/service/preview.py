@@ -142,7 +142,11 @@ class _observed_copy:  # noqa: N801 - used as a function
     def __enter__(self) -> tuple[Account, list[RunOutcome]]:
         # Findings and runs of the copy are nobody's business.
         logger.disable("syncd.service")
-        return self._account, sync_once(self._account, full=self._full, cause="dry run", only=self._only)
+        try:
+            return self._account, sync_once(self._account, full=self._full, cause="dry run", only=self._only)
+        except BaseException:
+            self.__exit__()  # not called for an error in here: the copy would stay behind
+            raise
 
     def __exit__(self, *exc: object) -> None:
         logger.enable("syncd.service")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -28,6 +30,7 @@ from syncd.errors import OutcomeUnknown, SafetyStop, Stopped
 from syncd.service.account import open_account, sync_once
 from syncd.service.findings import APPROVED, close_finding
 from syncd.service.gone import mark_gone
+from syncd.service.preview import preview
 from syncd.service.runs import start_run
 from tests.support.engine import Account, two_sides
 
@@ -37,6 +40,20 @@ if TYPE_CHECKING:
 
     from syncd.core.model import ChangePage, Cursor, StockWrite
     from syncd.state.engine import Database
+
+HUB_TOML = """[syncd]
+database = "sqlite:////var/lib/syncd.db"
+[inventorum]
+client_id = "app"
+client_secret = "one"
+refresh_token = "two"
+"""
+SHOP_TOML = """[shops.{0}]
+adapter = "woocommerce"
+url = "https://{0}.example"
+consumer_key = "ck_{0}"
+consumer_secret = "cs_{0}"
+"""
 
 
 def test_a_request_we_gave_up_may_go_on_at_the_side(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,17 +127,13 @@ def test_stock_that_a_shop_counted_already_is_not_added_to_ours(adding_shop: Acc
 def test_a_shop_that_was_taken_out_and_comes_back_is_told_what_was_sold_meanwhile(
     database: Database, tmp_path: Path
 ) -> None:
-    shop = '[shops.{0}]\nadapter = "woocommerce"\nurl = "https://{0}.example"\nconsumer_key = "ck_{0}"\n'
-    shop += 'consumer_secret = "cs_{0}"\n'
-    hub = '[syncd]\ndatabase = "sqlite:////var/lib/syncd.db"\n[inventorum]\nclient_id = "app"\nclient_secret = "one"\n'
-    hub += 'refresh_token = "two"\n'
     worlds = {name: MemoryWorld(name) for name in ("inventorum", "one", "two")}
     for name, world in worlds.items():
         world.put(f"{name}-A", 10, sku="A")
 
     def restart(*shops: str) -> None:
         file = tmp_path / "config.toml"
-        file.write_text(hub + "".join(shop.format(name) for name in shops), encoding="utf-8")
+        file.write_text(HUB_TOML + "".join(SHOP_TOML.format(name) for name in shops), encoding="utf-8")
         account = open_account(load_config(file), database)
         for name, worker in account.workers.items():
             worker.side.adapter = MemorySide(worlds[name])
@@ -302,3 +315,16 @@ def test_a_refusal_is_forgotten_when_there_is_nothing_to_write(
         account.worlds["till"].sell("t-A", -1)
     account.poll("till", "web")
     assert "write_rejected" not in [finding.kind for finding in account.findings()]
+
+
+def test_a_dry_run_that_is_stopped_leaves_no_copy_behind(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(HUB_TOML + SHOP_TOML.format("one"), encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        preview(load_config(file), database, stop=stop, progress=lambda side, step, done, total: None)
+    assert list(tmp_path.glob("syncd-dry-run*")) == []
