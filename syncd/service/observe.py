@@ -16,7 +16,7 @@ from syncd.service.ledger import lock_items, move
 from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -241,16 +241,24 @@ def load_states(
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         open_ids.update(session.scalars(select(Operation.listing_id).where(Operation.listing_id.in_(chunk), is_open())))
-        recent = select(Operation.listing_id, Operation.expected_before, Operation.settled_at).where(
+        recent = select(Operation).where(
             Operation.listing_id.in_(chunk), Operation.state == "confirmed", Operation.settled_at >= since
         )
-        for listing_id, before, settled_at in session.execute(recent):
-            if settled_at is not None:
-                writes.setdefault(listing_id, []).append(PastWrite(before, settled_at))
+        for operation in session.scalars(recent):
+            writes.setdefault(operation.listing_id, []).extend(_past_writes(operation))
     return {
         row.id: ListingState(row.shadow, row.write_seq, row.id in open_ids, tuple(writes.get(row.id, ())))
         for row in by_id.values()
     }
+
+
+def _past_writes(operation: Operation) -> Iterator[PastWrite]:
+    """What the side may have held before our write: what we knew, or, if a sale had just come in, what it reported."""
+    if operation.settled_at is None:
+        return
+    yield PastWrite(operation.expected_before, operation.settled_at)
+    if operation.reported is not None:
+        yield PastWrite(operation.reported - operation.difference, operation.settled_at)
 
 
 def current_write_seq(session: Session, side_id: int) -> int:

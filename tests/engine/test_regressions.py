@@ -36,3 +36,20 @@ def test_a_page_that_was_cached_when_its_read_began_is_held_however_long_the_rea
     account.poll("web")
     assert [m.cause for m in account.movements()] == ["opening", "change"]
     assert account.on_hand("A") == web.quantity("w-A") == 8
+
+
+def test_a_cached_page_with_a_sale_that_our_write_met_is_held(database: Database) -> None:
+    """Before our write the shop held 9, for a sale had just come in; its cache shows these 9, not the 10 we knew."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    till.sell("t-A", 2)
+    account.poll("till")
+    web.sell("w-A", 1)
+    account.poll("web", kind="push")
+    assert account.on_hand("A") == 7
+    web.stale = True
+    account.clock.advance(2)
+    account.poll("web")
+    assert account.on_hand("A") == 7
+    account.settle_down()
+    assert account.on_hand("A") == web.quantity("w-A") == till.quantity("t-A") == 7
