@@ -262,11 +262,12 @@ def upgrade() -> None:
     op.create_table(
         "stock_events",
         sa.Column("side_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False, comment="the side's id of the line"),
+        sa.Column("key", sa.Text(), nullable=False, comment="document, and which change of it"),
+        sa.Column("document", sa.Text(), nullable=False, comment="the side's id of the line"),
         sa.Column("external_id", sa.Text(), nullable=False, comment="listing whose stock it moved"),
         sa.Column("kind", types.Word(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False, comment="what a person calls the document"),
-        sa.Column("quantity", types.Quantity(), nullable=False, comment="signed effect on the side's stock so far"),
+        sa.Column("quantity", types.Quantity(), nullable=False, comment="signed units this change moved on its side"),
         sa.Column(
             "explained", types.Quantity(), nullable=False, comment="part of it already named as evidence of a movement"
         ),
@@ -281,6 +282,7 @@ def upgrade() -> None:
         comment="Evidence: lines of orders, refunds and returns that moved stock on their side",
     )
     op.create_index("ix_stock_events_listing", "stock_events", ["side_id", "external_id", "occurred_at"])
+    op.create_index("ix_stock_events_document", "stock_events", ["side_id", "document"])
     op.create_index(
         "ix_stock_events_open",
         "stock_events",

@@ -85,16 +85,18 @@ def weigh(
     True
     """
     total = sum((document.quantity for document in documents), ZERO)
-    if _some_sum(movements, total):
-        return Explained()
     missing = total - sum(movements, ZERO)
+    if not missing:
+        return Explained()
     candidates = [document for document in documents if any(window.may_hold(document) for window in windows)]
-    for size in range(1, min(len(candidates), _MOST_CANDIDATES) + 1):
+    # Each movement must come from a document that counted: more movements than such documents hold edits by hand.
+    most_swallowed = min(len(candidates), len(documents) - len(movements), _MOST_CANDIDATES)
+    for size in range(1, most_swallowed + 1):
         for chosen in combinations(candidates[:_MOST_CANDIDATES], size):
             # Any choice of the same sum has the same effect on the quantity; the fewest documents are the likeliest.
             if sum((document.quantity for document in chosen), ZERO) == missing:
                 return Explained(chosen)
-    return Unclear(missing)
+    return Explained() if _some_sum(movements, total) else Unclear(missing)
 
 
 def _some_sum(movements: Sequence[Quantity], total: Quantity) -> bool:

@@ -24,26 +24,48 @@ _LATE = timedelta(minutes=1)
 
 
 def store_events(session: Session, side: SideContext, events: Sequence[StockEvent], run: RunLog) -> None:
-    """Remember documents that moved stock on the side; the same key again replaces the quantity."""
-    keys = [event.key for event in events]
-    query = select(StockEventRow).where(StockEventRow.side_id == side.id, StockEventRow.key.in_(keys))
-    known = {row.key: row for row in session.scalars(query)}
+    """Remember what documents of the side did to its stock: a row for each change of a document, never altered.
+
+    An order that takes two units and gives them back when it is cancelled moved stock twice; only both steps together
+    can be held against the readings.
+    """
+    known = _versions(session, side, [event.key for event in events])
     last_look = look_before(session, side, run.id)
     for event in events:
-        row = known.get(event.key)
-        if row is None:
-            row = StockEventRow(side_id=side.id, key=event.key, explained=ZERO)
-            if event.began_at is not None and event.began_at < last_look - _LATE:
-                # It was there before and yet is new to us: when it moved stock cannot be told, so it proves nothing.
-                row.explained = event.quantity
-            session.add(row)
-            known[event.key] = row
-        elif row.quantity == event.quantity:
+        versions = known.setdefault(event.key, [])
+        change = event.quantity - sum(versions, ZERO)
+        if versions and not change:
             continue
-        row.external_id, row.kind, row.reference = event.ref.external_id, str(event.kind), event.reference
-        row.quantity, row.occurred_at, row.recorded_at = event.quantity, event.occurred_at, side.now()
-        row.began_at = min(event.occurred_at, max(event.began_at or last_look, last_look))
-        row.run_id = run.id
+        # What was there before and yet is new to us moved stock at a time that cannot be told: it proves nothing.
+        late = not versions and event.began_at is not None and event.began_at < last_look - _LATE
+        began_at = last_look if versions or event.began_at is None else max(event.began_at, last_look)
+        session.add(
+            StockEventRow(
+                side_id=side.id,
+                key=f"{event.key}#{len(versions) + 1}" if versions else event.key,
+                document=event.key,
+                external_id=event.ref.external_id,
+                kind=str(event.kind),
+                reference=event.reference,
+                quantity=change,
+                explained=change if late else ZERO,
+                began_at=min(event.occurred_at, began_at),
+                occurred_at=event.occurred_at,
+                recorded_at=side.now(),
+                run_id=run.id,
+            )
+        )
+        versions.append(change)
+
+
+def _versions(session: Session, side: SideContext, keys: Sequence[str]) -> dict[str, list[Quantity]]:
+    query = select(StockEventRow.document, StockEventRow.quantity).where(
+        StockEventRow.side_id == side.id, StockEventRow.document.in_(keys)
+    )
+    known: dict[str, list[Quantity]] = {}
+    for document, quantity in session.execute(query):
+        known.setdefault(document, []).append(quantity)
+    return known
 
 
 def look_before(session: Session, side: SideContext, run_id: int) -> datetime:

@@ -80,9 +80,23 @@ def settle_open(side: SideContext, run: RunLog) -> None:
         documents = _read_documents(side, chunk, run)
         remotes = {remote.ref.external_id: remote for remote in fetched.listings}
         proofs = {entry.ref.external_id: entry.proof for entry in fetched.gone}
-        for case in chunk:
+        for case in _unmoved(side, chunk, remotes):
             with side.db.write() as session:
                 _settle_case(session, side, run, case, remotes, proofs, documents[case.operation_id], read_at)
+
+
+def _unmoved(side: SideContext, cases: Sequence[_Case], before: dict[str, RemoteListing]) -> Sequence[_Case]:
+    """Leave for the next run what was sold while documents were read: it would be in one of the two looks only."""
+    capabilities = side.adapter.capabilities
+    if capabilities.marker or not capabilities.events:
+        return cases
+    after = {remote.ref.external_id: remote for remote in side.adapter.fetch([case.ref for case in cases]).listings}
+
+    def same(case: _Case) -> bool:
+        first, second = before.get(case.ref.external_id), after.get(case.ref.external_id)
+        return first is None or (second is not None and first.quantity == second.quantity)
+
+    return [case for case in cases if same(case)]
 
 
 def _worth_a_look(side: SideContext, case: _Case) -> bool:

@@ -344,6 +344,7 @@ class StockEventRow(Base):
     __tablename__ = "stock_events"
     __table_args__ = (
         Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),
+        Index("ix_stock_events_document", "side_id", "document"),
         Index(
             "ix_stock_events_open",
             "side_id",
@@ -354,11 +355,12 @@ class StockEventRow(Base):
     )
 
     side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True, comment="the side's id of the line")
+    key: Mapped[str] = mapped_column(primary_key=True, comment="document, and which change of it")
+    document: Mapped[str] = mapped_column(comment="the side's id of the line")
     external_id: Mapped[str] = mapped_column(comment="listing whose stock it moved")
     kind: Mapped[str] = mapped_column(Word)
     reference: Mapped[str] = mapped_column(comment="what a person calls the document")
-    quantity: Mapped[Decimal] = mapped_column(comment="signed effect on the side's stock so far")
+    quantity: Mapped[Decimal] = mapped_column(comment="signed units this change moved on its side")
     explained: Mapped[Decimal] = mapped_column(comment="part of it already named as evidence of a movement")
     movement_id: Mapped[int | None] = mapped_column(comment="newest movement it was held against")
     began_at: Mapped[datetime] = mapped_column(comment="earliest moment it may have moved stock")

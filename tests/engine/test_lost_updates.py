@@ -123,3 +123,16 @@ def test_an_order_from_before_the_first_link_proves_nothing(database: Database) 
     _pass(account)
     assert account.movements("lost_update") == []
     assert _both(account) == (9, 9)
+
+
+def test_a_swallowed_order_that_is_cancelled_later_is_counted_both_times(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    account.poll("web")
+    account.clock.advance(5)
+    account.worlds["web"].cancel("77", "w-A")
+    _pass(account)
+    assert _both(account) == (9, 9)
+    assert [m.quantity for m in account.movements("lost_update")] == [-2]
