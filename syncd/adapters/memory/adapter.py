@@ -93,9 +93,10 @@ class MemoryWorld:
         with self.lock:
             self._add(external_id, -Quantity(quantity))
             if reference:
+                at = self.now()
                 event = StockEvent(
                     ListingRef(external_id), f"order:{reference}:{external_id}", EventKind.ORDER, f"order {reference}",
-                    -Quantity(quantity), self.now(), self.now(),
+                    -Quantity(quantity), at, at,
                 )  # fmt: skip
                 self.events.append((self.tick, event))
 
@@ -106,7 +107,8 @@ class MemoryWorld:
             event = next(event for _, event in self.events if event.key == key)
             self._add(external_id, -event.quantity)
             self.events = [entry for entry in self.events if entry[1].key != key]
-            self.events.append((self.tick, replace(event, quantity=ZERO, occurred_at=self.now())))
+            undone = replace(event, quantity=ZERO, occurred_at=self.now(), undone=-event.quantity)
+            self.events.append((self.tick, undone))
 
     def miss(self, external_id: str) -> None:
         """The feed says nothing of what happened to a listing so far; only a read of everything shows it."""
