@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -82,7 +82,7 @@ class FaultPromises:
         cursor = read_everything(wired).cursor
         wired.receive(SIMPLE, Decimal(1))
         wired.trouble(trouble, times=-1)
-        attempts = [
+        attempts: list[Callable[[], object]] = [
             lambda: list(wired.adapter.read_all()),
             lambda: list(wired.adapter.read_changes(cursor)),
             lambda: wired.adapter.fetch([wired.ref(SIMPLE)]),
@@ -317,9 +317,8 @@ def outcome(side: SideDriver, sku: str) -> list[WriteResult]:
         return [Unknown(error.detail)]
 
 
-def assert_whole_or_error(side: SideDriver, attempt: object) -> None:
+def assert_whole_or_error(side: SideDriver, attempt: Callable[[SideDriver], Found]) -> None:
     """A read brings everything, or raises a classified error; afterwards it works again."""
-    assert callable(attempt)
     try:
         found = attempt(side)
     except (InvalidResponse, Transient) as error:
@@ -341,8 +340,7 @@ def assert_named(side: SideDriver, error: SideError, secrets: list[str] | None =
     assert not [secret for secret in [*side.secrets(), *(secrets or [])] if secret in shown]
 
 
-def _reads_of(side: SideDriver, attempt: object) -> int:
-    assert callable(attempt)
+def _reads_of(side: SideDriver, attempt: Callable[[SideDriver], Found]) -> int:
     before = len(side.exchanges())
     attempt(side)
     return len(side.exchanges()) - before
