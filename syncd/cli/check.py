@@ -96,7 +96,10 @@ def _check_database(config: Config, results: _Results) -> Database | None:
     """Open the database; ``None`` if it is of no use."""
     database = None
     try:
-        database = open_database(config.syncd.database)
+        # The tokens of a side are kept there: without a database nothing could be tried. It is made as `sync` makes it.
+        database = open_database(config.syncd.database, create=True)
+        if migrate.current(database) is None:
+            migrate.upgrade(config.syncd.database)
         migrate.require_current(database)
     except (DatabaseNotReady, DatabaseUnavailable) as error:
         results.add("database", False, "", str(error), code=error.exit_code)

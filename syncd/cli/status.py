@@ -9,7 +9,7 @@ import click
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
 from syncd.service.status import SideStatus, read_status
-from syncd.state.lease import LEADER, holder
+from syncd.state.lease import LEADER, Process, holder
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
@@ -24,7 +24,10 @@ def status(cli: CliContext, runs: int) -> int:
         found = read_status(db, cli.config, now, runs=runs)
         leader = holder(db, LEADER)
     cli.emit({**found.as_dict(), "leader": leader})
-    cli.say(f"daemon: {f'at work ({leader})' if leader else 'not running'}")
+    process = Process.parse(leader) if leader else None
+    alive = process is not None and not process.is_dead()
+    where = f"at work (process {process.pid} on {process.host})" if process and alive else "not running"
+    cli.say(f"daemon: {where}")
     for side in found.sides:
         cli.mark(False if side.stale else True if side.last_error is None else None, _side_line(side))
     if found.runs:
@@ -46,7 +49,8 @@ def status(cli: CliContext, runs: int) -> int:
 def _side_line(side: SideStatus) -> str:
     read = f"read {_age(side.age_s)} ago" if side.age_s is not None else "never read"
     waits = f", {side.pending} to be written" if side.pending else ""
-    doubt = f", {side.in_doubt} writes in doubt" if side.in_doubt else ""
+    writes = "write" if side.in_doubt == 1 else "writes"
+    doubt = f", {side.in_doubt} {writes} in doubt" if side.in_doubt else ""
     error = f"; last error: {side.last_error}" if side.last_error else ""
     return f"{side.side} ({side.adapter}): {side.linked} linked, {read}{waits}{doubt}{error}"
 

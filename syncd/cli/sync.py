@@ -11,7 +11,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for, error_document
 from syncd.cli.opening import database, leadership, reading_progress, shops_asked, stoppable
 from syncd.errors import SafetyStop, Stopped, SyncdError
-from syncd.service.account import exit_code, open_account, sync_once
+from syncd.service.account import exit_code, open_account, open_doubts, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
 
 if TYPE_CHECKING:
@@ -39,11 +39,16 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
                 worker.progress = note
             outcomes = sync_once(account, full=full, cause="syncd sync", only=only)
             code = exit_code(account, outcomes)
+            doubts = open_doubts(account)
         except Stopped:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
             account.close()
     _report(cli, outcomes, code)
+    for name, count in doubts.items():
+        cli.mark(
+            None, f"{name}: {count} in doubt; the next runs find out whether it was applied, nothing is sent twice"
+        )
     return code
 
 

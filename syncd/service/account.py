@@ -22,7 +22,7 @@ from syncd.service.findings import close_finding
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.worker import RunOutcome, SideWorker, pending_sides
-from syncd.state.models import Finding, Listing, Run, Side
+from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
@@ -235,6 +235,18 @@ def _beside_each_other(workers: Sequence[SideWorker], kind: str, cause: str) -> 
         if errors:
             raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
         return [future.result() for future in futures]
+
+
+def open_doubts(account: Account) -> dict[str, int]:
+    """How many writes are not settled yet, by side; sides without any are left out."""
+    query = (
+        select(Side.name, func.count())
+        .join(Operation, Operation.side_id == Side.id)
+        .where(is_open())
+        .group_by(Side.name)
+    )
+    with account.db.read() as session:
+        return {row[0]: row[1] for row in session.execute(query)}
 
 
 def exit_code(account: Account, outcomes: Sequence[RunOutcome]) -> int:

@@ -159,7 +159,7 @@ def _side_now(session: Session, row: Listing, names: dict[int, str]) -> SideNow:
 
 
 _CAUSES = {
-    "opening": "first reading",
+    "opening": "opening quantity",
     "initial_stock": "first link",
     "sale": "sold",
     "return": "came back",

@@ -54,6 +54,7 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
     if handled:
         with side.db.write() as session:
             report_unlinked(session, side, hub_id)
+            report_not_counted(session, side)
     return linked
 
 
@@ -206,6 +207,37 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
             side_id=side.id,
             message=f"not linked with {side.name}: " + "; ".join(words),
             advice="`syncd match` lists them. Give both sides the same SKU or EAN; they are then linked by themselves.",
+        ),
+        side.now(),
+    )
+
+
+def report_not_counted(session: Session, side: SideContext) -> None:
+    """Keep one finding per shop that counts linked listings whose stock is not counted there."""
+    query = select(Listing.stock_mode, Listing.name).where(
+        Listing.side_id == side.id,
+        Listing.item_id.is_not(None),
+        Listing.gone_at.is_(None),
+        Listing.stock_mode != StockMode.OWN,
+    )
+    names = [
+        name
+        for mode, name in session.execute(query.order_by(Listing.id))
+        if not (side.manage_unmanaged and mode == StockMode.UNMANAGED)
+    ]
+    if not names:
+        close_finding(session, "not_counted", side.name, side.now())
+        return
+    examples = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    open_finding(
+        session,
+        Found(
+            kind="not_counted",
+            subject=side.name,
+            side_id=side.id,
+            message=f"{side.name} does not count the stock of {len(names)} linked products: {examples}",
+            advice="They sell without limit there and are not synced. Switch stock management on for them in the shop, "
+            "for each variation by itself, or set manage_unmanaged = true for this shop.",
         ),
         side.now(),
     )

@@ -136,6 +136,7 @@ class Observer:
             return
         if row.item_id is not None:
             row.pending = True
+            self._run.modes_changed = self._run.modes_changed or codes[2] != row.stock_mode
         if self._side.is_hub:
             self._offer_to_shops(session, [row])
         elif row.item_id is None:

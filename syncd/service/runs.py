@@ -60,7 +60,7 @@ class RequestCounter:
 
 @dataclass(slots=True)
 class RunLog:
-    """A run under way."""
+    """A run under way. ``modes_changed``: a linked listing began or stopped being counted on its side."""
 
     id: int
     side: str
@@ -68,6 +68,7 @@ class RunLog:
     cause: str
     counts: Counts = field(default_factory=Counts)
     started: float = field(default_factory=time.monotonic)
+    modes_changed: bool = False
 
 
 def start_run(side: SideContext, kind: str, cause: str, *, crashed: int | None = None) -> RunLog:

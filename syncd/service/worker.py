@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding
-from syncd.service.linking import link_pending, ready_to_link, report_unlinked
+from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.planning import can_be_planned
@@ -145,9 +145,10 @@ class SideWorker:
             return
         if link_pending(self.side, self.hub_id, run):
             self.alive()
-        if run.kind == "full":
+        if run.kind == "full" or run.modes_changed:
             with self.side.db.write() as session:
                 report_unlinked(session, self.side, self.hub_id)
+                report_not_counted(session, self.side)
 
     def push(self, run: RunLog) -> None:
         """Write what this side should hold."""

@@ -49,11 +49,18 @@ def test_offline_opens_no_connection(run: Run, config_file: Path, till: SimServe
     assert not (config_file.parent / "state.db").exists()
 
 
-def test_a_missing_database_exits_78_and_the_shops_are_still_tried(run: Run, config_file: Path) -> None:
+def test_a_missing_database_is_made_as_sync_makes_it(run: Run, config_file: Path) -> None:
+    result = run("check", "--config", config_file)
+    assert result.code == 0
+    assert "✓ database: " in result.out
+    assert (config_file.parent / "state.db").exists()
+
+
+def test_a_database_that_cannot_be_made_exits_78_and_the_shops_are_still_tried(run: Run, config_file: Path) -> None:
+    (config_file.parent / "state.db").mkdir()
     result = run("check", "--config", config_file)
     assert result.code == 78
     assert "✗ database: " in result.out
-    assert "run `syncd db upgrade`" in result.out
     assert "! inventorum: not tried: its tokens are kept in the database" in result.out
     assert "✓ main: door: open" in result.out
 

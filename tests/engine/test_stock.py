@@ -448,3 +448,15 @@ def test_a_product_deleted_everywhere_is_nothing_to_tell(database: Database) -> 
     account.worlds["web"].delete("w-A")
     account.poll()
     assert [f.kind for f in account.findings() if f.kind != "unlinked"] == []
+
+
+def test_a_linked_product_that_is_not_counted_any_more_is_reported(database: Database) -> None:
+    account = two_sides(database, {"A": 5, "B": 5}, {"A": 5, "B": 5})
+    account.worlds["web"].put("w-A", None, sku="A", name="Wool", stock_mode=StockMode.UNMANAGED)
+    account.poll()
+    found = account.findings()
+    assert [f.kind for f in found] == ["not_counted"]
+    assert "1 linked products: Wool" in found[0].message
+    account.worlds["web"].put("w-A", 5, sku="A", name="Wool")
+    account.poll()
+    assert account.findings() == []
