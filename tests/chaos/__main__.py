@@ -20,9 +20,10 @@ _RESTARTS = 2
 @click.option("--seed", default=1, show_default=True)
 @click.option("--database", default="sqlite", show_default=True, type=click.Choice(["sqlite", "postgresql"]))
 @click.option("--shops", default=1, show_default=True, type=click.IntRange(1, 5))
-@click.option("--per-second", default=6.0, show_default=True, help="Events a second.")
+@click.option("--per-second", default=4.0, show_default=True, help="Events a second.")
 @click.option("--on-write", default=0.2, show_default=True, help="Share of writes that meet a fault.")
 @click.option("--on-read", default=0.02, show_default=True, help="Share of reads that meet a fault.")
+@click.option("--rough", is_flag=True, help="Few items, many receipts and stock-takes: more than can be settled.")
 @click.option("--race", default=0.0, show_default=True, help="Seconds between a shop's read and its write.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Put database, config and logs there.")
 def main(
@@ -33,6 +34,7 @@ def main(
     per_second: float,
     on_write: float,
     on_read: float,
+    rough: bool,
     race: float,
     keep: Path | None,
 ) -> None:
@@ -48,7 +50,7 @@ def main(
         names = ["main", *(f"shop{number}" for number in range(2, shops + 1))]
         stage = ChaosStage(folder, url, shops=names, seed=seed, race_s=race)
         restart = server.restart if server is not None and server.can_restart else None
-        plan = Plan(kills, seed, per_second, on_write, on_read, restart, _RESTARTS if restart else 0)
+        plan = Plan(kills, seed, per_second, rough, on_write, on_read, restart, _RESTARTS if restart else 0)
         try:
             stage.open()
             result = Run(stage, plan, tell).carry_out()

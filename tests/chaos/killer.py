@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 STOP_WITHIN_S = 10.0
 _PATIENCE_S = 5.0
 _YOUNG_S = 3.0
+_AT_WORK_WITHIN_S = 15.0
 
 
 def _is_write(request: SimRequest) -> bool:
@@ -56,6 +57,7 @@ class Killer:
         self._random = random.Random(seed)  # noqa: S311 - moments, not a secret
         self._killed = threading.Event()
         self._started = 0.0
+        self._log_size = 0
         self.ends = Ends()
         self.excused_until = 0.0
         """Until then (monotonic) the daemon may end by itself with a failure: its database was away."""
@@ -103,6 +105,8 @@ class Killer:
         """Start the daemon."""
         self._killed.clear()
         self._started = time.monotonic()
+        log = self._stage.daemon.log
+        self._log_size = log.stat().st_size if log.exists() else 0
         self._stage.diary.note(f"daemon started, process {self._stage.daemon.start()}")
 
     def keep_running(self) -> None:
@@ -127,8 +131,21 @@ class Killer:
         while time.monotonic() < deadline and self._stage.daemon.alive:
             time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
 
+    def _until_at_work(self) -> None:
+        """Wait until the daemon leads: a slow machine takes seconds for that, and a start alone proves little."""
+        process = self._stage.daemon.process
+        mark = f"pid={process.pid}" if process is not None else ""
+        deadline = time.monotonic() + _AT_WORK_WITHIN_S
+        while time.monotonic() < deadline and self._stage.daemon.alive:
+            with self._stage.daemon.log.open("rb") as log:
+                log.seek(self._log_size)
+                if mark.encode() in log.read():
+                    return
+            time.sleep(0.05)
+
     def _at_any_time(self) -> None:
-        self._wait(self._random.uniform(1.0, 5.0))
+        self._until_at_work()
+        self._wait(self._random.uniform(0.1, 4.0))
 
     def _soon(self) -> None:
         self._wait(self._random.uniform(0.3, 1.6))
@@ -146,7 +163,8 @@ class Killer:
                 process.kill()
             due.set()
 
-        self._wait(self._random.uniform(1.0, 3.0))
+        self._until_at_work()
+        self._wait(self._random.uniform(0.0, 2.0))
         trap = Trap(side, matches, act)
         self._trouble.set_trap(trap)
         deadline = time.monotonic() + _PATIENCE_S
@@ -156,7 +174,8 @@ class Killer:
             time.sleep(later_s)
 
     def _in_refresh(self) -> None:
-        self._wait(self._random.uniform(1.0, 2.0))
+        self._until_at_work()
+        self._wait(self._random.uniform(0.0, 1.0))
         self._stage.till.expire_access_tokens()
         self._stage.diary.note("access tokens expired")
         self._on_request(_is_refresh, "")

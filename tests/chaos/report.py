@@ -47,7 +47,7 @@ def count(stage: ChaosStage) -> Ledger:
     result = Ledger()
     with stage.state() as session:
         states = select(Operation.state, Operation.settled_by, func.count())
-        for state, by, number in session.execute(states.group_by(Operation.state, Operation.settled_by)).tuples():
+        for state, by, number in session.execute(states.group_by(Operation.state, Operation.settled_by)):
             result.writes += number if by != "never_sent" else 0
             if by == "never_sent":
                 result.never_sent += number
@@ -63,7 +63,7 @@ def count(stage: ChaosStage) -> Ledger:
         others = select(Finding.kind, Finding.message).where(
             Finding.closed_at.is_(None), Finding.kind.not_in(TRUE_FINDINGS)
         )
-        result.findings = [f"{kind}: {message}" for kind, message in session.execute(others).tuples()]
+        result.findings = [f"{kind}: {message}" for kind, message in session.execute(others)]
     return result
 
 
@@ -98,7 +98,7 @@ def misjudged(stage: ChaosStage) -> list[str]:
         .order_by(Operation.id)
     )
     with stage.state() as session:
-        rows = session.execute(query).tuples().all()
+        rows = session.execute(query).all()
     return [
         f"{sku}: operation {row.id} ({row.difference:+f}) was booked {booked[row.uid]} times, but is {row.state} by "
         f"{row.settled_by}"
@@ -162,7 +162,7 @@ def _movements(session: Session, sku: str) -> list[tuple[datetime, str]]:
             row.recorded_at,
             f"movement  {row.quantity:+f} on {side}: N {row.on_hand_after:f}; {row.cause}; {row.evidence}",
         )
-        for row, side in session.execute(query.where(Movement.item_id.in_(item)).order_by(Movement.id)).tuples()
+        for row, side in session.execute(query.where(Movement.item_id.in_(item)).order_by(Movement.id))
     ]
 
 
@@ -174,7 +174,7 @@ def _operations(session: Session, sku: str) -> list[tuple[datetime, str]]:
         .where(or_(Listing.sku == sku))
     )
     lines = []
-    for row, side in session.execute(query).tuples():
+    for row, side in session.execute(query):
         what = f"operation {row.id} {row.uid} on {side}: {row.expected_before:f} {row.difference:+f}"
         lines.append((row.intended_at, f"{what} intended ({row.reason})"))
         if row.sent_at is not None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 QUIET_WITHIN_S = 60.0
 _FIRST_SYNC_S = 60.0
-_PER_KILL_S = 12.0
+_PER_KILL_S = 15.0
 _STOP_SHARE = 0.06
 _ZERO = Decimal(0)
 
@@ -37,7 +37,8 @@ class Plan:
 
     kills: int
     seed: int
-    per_second: float = 6.0
+    per_second: float = 4.0
+    rough: bool = False
     on_write: float = 0.2
     on_read: float = 0.02
     restart: Callable[[], None] | None = None
@@ -100,7 +101,7 @@ class Run:
         """Everything, in bounded time."""
         began = time.monotonic()
         opening = self._first_sync()
-        traffic = Traffic(self._stage, self._plan.seed + 3, per_second=self._plan.per_second)
+        traffic = Traffic(self._stage, self._plan.seed + 3, per_second=self._plan.per_second, rough=self._plan.rough)
         traffic.start()
         try:
             self._kill_around()
@@ -165,17 +166,20 @@ class Run:
 
     def _authorise_again(self) -> None:
         """A refresh whose answer was lost with the process leaves no valid token: the merchant makes a new one."""
-        query = select(Finding.id).where(Finding.kind == "reauthorisation", Finding.closed_at.is_(None))
-        try:
-            with self._stage.state() as session:
-                needed = session.scalar(query.limit(1)) is not None
-        except DatabaseUnavailable:
-            return
-        if needed:
+        if self._needs_authorisation():
             self._stage.authorise(self._stage.till.issue_refresh_token()["refresh_token"])
             self._stage.diary.note("a new refresh token was put into the configuration")
             self._authorised += 1
             self._killer.stop_once()
+            wait_until(lambda: not self._needs_authorisation(), 10)
+
+    def _needs_authorisation(self) -> bool:
+        query = select(Finding.id).where(Finding.kind == "reauthorisation", Finding.closed_at.is_(None))
+        try:
+            with self._stage.state() as session:
+                return session.scalar(query.limit(1)) is not None
+        except DatabaseUnavailable:
+            return False
 
     def _wait_until_quiet(self, opening: Opening) -> Comparison:
         self._authorise_again()

@@ -47,7 +47,7 @@ def resident_kib(pid: int) -> int:
 
 
 class Probe:
-    """Sells one piece now and then and measures how long it takes until everybody knows. In a thread of its own."""
+    """Sells pieces and puts some back, and measures how long it takes until everybody knows. In a thread of its own."""
 
     def __init__(self, stage: ChaosStage, skus: tuple[str, ...]) -> None:
         self._stage = stage
@@ -69,10 +69,10 @@ class Probe:
         number = 0
         while not self._stop.wait(1.0):
             number += 1
-            self.lags.append(self.measure(self._skus[number % len(self._skus)], in_shop=number % 2 == 0))
+            self.lags.append(self.measure(self._skus[number % len(self._skus)], in_shop=number // 2 % 2 == 1))
 
     def measure(self, sku: str, *, in_shop: bool) -> float:
-        """Sell one and put one back in turn; returns seconds until till and shops show it."""
+        """Sell one in a shop, or take two in at the till; returns seconds until till and shops show it."""
         stock = self._stage.till_stock()[sku]
         if in_shop:
             shop = self._stage.shops[SHOPS[0]]
@@ -160,7 +160,7 @@ class Soak:
         def left() -> list[str]:
             query = select(Finding.kind, Finding.message).where(Finding.closed_at.is_(None))
             with self.stage.state() as session:
-                return [f"{kind}: {message}" for kind, message in session.execute(query).tuples()]
+                return [f"{kind}: {message}" for kind, message in session.execute(query)]
 
         if not wait_until(lambda: not left(), 15):
             self.violations += [f"left open: {finding}" for finding in left()]

@@ -23,12 +23,24 @@ class Traffic:
         seed: Makes choices repeatable; what overlaps in time still differs.
         per_second: Events a second on average, in bursts.
         spared: SKUs that nobody touches.
+        rough: Half of everything happens to a quarter of the items, and there are many receipts and stock-takes, of
+            which INVENTORUM keeps no documents. Time runs some twenty times faster here than in a shop (a write is in
+            doubt for 3 seconds, not 60), so even without this an item is counted several times a day.
     """
 
-    def __init__(self, stage: ChaosStage, seed: int, *, per_second: float, spared: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        stage: ChaosStage,
+        seed: int,
+        *,
+        per_second: float,
+        spared: Container[str] = (),
+        rough: bool = False,
+    ) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
+        self._hot_share = 0.5 if rough else 0.1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
         self._skus = [sku for sku in sorted(stage.till_stock()) if sku not in spared]
@@ -40,8 +52,8 @@ class Traffic:
             (30, self._till_sale),
             (6, self._till_return),
             (3, self._till_cancel),
-            (8, self._receipt),
-            (5, self._stock_take),
+            (8 if rough else 1, self._receipt),
+            (5 if rough else 1, self._stock_take),
             (30, self._web_order),
             (6, self._web_cancel),
             (6, self._web_refund),
@@ -74,7 +86,7 @@ class Traffic:
     def _sku(self) -> str:
         """Mostly some of the same items, so that events meet."""
         few = self._skus[: len(self._skus) // 4]
-        return self._random.choice(few if self._random.random() < 0.5 else self._skus)
+        return self._random.choice(few if self._random.random() < self._hot_share else self._skus)
 
     def _till_sale(self) -> None:
         sku, units = self._sku(), self._random.randint(1, 3)
@@ -105,7 +117,7 @@ class Traffic:
         """A delivery, preferably of what runs out."""
         stock = self._stage.till_stock()
         sku = min(self._random.sample(self._skus, 3), key=lambda each: stock[each])
-        units = self._random.randint(6, 24)
+        units = self._random.randint(6, 24) if stock[sku] > 0 else self._random.randint(20, 60)
         self._stage.till.receive(sku, units)
         self._count("goods receipt", sku, f"{units:+}")
 

@@ -123,5 +123,5 @@ def _database(stage: ChaosStage) -> tuple[dict[str, Decimal], dict[str, str]]:
         select(Listing.sku, Operation.state).join(Operation, Operation.listing_id == Listing.id).where(is_open())
     )
     with stage.state() as session:
-        ledger = {str(sku): units for sku, units in session.execute(on_hand).tuples()}
-        return ledger, {str(sku): state for sku, state in session.execute(open_writes).tuples()}
+        ledger = {str(sku): units for sku, units in session.execute(on_hand)}
+        return ledger, {str(sku): state for sku, state in session.execute(open_writes)}
