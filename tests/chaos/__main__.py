@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tests.chaos.place import folder_for, place
+from tests.chaos.place import folder_for, place, tidy_up_on_sigterm
 from tests.chaos.run import Plan, Run
 from tests.chaos.stage import ChaosStage
 
@@ -39,6 +39,7 @@ def main(
     keep: Path | None,
 ) -> None:
     """Kill the daemon under traffic and faults; at the end both sides must equal the sum of the events."""
+    tidy_up_on_sigterm()
     folder = folder_for(keep)
     began = time.monotonic()
 

@@ -95,5 +95,7 @@ class Trouble:
         for trap in self._traps:
             trap.try_spring(side, request)
         write = request.method != "GET"
-        if self._on and self._random.random() < self._shares[write]:
+        # A token request whose answer is lost ends in a new authorisation by a person: that is tried, but not all day.
+        often = write and "token" not in request.path
+        if self._on and self._random.random() < self._shares[often]:
             self.hit(side, request, self._random.choice(WRITE_FAULTS if write else READ_FAULTS))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 import uuid
 from contextlib import contextmanager
@@ -24,6 +26,11 @@ def place(database: str, folder: Path) -> Iterator[tuple[str, PostgresServer | N
         url = server.create()
         yield url, server
         server.drop(url)
+
+
+def tidy_up_on_sigterm() -> None:
+    """Have a polite end leave no daemon and no server behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def folder_for(keep: Path | None) -> Path:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from syncd.demo.process import wait_until
 from syncd.state.models import Finding
-from tests.chaos.place import folder_for, place
+from tests.chaos.place import folder_for, place, tidy_up_on_sigterm
 from tests.chaos.report import count, misjudged, write_timelines
 from tests.chaos.stage import ChaosStage
 from tests.chaos.traffic import Traffic
@@ -214,6 +214,7 @@ class Soak:
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Put database, config and logs there.")
 def main(minutes: float, seed: int, database: str, keep: Path | None) -> None:
     """Run for a while under steady traffic; memory stays flat, changes arrive in time, nothing is left open."""
+    tidy_up_on_sigterm()
     folder = folder_for(keep)
     began = time.monotonic()
 
