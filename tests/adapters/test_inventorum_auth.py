@@ -233,6 +233,10 @@ def test_without_a_new_refresh_token_the_old_one_stays() -> None:
     assert stored(exchange(pair(1, refresh_token=None))).refresh_token == "sim-refresh-0"
 
 
+def test_a_refresh_token_that_could_not_be_sent_is_none() -> None:
+    assert stored(exchange(pair(1, refresh_token="a\nb"))).refresh_token == "sim-refresh-0"
+
+
 def test_a_life_given_as_text_is_understood() -> None:
     life = stored(exchange(pair(1, expires_in="36000"))).expires_at - utc_now()
     assert timedelta(seconds=35_900) < life <= timedelta(seconds=36_000)
@@ -245,6 +249,10 @@ def test_a_life_given_as_text_is_understood() -> None:
         SimResponse(200, b"<html>hidden-hidden</html>", {}),
         SimResponse(200, {"refresh_token": "hidden-hidden"}),
         SimResponse(404, b"<html></html>", {}),
+        SimResponse(403, b"<html>hidden-hidden</html>", {}),
+        SimResponse(200, {"access_token": "hidden-hidden\r\nX-Evil: 1", "refresh_token": "hidden-hidden"}),
+        SimResponse(200, {"access_token": "hidden-hidden ü", "refresh_token": "hidden-hidden"}),
+        SimResponse(200, {"access_token": "hidden-hidden" * 1000, "refresh_token": "hidden-hidden"}),
     ],
 )
 def test_a_damaged_answer_shows_no_token(answer: SimResponse) -> None:

@@ -425,6 +425,31 @@ def test_a_404_of_any_form_counts_once_the_api_is_seen_to_answer(shelf: tuple[Sh
     assert [each.ref.external_id for each in adapter.fetch([ListingRef("7")]).gone] == ["7"]
 
 
+def test_one_404_page_of_something_before_the_api_is_no_deletion(shelf: tuple[Shelf, Any]) -> None:
+    logic, adapter = shelf
+    logic.answers["/api/products/"] = {"total": 1, "data": [product(1)]}
+    logic.answers["/api/products/7/"] = SimResponse(404, b"<html>not found</html>")
+    handle = logic.handle
+
+    def heal_after_the_first(request: SimRequest) -> SimResponse:
+        answer = handle(request)
+        if request.path == "/api/products/7/":
+            logic.answers[request.path] = product(7)
+        return answer
+
+    logic.handle = heal_after_the_first  # type: ignore[method-assign]
+    found = adapter.fetch([ListingRef("7")])
+    assert ([each.ref.external_id for each in found.listings], found.gone) == (["7"], ())
+
+
+def test_a_variation_that_its_own_id_answers_for_with_another_is_not_read(shelf: tuple[Shelf, Any]) -> None:
+    logic, adapter = shelf
+    logic.answers["/api/products/7/"] = product(7, variation_count=1, variations=[product(8)])
+    logic.answers["/api/products/9/"] = product(10, quantity="4.00")
+    with pytest.raises(InvalidResponse, match="about product 10"):
+        adapter.fetch([ListingRef("9", "7")])
+
+
 def test_an_answer_about_another_product_is_not_a_deletion(shelf: tuple[Shelf, Any]) -> None:
     logic, adapter = shelf
     logic.answers["/api/products/7/"] = product(8)

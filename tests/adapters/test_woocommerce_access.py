@@ -151,6 +151,12 @@ HTML = b"<html><body>Access denied by firewall</body></html>"
         (failing(200, [{"id": "5"}]), InvalidResponse),
         (failing(200, [product(5, stock_quantity={})]), InvalidResponse),
         (failing(200, [], **{"X-WP-Total": "300"}), InvalidResponse),
+        (failing(200, [product(5)], **{"X-WP-Total": "9" * 5000}), InvalidResponse),
+        (failing(200, [product(5)], **{"X-WP-Total": "-1"}), InvalidResponse),
+        (failing(200, [product(-5)]), InvalidResponse),
+        (failing(200, [product(5, manage_stock=None)], **{"X-WP-Total": "1"}), InvalidResponse),
+        (failing(200, [product(5, date_modified_gmt="0001-01-01T00:00:00")], **{"X-WP-Total": "1"}), InvalidResponse),
+        (failing(101, b""), Transient),
         (failing(200, [product(5)], **{"X-WP-Total": "1", "Date": "today"}), InvalidResponse),
     ],
 )
@@ -174,7 +180,9 @@ def test_garbage_before_the_json_is_survived(before: bytes) -> None:
         if request.path.endswith("/variations"):
             return page([])
         return SimResponse(
-            200, before + b'[{"id":5,"type":"simple","manage_stock":true,"stock_quantity":2,"meta_data":[]}]', {"X-WP-Total": "1"}
+            200,
+            before + b'[{"id":5,"type":"simple","manage_stock":true,"stock_quantity":2,"meta_data":[]}]',
+            {"X-WP-Total": "1"},
         )
 
     with scripted(answer) as (_, adapter):
@@ -336,3 +344,26 @@ def test_variations_that_are_only_listed_as_trashed_are_not_gone() -> None:
 
     with scripted(answer) as (_, adapter):
         assert [one.ref.external_id for changes in adapter.read_changes(CURSOR) for one in changes.gone] == ["5"]
+
+
+def test_an_answer_about_another_product_is_neither_a_reading_nor_a_deletion() -> None:
+    def answer(request: SimRequest) -> SimResponse:
+        if request.path.endswith(("/products", "/variations")):
+            return page([])
+        return SimResponse(200, product(6, status="trash"))
+
+    with scripted(answer) as (_, adapter), pytest.raises(InvalidResponse, match="asked for 5"):
+        adapter.fetch([ListingRef("5")])
+
+
+def test_an_error_page_that_repeats_the_request_shows_no_secret() -> None:
+    def answer(request: SimRequest) -> SimResponse:
+        text = f"you sent {request.headers['authorization']} that is cs_sim"
+        return SimResponse(200, f"<html>{text.replace('Basic ', '')}</html>".encode())
+
+    with scripted(answer, auth="basic") as (server, adapter), pytest.raises(InvalidResponse) as caught:
+        read(adapter)
+    sent = server.requests[0].headers["authorization"].partition(" ")[2]
+    assert sent
+    assert sent not in f"{caught.value} {caught.value.sample}"
+    assert "cs_sim" not in f"{caught.value} {caught.value.sample}"

@@ -255,3 +255,28 @@ def test_a_fast_sale_inside_a_relative_write_is_the_known_hole(shop: Shop) -> No
     shop.sim.settings.between_read_and_write = None
     assert shop.sim.people.lost_updates()
     assert not shop.adapter.capabilities.atomic
+
+
+@pytest.mark.parametrize("status", [403, 406, 409, 451])
+def test_a_write_that_the_host_refuses_is_in_doubt(status: int) -> None:
+    """A firewall may judge the answer of the shop: by then the write has had its effect."""
+    with scripted(lambda request: SimResponse(status, b"<html>blocked</html>")) as (server, adapter):
+        (result,) = adapter.write_stock([StockWrite(ListingRef("5"), "op-1", Decimal(1), Decimal(0))])
+        assert isinstance(result, Unknown)
+        assert len(server.requests) == 1
+
+
+def test_an_error_in_a_batch_is_about_its_own_id_alone() -> None:
+    error = {"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": {"status": 400}}
+    with scripted(lambda request: SimResponse(200, {"update": [{"id": 6, "error": error}]})) as (_, adapter):
+        results = adapter.write_stock(
+            [StockWrite(ListingRef(number), f"op-{number}", Decimal(1), Decimal(0)) for number in ("5", "6")]
+        )
+    assert [type(result) for result in results] == [Unknown, Unknown]
+
+
+@pytest.mark.parametrize("value", ["1e-400", 10**30, "12.00001", None, {}])
+def test_a_quantity_that_no_stock_can_be_is_no_confirmation(value: object) -> None:
+    with scripted(lambda request: SimResponse(200, product(5, stock_quantity=value))) as (_, adapter):
+        (result,) = adapter.write_stock([StockWrite(ListingRef("5"), "op-1", Decimal(1), Decimal(3))])
+    assert isinstance(result, Unknown)

@@ -283,3 +283,69 @@ def test_a_return_raises_stock_of_the_product_its_order_line_names() -> None:
     assert (event.quantity, event.ref.external_id, event.kind) == (Decimal(4), "700101", EventKind.RETURN)
     assert event.reference == "return 902001 of order 900001"
     assert not list(events.return_events(row, NOW, {}))
+
+
+def cap(**changes: Any) -> Fields:
+    body = {"id": 7, "name": "Cap", "quantity": "1.00", "variation_count": 0, "variations": [], "is_giftcard": False}
+    return Fields(body | changes, WHERE)
+
+
+@pytest.mark.parametrize("value", [{}, [], "ja", 2, Decimal("0.5"), "2026-01-01"])
+def test_a_flag_that_is_neither_yes_nor_no_is_refused(value: object) -> None:
+    """Taken for "yes" it would make a counted product an uncounted one, and what it sells until then be forgotten."""
+    with pytest.raises(InvalidResponse, match="is_giftcard"):
+        mapping.listing(cap(is_giftcard=value))
+
+
+@pytest.mark.parametrize("value", [0, -5, "0", "007x", "7" * 30, 10**18, True, None, "²"])
+def test_what_no_id_can_be_is_refused(value: object) -> None:
+    with pytest.raises(InvalidResponse, match="not an id"):
+        mapping.listing(cap(id=value))
+
+
+def test_an_id_is_the_same_with_leading_zeros() -> None:
+    assert mapping.listing(cap(id="007")).ref.external_id == "7"
+
+
+@pytest.mark.parametrize("value", ["0.00001", "123456789012", "-1E+15", "0.3333333333"])
+def test_what_no_quantity_can_be_is_refused(value: str) -> None:
+    with pytest.raises(InvalidResponse, match="cannot be a quantity"):
+        mapping.listing(cap(quantity=value))
+
+
+def test_codes_that_are_too_long_are_no_codes_and_names_are_cut() -> None:
+    found = mapping.listing(cap(product_code="x" * 300, ean="4" * 300, name="n" * 5000))
+    assert (found.sku, found.gtin) == (None, None)
+    assert len(found.name) < 400
+
+
+@pytest.mark.parametrize("ids", [(8, 8), (7, 8), (8, 9, 8)])
+def test_variations_that_share_an_id_are_refused(ids: tuple[int, ...]) -> None:
+    variations = [{"id": number, "quantity": "1.00"} for number in ids]
+    with pytest.raises(InvalidResponse, match="an id twice"):
+        mapping.detail_listings(cap(variation_count=2, variations=variations))
+
+
+@pytest.mark.parametrize("body", [{"id": 7, "quantity": "1.00"}, {"error": None}, {"error": {}}, {"detail": ["x"]}])
+def test_a_body_without_an_error_is_no_refusal_by_the_api(body: object) -> None:
+    assert not mapping.error_facts(Reply("inventorum", "GET x/", 404, {}, json.dumps(body).encode(), 1.0)).is_ours
+
+
+def test_an_error_nested_beyond_reason_is_survived_and_short() -> None:
+    body = b'{"error": {"key": "a.b", "fields": ' + b'{"x": ' * 800 + b"1" + b"}" * 800 + b"}}"
+    facts = mapping.error_facts(Reply("inventorum", "GET x/", 400, {}, body, 1.0))
+    assert facts.key == "a.b"
+    assert len(facts.message) < 400
+    assert len(facts.fields) <= 50
+
+
+@pytest.mark.parametrize("name", ["completed_at", "time_added"])
+@pytest.mark.parametrize("value", ["soon", {}, 5, "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_an_order_with_an_unreadable_time_is_refused_not_redated(name: str, value: object) -> None:
+    with pytest.raises(InvalidResponse, match=name):
+        list(events.order_events(order(**{name: value}), NOW))
+
+
+def test_an_order_without_a_state_is_refused_not_counted_as_a_sale() -> None:
+    with pytest.raises(InvalidResponse, match="state"):
+        list(events.order_events(order(state=None), NOW))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -219,3 +219,26 @@ def test_a_list_that_begins_at_page_0_or_1_is_read_whole(first: int, below: str)
 
     found = [row for page in read_growing(fetch, same, WHERE, first_page=0) for row in page.rows]
     assert sorted(found) == rows
+
+
+@pytest.mark.parametrize("read", [read_newest_last, read_growing])
+@pytest.mark.parametrize("lies", [1, 1000])
+def test_a_wrong_total_does_not_lead_through_a_million_pages(read: Reader, lies: int) -> None:
+    live = LiveList(list(range(10)), 3)
+
+    def fetch(number: int) -> ListPage[int]:
+        page = live.fetch(number)
+        assert len(live.asked) < 100
+        return replace(page, total=10**12) if len(live.asked) <= lies else page
+
+    if lies == 1:
+        assert {row for page in read(fetch, same, WHERE) for row in page.rows} == set(range(10))
+    else:
+        with pytest.raises(InvalidResponse, match="its pages hold"):
+            list(read(fetch, same, WHERE))
+
+
+@pytest.mark.parametrize("read", [read_newest_last, read_growing])
+def test_a_page_with_more_rows_than_the_whole_list_is_refused(read: Reader) -> None:
+    with pytest.raises(InvalidResponse, match="a page holds 3 rows of a list that says it has 1"):
+        list(read(lambda _: ListPage((1, 2, 3), 1), same, WHERE))

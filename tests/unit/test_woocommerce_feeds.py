@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -194,3 +194,22 @@ def test_rows_of_refunds_are_dated_by_their_creation() -> None:
     assert row_time({"id": 5, "date_modified_gmt": None}) is None
     with pytest.raises(Malformed):
         row_time({"id": 5, "date_modified_gmt": "yesterday"})
+
+
+def test_a_wrong_count_does_not_lead_through_a_million_pages() -> None:
+    live = LiveList(dict.fromkeys(range(1, 12), 3), now=9)
+
+    def ask(query: Query) -> Batch:
+        batch = live.ask(query)
+        assert len(live.asked) < 200
+        return replace(batch, total=10**11) if len(live.asked) == 1 else batch
+
+    assert {row["id"] for page in whole_list(ask, Query(), per_page=PER_PAGE) for row in page} == set(range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00+23:59", "0000-00-00T00:00:00"]
+)
+def test_a_date_beyond_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(Malformed, match="date of 5"):
+        row_time({"id": 5, "date_modified_gmt": text})

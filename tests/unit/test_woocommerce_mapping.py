@@ -309,3 +309,20 @@ def test_an_answer_that_proves_nothing_leaves_the_write_unknown(given: object) -
 def test_an_item_error_is_a_refusal(code: str, gone: bool) -> None:
     item = {"id": 5, "error": {"code": code, "message": "use &lt;id&gt;", "data": {"status": 404}}}
     assert mapping.write_result(item, write()) == Refused(code, "use <id>", gone=gone)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"refunds": [5]},
+        {"refunds": {}},
+        {"line_items": None},
+        {"line_items": 0},
+        {"line_items": [{"id": 1, "product_id": 5, "variation_id": 0}]},
+        {"line_items": [{"id": 1, "product_id": -5, "variation_id": 0, "meta_data": []}]},
+        {"line_items": [{"id": 1, "product_id": 5, "meta_data": [{"key": "_reduced_stock", "value": None}]}]},
+    ],
+)
+def test_an_order_that_cannot_be_read_is_refused_not_read_as_empty(fields: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        mapping.order_change(order() | fields)
