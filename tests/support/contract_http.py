@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,7 +70,7 @@ class Hold:
         self.release.wait(self.seconds)
 
 
-class ContractServer:
+class ContractServer(ABC):
     """A server on loopback; subclasses answer. State is only touched under ``lock``."""
 
     def __init__(self) -> None:
@@ -95,9 +96,9 @@ class ContractServer:
         """Seconds since the epoch by this server's own clock."""
         return time.time() + self.ahead_s
 
+    @abstractmethod
     def answer(self, call: Call) -> Answer:
         """Answer a request; called under ``lock``."""
-        raise NotImplementedError
 
     def hold(self, method: str, part: str, *, seconds: float = 30.0, after_effect: bool = False) -> Hold:
         """Hold back the next request of this method whose path contains ``part``."""
