@@ -6,11 +6,12 @@
 PYTHON ?= python3
 ARGS   ?=
 
-# Of `make chaos` and `make soak`: make chaos KILLS=60 SEED=7 DATABASE=postgresql
+# Of `make chaos`, `make soak` and `make fuzz`: make chaos KILLS=60 SEED=7 DATABASE=postgresql
 KILLS    ?= 200
 SEED     ?= 1
 DATABASE ?= sqlite
 MINUTES  ?= 10
+BODIES   ?= 1000
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -20,7 +21,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test lint check format build clean chaos soak
+.PHONY: help install develop demo test lint check format build clean chaos soak fuzz
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -56,6 +57,9 @@ chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SE
 
 soak: $(VENV)/.developed ## Steady traffic, two daemons, two shops (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE) $(ARGS)
+
+fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
+	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
 
 lint: $(VENV)/.developed ## Check format, style and types
 	$(BIN)/ruff format --check

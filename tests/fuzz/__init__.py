@@ -1,0 +1,1 @@
+"""Mutated answers to everything that the clients read: ``python -m tests.fuzz``, or ``make fuzz``."""
