@@ -21,7 +21,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test lint check format build clean chaos soak fuzz
+.PHONY: property help install develop demo test lint check format build clean chaos soak fuzz
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -51,6 +51,11 @@ demo: $(VENV)/.installed ## Simulated till and shop, the real daemon, a scripted
 
 test: $(VENV)/.developed ## Run the tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+HISTORIES ?= 500
+
+property: $(VENV)/.developed ## Invented histories of the engine against the promise (HISTORIES)
+	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q --timeout 0 tests/property $(ARGS)
 
 chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)

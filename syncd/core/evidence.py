@@ -21,6 +21,9 @@ CLOSE = timedelta(seconds=3)
 
 _MOST_CANDIDATES = 12
 
+_FEW = 3
+"""Among more documents, one of just the missing size is found too easily."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenDocument:
@@ -31,12 +34,14 @@ class OpenDocument:
         quantity: Signed units it moved on its side, not explained yet.
         from_at: Earliest moment it may have moved them.
         to_at: Latest moment.
+        named: A movement of the pass that brought the document is just as large: it very likely counted.
     """
 
     key: str
     quantity: Quantity
     from_at: datetime
     to_at: datetime
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ def weigh(
     missing = total - sum(movements, ZERO)
     if not missing:
         return Explained()
-    candidates = [document for document in documents if any(window.may_hold(document) for window in windows)]
+    inside = [document for document in documents if any(window.may_hold(document) for window in windows)]
+    candidates = [document for document in inside if not document.named]
     # Each movement must come from a document that counted: more movements than such documents hold edits by hand.
     most_swallowed = min(len(candidates), len(documents) - len(movements), _MOST_CANDIDATES)
     for size in range(1, most_swallowed + 1):
@@ -96,6 +102,11 @@ def weigh(
             # Any choice of the same sum has the same effect on the quantity; the fewest documents are the likeliest.
             if sum((document.quantity for document in chosen), ZERO) == missing:
                 return Explained(chosen)
+    if len(documents) <= _FEW:
+        # The movement that named a document may have been another one's, whose document came later.
+        for document in inside:
+            if document.named and document.quantity == missing:
+                return Explained((document,))
     return Explained() if _some_sum(movements, total) else Unclear(missing)
 
 

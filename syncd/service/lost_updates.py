@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from loguru import logger
 from sqlalchemy import func, select
 
 from syncd.core.evidence import CLOSE, Explained, OpenDocument, Window, weigh
+from syncd.core.model import ZERO
 from syncd.service.evidence import look_before
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Listing, Movement, Operation, StockEventRow, has_open_part, is_open
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from syncd.core.model import Quantity
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
     from syncd.state.models import Item
@@ -83,7 +86,7 @@ def _decide(
     looked_at = look_before(session, side, min(event.run_id or 0 for event in events))
     movements = _movements(session, row, min(looked_at, *(event.began_at for event in events)))
     verdict = weigh(
-        [OpenDocument(e.key, e.quantity - e.explained, e.began_at, e.occurred_at) for e in events],
+        _open_documents(events, movements),
         [movement.quantity for movement in movements],
         _windows(session, row, min(event.began_at for event in events)),
     )
@@ -101,6 +104,25 @@ def _decide(
         _close(late, latest)
     else:
         log.debug("evidence.unclear")
+
+
+def _open_documents(events: Sequence[StockEventRow], movements: Sequence[Movement]) -> list[OpenDocument]:
+    documented: dict[int | None, Quantity] = defaultdict(lambda: ZERO)
+    recorded: dict[int | None, Quantity] = defaultdict(lambda: ZERO)
+    for event in events:
+        documented[event.run_id] += event.quantity - event.explained
+    for movement in movements:
+        recorded[movement.run_id] += movement.quantity
+    return [
+        OpenDocument(
+            key=event.key,
+            quantity=event.quantity - event.explained,
+            from_at=event.began_at,
+            to_at=event.occurred_at,
+            named=documented[event.run_id] == recorded[event.run_id],
+        )
+        for event in events
+    ]
 
 
 def _count(session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, event: StockEventRow) -> None:

@@ -136,3 +136,20 @@ def test_a_swallowed_order_that_is_cancelled_later_is_counted_both_times(databas
     _pass(account)
     assert _both(account) == (9, 9)
     assert [m.quantity for m in account.movements("lost_update")] == [-2]
+
+
+def test_orders_that_counted_in_their_own_pass_are_not_called_swallowed(database: Database) -> None:
+    account = two_sides(database, {"A": 40}, {"A": 40})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    for reference, quantity in (("1", 4), ("2", 1), ("3", 2)):
+        web.sell("w-A", quantity, reference=reference)
+        if reference == "1":
+            web.sell("w-A", -3)
+        account.poll("web")
+        web.before_effect = None
+        _till_sale_pushed(account)
+        account.clock.advance(2)
+    _pass(account)
+    assert _both(account) == (33, 33)
+    assert account.movements("lost_update") == []

@@ -100,4 +100,7 @@ def event(session: Session, on: models.Side, key: str, external_id: str, **field
         "occurred_at": AT,
         "recorded_at": AT,
     }
-    return add(session, models.StockEventRow(side_id=on.id, key=key, document=key, external_id=external_id, **(values | fields)))
+    return add(
+        session,
+        models.StockEventRow(side_id=on.id, key=key, document=key, external_id=external_id, **(values | fields)),
+    )
