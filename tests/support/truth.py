@@ -1,8 +1,8 @@
 """What really happened on all sides, and whether syncd's database agrees with it at any moment.
 
-The central identity holds between any two steps, not only at rest: what syncd counts (``on_hand``), plus what it has
-not read yet on each side, is what really happened. Unread is what a side holds beyond its shadow, less an unresolved write
-that took effect.
+The central identity holds between any two steps, not only at rest: what syncd counts (``on_hand``), plus what it
+has not read yet on each side, is what really happened. Unread is what a side holds beyond its shadow, less an
+unresolved write that took effect.
 """
 
 from __future__ import annotations
