@@ -44,7 +44,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory where there i
 _DATABASES = itertools.count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quiet() -> Iterator[None]:
     """Log lines of thousands of passes would cost more than the passes."""
     logger.disable("syncd")
