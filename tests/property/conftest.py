@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from loguru import logger
 from sqlalchemy import URL
 
@@ -37,7 +37,9 @@ settings.register_profile(
     "histories",
     parent=settings.get_profile("dev" if _ASKED else settings.get_current_profile_name()),
     max_examples=max(1, (_ASKED or _FEW) // 2),  # there are two machines
-    stateful_step_count=50 if _ASKED else 25,
+    report_multiple_bugs=False,
+    stateful_step_count=40 if _ASKED else 25,
+    phases=tuple(phase for phase in Phase if phase is not Phase.explain),  # it costs more than finding does
 )
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory where there is one; each run has a folder of its own

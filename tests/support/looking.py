@@ -30,6 +30,8 @@ def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
 def look_without_touching(history: History, *, full: bool) -> None:
     """Read and plan everything in a copy, as ``syncd plan`` does, and compare before with after."""
     worlds = history.account.worlds
+    for world in worlds.values():
+        world.carry_out_late()
     before = contents(history.db), {name: (world.tick, len(world.writes)) for name, world in worlds.items()}
     scratch = scratch_copy(history.db)
     try:

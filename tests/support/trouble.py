@@ -37,6 +37,7 @@ PLACES = {
     "database_lost": frozenset({COMMITTING, COMMITTED}),
     "unreachable": frozenset({READING, CALLING}),
     "sale": frozenset({READING, CALLING, ANSWERED, COMMITTED}),
+    "sale_after_reading": frozenset({READING}),
     "other_side": frozenset({READING, CALLING, ANSWERED}),
     "second_process": frozenset({READING}),
     "slow": frozenset({READING, CALLING, ANSWERED}),

@@ -1,8 +1,8 @@
 """What really happened on all sides, and whether syncd's database agrees with it at any moment.
 
-The central identity holds between any two steps, not only at rest: what syncd counts (``on_hand``), plus what it
-has not read yet on each side, is what really happened. Unread is what a side holds beyond its shadow, less an
-unresolved write that took effect.
+The central identity holds between any two steps, not only at rest: what syncd counts (``on_hand``), plus what it has
+not read yet on each side, is what really happened. Unread is what a side holds beyond its shadow, less an unresolved
+write that took effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ Key = tuple[str, str]
 """Side and external id."""
 
 _NEAR = timedelta(seconds=10)
-_MARKERLESS_SURE_AFTER = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,7 @@ class Truth:
             self.totals[item] += units
 
     def vanish(self, key: Key) -> None:
-        """A listing is about to be deleted.
-
-        What was not read there never will be; a hub listing takes its item along.
-        """
+        """A listing is about to be deleted: what was not read never will be; a hub listing takes its item along."""
         row = self.look().get(key)
         if row is None or row.item not in self.totals:
             return
@@ -173,10 +169,7 @@ class Truth:
         return key[0] in self.with_documents and bool(each.document)
 
     def confusable(self, row: Row, *, more: Quantity = ZERO, difference: Quantity | None = None) -> bool:
-        """Whether unseen changes without a document could pass for our write.
-
-        No engine could tell (design 3, rule 4).
-        """
+        """Whether unseen changes without a document could pass for our write: nobody could tell (design 3, rule 4)."""
         if row.key[0] in self.with_marker:
             return False
         if difference is None:
@@ -188,10 +181,7 @@ class Truth:
         return bool(unseen) and any(unseen + shift in (difference, -difference) for shift in shifts)
 
     def _documents_near(self, row: Row) -> list[Happening]:
-        """Documents of which a side's clock cannot tell on which side of the shadow's reading, or of a.
-
-        Look, they are.
-        """
+        """Documents of which clocks cannot tell whether they were before or after the shadow's reading, or a look."""
         if row.shadow_at is None:
             return []
         moments = (row.shadow_at, self.clock())
