@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.trouble import TroubledDatabase
+
+pytestmark = pytest.mark.timeout(900)  # a history that fails is shrunk, which takes its time
 
 SKUS = ("a", "b")
 sides = st.sampled_from(SIDES)
