@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.engine import two_sides
+from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +53,18 @@ def test_a_cached_page_with_a_sale_that_our_write_met_is_held(database: Database
     assert account.on_hand("A") == 7
     account.settle_down()
     assert account.on_hand("A") == web.quantity("w-A") == till.quantity("t-A") == 7
+
+
+def test_a_first_pass_that_failed_after_reading_does_not_stop_the_next_ones(database: Database) -> None:
+    """No pass had ended well yet when the first document came."""
+    account = Account(database)
+    till, web = account.add_side("till", "hub"), account.add_side("web")
+    till.put("t-A", 10, sku="A")
+    web.put("w-A", 4, sku="A")
+    account.poll("till")
+    web.faults.append("refused_connection")
+    assert account.poll("web")[0].error is not None
+    web.sell("w-A", 1, reference="501")
+    account.poll("web")
+    account.settle_down()
+    assert account.on_hand("A") == web.quantity("w-A") == till.quantity("t-A") == 9
