@@ -349,3 +349,9 @@ def test_an_order_with_an_unreadable_time_is_refused_not_redated(name: str, valu
 def test_an_order_without_a_state_is_refused_not_counted_as_a_sale() -> None:
     with pytest.raises(InvalidResponse, match="state"):
         list(events.order_events(order(state=None), NOW))
+
+
+def test_variations_of_a_product_that_says_it_has_none_are_refused() -> None:
+    """Read as a parent, it would lose its own stock, and what it sells until the next reading be forgotten."""
+    with pytest.raises(InvalidResponse, match="variation_count"):
+        mapping.listing(cap(variation_count=0, variations=[{"id": 8, "quantity": "1.00"}]))

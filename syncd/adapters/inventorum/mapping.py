@@ -65,13 +65,16 @@ def is_group(product: Fields) -> bool:
     """Whether a product only groups variations, from ``variation_count`` or the variations themselves.
 
     Raises:
-        InvalidResponse: Neither is there: a parent's sum must never be taken for stock of its own.
+        InvalidResponse: Neither is there, or they contradict each other: a parent's sum must never be taken for stock
+            of its own, and the stock of a product not be forgotten because it looks like a parent.
     """
-    if isinstance(product.raw.get("variations"), list) and product.raw["variations"]:
-        return True
-    if not product.has("variation_count") and isinstance(product.raw.get("variations"), list):
-        return False
-    return product.integer("variation_count") > 0
+    listed = product.raw.get("variations")
+    if not product.has("variation_count") and isinstance(listed, list):
+        return bool(listed)
+    count = product.integer("variation_count")
+    if isinstance(listed, list) and listed and count <= 0:
+        raise product.invalid("variation_count", f"is {count}, but there are {len(listed)} variations")
+    return count > 0
 
 
 def listing(product: Fields, *, parent: str | None = None) -> RemoteListing:
