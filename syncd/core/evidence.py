@@ -1,117 +1,220 @@
 """What documents of a side prove about its readings, on sides whose writes can swallow an order (design 3). Pure.
 
-A relative write that the side carries out as read, add, write back can swallow an order that lands in between: the
-answer looks right, the readings look right, only the order knows better. So documents are held against movements.
+A write that the side carries out as read, add, write back can swallow an order that lands in between: the answer looks
+right, the readings look right, only the order knows better. So documents are held against movements, in order of time.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import combinations
+from itertools import product
 from typing import TYPE_CHECKING
 
 from syncd.core.model import ZERO, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 CLOSE = timedelta(seconds=3)
 """Clocks of two systems and whole seconds: moments this close may be the same."""
 
-_MOST_CANDIDATES = 12
+_SWALLOWED = 2
+_BY_HAND = 7
+"""What an explanation costs: a swallowed document less than an edit by hand, three of them as good as that."""
 
-_FEW = 3
-"""Among more documents, one of just the missing size is found too easily."""
+_MOST_WAYS = 20_000
+"""With more ways to assign documents than this nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
-class OpenDocument:
-    """Part of a document that no movement names yet.
+class Document:
+    """What one document moved on its side.
 
     Attributes:
         key: The document's key.
-        quantity: Signed units it moved on its side, not explained yet.
-        from_at: Earliest moment it may have moved them.
+        quantity: Signed units it moved on its side.
+        from_at: Earliest moment it may have moved them, our clock.
         to_at: Latest moment.
-        named: A movement of the pass that brought the document is just as large: it very likely counted.
     """
 
     key: str
     quantity: Quantity
     from_at: datetime
     to_at: datetime
-    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One change that readings of the listing showed.
+
+    Attributes:
+        quantity: Signed units.
+        read_from: When the reading that showed it began at the earliest, our clock.
+        read_until: When it was recorded.
+    """
+
+    quantity: Quantity
+    read_from: datetime
+    read_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Time between sending one of our writes and its answer, our clock."""
+    """Time in which the side may have been at work on one of our writes, our clock."""
 
-    sent_at: datetime
-    answered_at: datetime
+    from_at: datetime
+    until: datetime
 
-    def may_hold(self, document: OpenDocument) -> bool:
+    def may_hold(self, document: Document) -> bool:
         """Whether the document may have happened while the side was at work on our write."""
-        return self.sent_at - CLOSE <= document.to_at and document.from_at <= self.answered_at + CLOSE
+        return self.from_at - CLOSE <= document.to_at and document.from_at <= self.until + CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """All documents are in the movements, except ``swallowed`` ones: those were lost in our own write."""
+    """Every document is in what was seen, or balanced by hand, except ``swallowed`` ones: our own write ate those."""
 
-    swallowed: tuple[OpenDocument, ...] = ()
+    swallowed: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Documents and movements do not add up: something else happened as well, or one of them is late."""
+    """Several explanations are equally good, and they differ in what was swallowed."""
 
-    missing: Quantity
+    reason: str
 
 
-def weigh(
-    documents: Sequence[OpenDocument], movements: Sequence[Quantity], windows: Sequence[Window]
-) -> Explained | Unclear:
-    """Hold the documents of one listing against the movements seen there that no document names yet.
+def weigh(documents: Sequence[Document], seen: Sequence[Seen], windows: Sequence[Window]) -> Explained | Unclear:
+    """Find the simplest story that explains all documents of one listing and all changes seen there.
 
-    Nothing is called swallowed unless the difference is exactly what documents inside our own writes' time explain:
-    an edit by hand in the same moments makes the numbers disagree otherwise, and is left alone.
+    In a story each document was counted in a change that was read after it happened, or was swallowed, for which it
+    must lie inside one of our own writes, or was balanced before anybody read: by other documents, or by hand. What a
+    change holds beyond its documents was an edit by hand. Edits by hand are avoided first, swallowed documents then.
+    Only what was read next after a document can hold it: an edit by hand of last hour makes no order of now vanish.
 
     Args:
-        documents: Open documents of the listing.
-        movements: Units of movements that these documents may have caused.
+        documents: Documents of the listing that are not known to be swallowed.
+        seen: Changes that these documents may have caused, in order of time.
         windows: Our writes to the listing.
 
     >>> from datetime import UTC
     >>> at = datetime(2026, 11, 23, tzinfo=UTC)
-    >>> order = OpenDocument("order:1", Quantity(-2), at, at)
+    >>> order = Document("order:1", Quantity(-2), at, at)
     >>> weigh([order], [], [Window(at, at)]).swallowed == (order,)
     True
+    >>> weigh([order], [Seen(Quantity(-2), at, at)], [Window(at, at)]).swallowed
+    ()
     """
-    total = sum((document.quantity for document in documents), ZERO)
-    missing = total - sum(movements, ZERO)
-    if not missing:
-        return Explained()
-    inside = [document for document in documents if any(window.may_hold(document) for window in windows)]
-    candidates = [document for document in inside if not document.named]
-    # Each movement must come from a document that counted: more movements than such documents hold edits by hand.
-    most_swallowed = min(len(candidates), len(documents) - len(movements), _MOST_CANDIDATES)
-    for size in range(1, most_swallowed + 1):
-        for chosen in combinations(candidates[:_MOST_CANDIDATES], size):
-            # Any choice of the same sum has the same effect on the quantity; the fewest documents are the likeliest.
-            if sum((document.quantity for document in chosen), ZERO) == missing:
-                return Explained(chosen)
-    if len(documents) <= _FEW:
-        # The movement that named a document may have been another one's, whose document came later.
-        for document in inside:
-            if document.named and document.quantity == missing:
-                return Explained((document,))
-    return Explained() if _some_sum(movements, total) else Unclear(missing)
+    classes = _classes(documents, seen, windows)
+    nothing = (0,) * len(classes)
+    stories: _Stories = {nothing: {ZERO: (0, nothing)}}
+    for step in range(2 * len(seen) + 1):
+        told = _tell(stories, classes, step, seen[step // 2].quantity if step % 2 else None, 2 * len(seen))
+        if told is None:
+            return Unclear("there are too many ways to read these documents")
+        stories = told
+    ends = stories[tuple(len(kind.documents) for kind in classes)]
+    best = min(cost for cost, _ in ends.values())
+    likeliest = [eaten for cost, eaten in ends.values() if cost == best]
+    if len(likeliest) > 1:
+        return Unclear("what is missing can be explained in several ways")
+    chosen = [
+        document for kind, count in zip(classes, likeliest[0], strict=True) for document in kind.documents[:count]
+    ]
+    return Explained(tuple(chosen))
 
 
-def _some_sum(movements: Sequence[Quantity], total: Quantity) -> bool:
-    sums = {ZERO}
-    for quantity in movements[-_MOST_CANDIDATES:]:
-        sums |= {known + quantity for known in sums}
-    return total in sums
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """Documents that are alike in all that matters: which of them was swallowed makes no difference to quantities.
+
+    Attributes:
+        quantity: Units that each of them moved.
+        first: First step that may hold them. An odd step ``2 * n + 1`` is change ``n`` of what was seen; an even one is
+            the time before it, in which documents balanced each other and nothing was seen.
+        last: Last such step.
+        inside: Whether they lie inside one of our writes.
+        documents: The documents.
+    """
+
+    quantity: Quantity
+    first: int
+    last: int
+    inside: bool
+    documents: tuple[Document, ...]
+
+
+_Counts = tuple[int, ...]
+_Stories = dict[_Counts, dict[Quantity, tuple[int, _Counts]]]
+"""By how many documents of each class are told: by units swallowed, the cheapest story's cost and swallowed counts."""
+
+
+def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Sequence[Window]) -> list[_Class]:
+    groups: dict[tuple[Quantity, int, int, bool], list[Document]] = defaultdict(list)
+    for document in sorted(documents, key=lambda each: (each.from_at, each.key)):
+        if not document.quantity:
+            continue
+        first = 0
+        while first < len(seen) and seen[first].read_until + CLOSE < document.from_at:
+            first += 1
+        last = first
+        while last < len(seen) and seen[last].read_from - CLOSE <= document.to_at:
+            last += 1
+        inside = any(window.may_hold(document) for window in windows)
+        groups[document.quantity, 2 * first, min(2 * last + 1, 2 * len(seen)), inside].append(document)
+    return [_Class(*key, tuple(members)) for key, members in groups.items()]
+
+
+def _tell(
+    stories: _Stories, classes: Sequence[_Class], step: int, change: Quantity | None, end: int
+) -> _Stories | None:
+    """Tell every story on by one step; ``None`` if there are too many ways."""
+    told: _Stories = {}
+    ways = 0
+    for counts, known in stories.items():
+        for taken, eaten in _choices(counts, classes, step):
+            ways += len(known)
+            if ways > _MOST_WAYS:
+                return None
+            held = _units(classes, taken)
+            if change is None and held and step < end:
+                continue  # by hand in the step that follows: the same story
+            cost = _SWALLOWED * sum(eaten) + (_BY_HAND if held != (change or ZERO) else 0)
+            units = _units(classes, eaten)
+            ends = told.setdefault(_sum(counts, taken, eaten), {})
+            for former_units, (former_cost, former_eaten) in known.items():
+                story = former_cost + cost, _sum(former_eaten, eaten)
+                if former_units + units not in ends or story < ends[former_units + units]:
+                    ends[former_units + units] = story
+    return told
+
+
+def _choices(counts: _Counts, classes: Sequence[_Class], step: int) -> Iterator[tuple[_Counts, _Counts]]:
+    """Every way to spread documents over one step: how many of each class it holds, and how many were swallowed.
+
+    A document is swallowed at the first step that could hold it, so that each story is told once.
+    """
+    ranges: list[list[tuple[int, int]]] = []
+    for kind, told in zip(classes, counts, strict=True):
+        left = len(kind.documents) - told if kind.first <= step <= kind.last else 0
+        most_eaten = left if kind.inside and step == kind.first else 0
+        ranges.append(
+            [
+                (taken, eaten)
+                for eaten in range(most_eaten + 1)
+                for taken in range(left - eaten + 1)
+                if step < kind.last or taken + eaten == left
+            ]
+        )
+    for chosen in product(*ranges):
+        yield tuple(taken for taken, _ in chosen), tuple(eaten for _, eaten in chosen)
+
+
+def _units(classes: Sequence[_Class], counts: _Counts) -> Quantity:
+    return sum((kind.quantity * count for kind, count in zip(classes, counts, strict=True)), ZERO)
+
+
+def _sum(*counts: _Counts) -> _Counts:
+    return tuple(map(sum, zip(*counts, strict=True)))

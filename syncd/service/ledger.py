@@ -39,32 +39,32 @@ def move(
     run: RunLog,
     now: datetime,
     operation_id: int | None = None,
-) -> None:
+) -> Movement:
     """Append a movement, add it to the item's quantity, and have every listing of the item planned again.
 
-    The caller holds the item's lock (``lock_items``).
+    The caller holds the item's lock (``lock_items``). The movement has its id after the next flush.
     """
     before = item.on_hand
     item.on_hand = before + quantity
-    session.add(
-        Movement(
-            item_id=item.id,
-            side_id=listing.side_id if listing else None,
-            listing_id=listing.id if listing else None,
-            run_id=run.id,
-            operation_id=operation_id,
-            quantity=quantity,
-            on_hand_after=item.on_hand,
-            cause=cause,
-            evidence=evidence,
-            recorded_at=now,
-        )
+    movement = Movement(
+        item_id=item.id,
+        side_id=listing.side_id if listing else None,
+        listing_id=listing.id if listing else None,
+        run_id=run.id,
+        operation_id=operation_id,
+        quantity=quantity,
+        on_hand_after=item.on_hand,
+        cause=cause,
+        evidence=evidence,
+        recorded_at=now,
     )
+    session.add(movement)
     run.counts.movements += 1
     # Row by row: an UPDATE would have every object of the session looked through, once for each movement.
     for row in session.scalars(select(Listing).where(Listing.item_id == item.id)):
         row.pending = True
     _watch_oversell(session, item, before, listing, now)
+    return movement
 
 
 def _watch_oversell(session: Session, item: Item, before: Quantity, listing: Listing | None, now: datetime) -> None:

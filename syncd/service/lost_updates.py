@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from syncd.core.evidence import CLOSE, Explained, OpenDocument, Window, weigh
-from syncd.core.model import ZERO
+from syncd.core.evidence import CLOSE, Document, Explained, Seen, Window, weigh
 from syncd.service.evidence import look_before
 from syncd.service.ledger import lock_items, move
-from syncd.state.models import Listing, Movement, Operation, StockEventRow, has_open_part, is_open
+from syncd.state.models import Listing, Movement, Operation, Run, StockEventRow, has_open_part, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +25,10 @@ if TYPE_CHECKING:
 
 GIVE_UP = timedelta(minutes=15)
 """After so long a document that the readings do not confirm is taken as balanced by an edit in the same moments."""
+
+_AGAIN = timedelta(minutes=5)
+"""Documents that were explained so recently are held against the readings again beside a new one: it may be late, and
+the change that explained them its own."""
 
 
 def weigh_evidence(side: SideContext, run: RunLog) -> None:
@@ -52,11 +54,11 @@ def _weigh_listing(session: Session, side: SideContext, run: RunLog, external_id
         .order_by(StockEventRow.occurred_at)
     ).all()
     if row is None or row.item_id is None or row.linked_at is None:
-        _close(events, 0)
+        _forget(events)
         return
     older = [event for event in events if event.began_at < row.linked_at - CLOSE]
     # What moved stock before the first link is part of the quantity that both sides started from.
-    _close(older, 0)
+    _forget(older)
     item = lock_items(session, [row.item_id])[row.item_id]
     fresh = [event for event in events if event not in older]
     if fresh and _is_calm(session, row, run, fresh):
@@ -81,23 +83,23 @@ def _is_calm(session: Session, row: Listing, run: RunLog, events: Sequence[Stock
 def _decide(
     session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, events: Sequence[StockEventRow]
 ) -> None:
-    documents = {event.key: event for event in events}
+    rows = {event.key: event for event in [*_explained_lately(session, row, events), *events]}
+    since = min(event.began_at for event in rows.values())
     # Movements are dated by our clock, documents by the side's: if that is ahead, they are older than their documents.
-    looked_at = look_before(session, side, min(event.run_id or 0 for event in events))
-    movements = _movements(session, row, min(looked_at, *(event.began_at for event in events)))
+    looked_at = look_before(session, side, min(event.run_id or 0 for event in rows.values()))
+    movements = _movements(session, row, min(looked_at, _before(since)))
     verdict = weigh(
-        _open_documents(events, movements),
-        [movement.quantity for movement in movements],
-        _windows(session, row, min(event.began_at for event in events)),
+        [Document(event.key, event.quantity, event.began_at, event.occurred_at) for event in rows.values()],
+        [Seen(quantity, began, recorded) for _, quantity, began, recorded in movements],
+        _windows(session, side, row, _before(since)),
     )
-    latest = max((movement.id for movement in movements), default=0)
+    latest = max((number for number, *_ in movements), default=0)
     if isinstance(verdict, Explained):
         for document in verdict.swallowed:
-            event = documents[document.key]
-            _count(session, side, run, row, item, event)
-        _close(events, latest)
+            _count(session, side, run, row, item, rows[document.key])
+        _close([event for event in events if not _is_closed(event)], latest)
         return
-    log = logger.bind(side=side.name, sku=row.sku, missing=f"{verdict.missing:+f}")
+    log = logger.bind(side=side.name, sku=row.sku, detail=verdict.reason)
     late = [event for event in events if event.recorded_at < side.now() - GIVE_UP]
     if late:
         log.bind(documents=", ".join(event.reference for event in late)).warning("evidence.given_up")
@@ -106,67 +108,81 @@ def _decide(
         log.debug("evidence.unclear")
 
 
-def _open_documents(events: Sequence[StockEventRow], movements: Sequence[Movement]) -> list[OpenDocument]:
-    documented: dict[int | None, Quantity] = defaultdict(lambda: ZERO)
-    recorded: dict[int | None, Quantity] = defaultdict(lambda: ZERO)
-    for event in events:
-        documented[event.run_id] += event.quantity - event.explained
-    for movement in movements:
-        recorded[movement.run_id] += movement.quantity
-    return [
-        OpenDocument(
-            key=event.key,
-            quantity=event.quantity - event.explained,
-            from_at=event.began_at,
-            to_at=event.occurred_at,
-            named=documented[event.run_id] == recorded[event.run_id],
-        )
-        for event in events
-    ]
+def _before(moment: datetime) -> datetime:
+    """A little earlier; the first document of all may come with no earlier look, which is as early as times go."""
+    return max(moment, datetime.min.replace(tzinfo=UTC) + CLOSE) - CLOSE
+
+
+def _is_closed(event: StockEventRow) -> bool:
+    return event.explained == event.quantity
+
+
+def _explained_lately(session: Session, row: Listing, events: Sequence[StockEventRow]) -> Sequence[StockEventRow]:
+    """Documents that were explained by what was seen, not counted as swallowed, shortly before these came."""
+    first = min(event.recorded_at for event in events)
+    swallowed = select(Movement.id).where(Movement.id == StockEventRow.movement_id, Movement.cause == "lost_update")
+    query = select(StockEventRow).where(
+        StockEventRow.side_id == row.side_id,
+        StockEventRow.external_id == row.external_id,
+        StockEventRow.recorded_at >= first - _AGAIN,
+        StockEventRow.quantity == StockEventRow.explained,
+        StockEventRow.movement_id.is_not(None),
+        ~swallowed.exists(),
+    )
+    return session.scalars(query.order_by(StockEventRow.occurred_at)).all()
 
 
 def _count(session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, event: StockEventRow) -> None:
     """Count what the side swallowed: the ledger learns of it, and the next push tells the side, once."""
-    quantity = event.quantity - event.explained
-    move(
-        session, item, quantity, cause="lost_update",
-        evidence=f"{side.name} {event.reference} ({quantity:+f}) was lost there inside our own write",
+    movement = move(
+        session, item, event.quantity, cause="lost_update",
+        evidence=f"{side.name} {event.reference} ({event.quantity:+f}) was lost there inside our own write",
         listing=row, run=run, now=side.now(),
     )  # fmt: skip
-    logger.bind(side=side.name, sku=row.sku, document=event.reference, quantity=f"{quantity:+f}").warning(
+    session.flush()
+    _close([event], movement.id)
+    logger.bind(side=side.name, sku=row.sku, document=event.reference, quantity=f"{event.quantity:+f}").warning(
         "stock.lost_update"
     )
 
 
-def _movements(session: Session, row: Listing, since: object) -> list[Movement]:
-    """Movements seen on this listing that no document names and that no earlier decision used."""
-    used = session.scalar(
-        select(func.max(StockEventRow.movement_id)).where(
-            StockEventRow.side_id == row.side_id, StockEventRow.external_id == row.external_id
+def _movements(session: Session, row: Listing, since: datetime) -> list[tuple[int, Quantity, datetime, datetime]]:
+    """Changes seen on this listing: id, units, when the reading began at the earliest, when it was recorded."""
+    query = (
+        select(Movement.id, Movement.quantity, Run.started_at, Movement.recorded_at)
+        .join(Run, Run.id == Movement.run_id)
+        .where(
+            Movement.item_id == row.item_id,
+            Movement.listing_id == row.id,
+            Movement.cause.in_(("change", "sale", "return")),
+            Movement.recorded_at >= since,
         )
+        .order_by(Movement.id)
     )
-    query = select(Movement).where(
-        Movement.item_id == row.item_id,
-        Movement.listing_id == row.id,
-        Movement.cause.in_(("change", "sale", "return")),
-        Movement.recorded_at >= since,
-        Movement.id > (used or 0),
-    )
-    return list(session.scalars(query.order_by(Movement.id)))
+    return [(number, units, began, at) for number, units, began, at in session.execute(query)]
 
 
-def _windows(session: Session, row: Listing, since: object) -> list[Window]:
-    query = select(Operation.sent_at, Operation.settled_at).where(
+def _windows(session: Session, side: SideContext, row: Listing, since: datetime) -> list[Window]:
+    """When the side may have been at work on our writes, and, if they were absolute, when we looked before them."""
+    began = Operation.sent_at if side.adapter.capabilities.relative else Operation.intended_at
+    query = select(began, Operation.settled_at).where(
         Operation.listing_id == row.id,
         Operation.state == "confirmed",
+        Operation.sent_at.is_not(None),
         Operation.settled_at >= since,
     )
     return [
-        Window(sent, settled) for sent, settled in session.execute(query) if sent is not None and settled is not None
+        Window(begun, settled) for begun, settled in session.execute(query) if begun is not None and settled is not None
     ]
+
+
+def _forget(events: Sequence[StockEventRow]) -> None:
+    """What moved stock before the listing was linked proves nothing about it."""
+    for event in events:
+        event.explained = event.quantity
 
 
 def _close(events: Sequence[StockEventRow], movement_id: int) -> None:
     for event in events:
         event.explained = event.quantity
-        event.movement_id = movement_id or event.movement_id
+        event.movement_id = movement_id

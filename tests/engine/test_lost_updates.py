@@ -153,3 +153,46 @@ def test_orders_that_counted_in_their_own_pass_are_not_called_swallowed(database
     _pass(account)
     assert _both(account) == (33, 33)
     assert account.movements("lost_update") == []
+
+
+def test_an_edit_by_hand_is_not_made_up_for_by_orders_of_other_moments(database: Database) -> None:
+    """Two orders inside different writes come to minus the edit; each was counted, as the changes around it show."""
+    account = two_sides(database, {"A": 60}, {"A": 60})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    _till_sale_pushed(account)
+    web.sell("w-A", 1, reference="95")
+    web.sell("w-A", -4)
+    web.sell("w-A", 2, reference="96")
+    account.clock.advance(2)
+    account.poll("web")
+    for number in range(3):
+        account.clock.advance(4)
+        _till_sale_pushed(account)
+        web.sell("w-A", 2, reference=f"12{number}")
+        account.clock.advance(1)
+        account.poll("web")
+    _pass(account)
+    assert account.movements("lost_update") == []
+    assert _both(account) == (51, 51)
+
+
+def test_a_late_document_frees_the_change_that_explained_a_swallowed_order(database: Database) -> None:
+    """A swallowed order is taken for the one that was seen; when that one's own document comes, it is found."""
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    account.clock.advance(20)
+    web.sell("w-A", 2, reference="78")
+    late = web.events.pop()
+    account.clock.advance(1)
+    account.poll("web")
+    account.clock.advance(20)
+    account.poll("web")
+    web.events.append((web.tick + 1, late[1]))
+    web.tick += 1
+    _pass(account)
+    assert [m.quantity for m in account.movements("lost_update")] == [-2]
+    assert _both(account) == (15, 15)
