@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from syncd.core.model import ZERO, Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Settler(StrEnum):
@@ -34,6 +38,21 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What happened between two looks at the side, the first of which is the reading of the shadow.
+
+    Attributes:
+        change: Units by which the later look differs from the earlier one.
+        moved: Units that documents moved between the two.
+        unsure: Units of documents that may or may not have done so between the two.
+    """
+
+    change: Quantity
+    moved: Quantity = ZERO
+    unsure: tuple[Quantity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a fresh look at the side shows.
 
@@ -43,6 +62,9 @@ class Evidence:
         read_at: When the look began, our clock.
         moved: Net units that the side's own documents moved after the shadow was read; ``None`` if the side has none.
         unsure: Units of documents so close to the reading of the shadow that it may or may not include them.
+        steps: What happened between looks that were taken while the doubt lasted, the last one up to this look; empty
+            if there was no earlier look.
+        swallowable: Units of documents, part of ``moved``, that the write swallowed perhaps if it was applied.
     """
 
     quantity: Quantity | None
@@ -50,6 +72,8 @@ class Evidence:
     read_at: datetime
     moved: Quantity | None = None
     unsure: tuple[Quantity, ...] = ()
+    steps: tuple[Step, ...] = ()
+    swallowable: tuple[Quantity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +132,48 @@ def settle(doubt: Doubt, evidence: Evidence, *, in_doubt: timedelta) -> Settleme
         return WasNotApplied(Settler.MARKER)
     if evidence.quantity is None:
         return Park("the side reports no quantity")
-    return _settle_by_numbers(doubt, evidence, evidence.quantity - doubt.before)
+    return _settle_by_steps(doubt.difference, evidence.steps) or _settle_by_numbers(
+        doubt, evidence, evidence.quantity - doubt.before
+    )
+
+
+def _settle_by_steps(difference: Quantity, steps: Sequence[Step]) -> Settlement | None:
+    """Follow the side from look to look: the first step that shows just our write settles it, whatever came later.
+
+    Returns:
+        ``None`` if there was no look, or at the first step that shows something else.
+    """
+    for step in steps:
+        verdicts = _verdicts(step, difference)
+        if verdicts != {False}:
+            return WasApplied(_by(step)) if verdicts == {True} else None
+    return WasNotApplied(_by(*steps)) if steps else None
+
+
+def _by(*steps: Step) -> Settler:
+    return Settler.EVENT if any(step.moved or step.unsure for step in steps) else Settler.READ_BACK
+
+
+def _verdicts(step: Step, difference: Quantity, swallowable: tuple[Quantity, ...] = ()) -> set[bool]:
+    """Whether the step holds our write, for every possible part of the unsure documents; empty if it fits none."""
+    if len(step.unsure) > MOST_UNSURE or len(swallowable) > MOST_UNSURE:
+        return {True, False}
+    rests = {step.change - step.moved - extra for extra in subset_sums(step.unsure)}
+    applied = {difference - eaten for eaten in subset_sums(swallowable)}
+    return ({True} if rests & applied else set()) | ({False} if ZERO in rests else set())
 
 
 def _settle_by_numbers(doubt: Doubt, evidence: Evidence, change: Quantity) -> Settlement:
-    moved = evidence.moved or ZERO
-    verdicts = {
-        _applied(change - moved - extra, doubt.difference) for extra in subset_sums(evidence.unsure[:MOST_UNSURE])
-    } - {None}
-    by = Settler.EVENT if moved or evidence.unsure else Settler.READ_BACK
-    if len(verdicts) == 1 and len(evidence.unsure) <= MOST_UNSURE:
-        return WasApplied(by) if True in verdicts else WasNotApplied(by)
-    explained = f", its documents explain {moved:+f}" if moved else ""
-    unsure = f", and perhaps {', '.join(f'{units:+f}' for units in evidence.unsure)}" if evidence.unsure else ""
+    step = Step(change, evidence.moved or ZERO, evidence.unsure)
+    verdicts = _verdicts(step, doubt.difference, evidence.swallowable)
+    if len(verdicts) == 2 and evidence.swallowable and not evidence.unsure:
+        # Either nothing was applied, or it was and swallowed just what would make up for it: the side and, once its
+        # documents are weighed, the ledger end at the same numbers.
+        return WasNotApplied(_by(step))
+    if len(verdicts) == 1:
+        return WasApplied(_by(step)) if True in verdicts else WasNotApplied(_by(step))
+    explained = f", its documents explain {step.moved:+f}" if step.moved else ""
+    unsure = f", and perhaps {', '.join(f'{units:+f}' for units in step.unsure)}" if step.unsure else ""
     return Park(
         f"the side held {doubt.before:f}, {doubt.difference:+f} was sent, it reports {doubt.before + change:f}"
         f"{explained}{unsure}"
@@ -133,9 +186,3 @@ def subset_sums(units: tuple[Quantity, ...]) -> set[Quantity]:
     for each in units:
         sums |= {total + each for total in sums}
     return sums
-
-
-def _applied(change: Quantity, difference: Quantity) -> bool | None:
-    if change == difference:
-        return True
-    return False if change == 0 else None

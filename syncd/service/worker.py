@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.doubt import look_at_once
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import weigh_evidence
@@ -152,8 +153,17 @@ class SideWorker:
 
     def push(self, run: RunLog) -> None:
         """Write what this side should hold."""
-        Pusher(self.side, run, self.stop, self.alive).push()
+        try:
+            Pusher(self.side, run, self.stop, self.alive).push()
+        except SideError:
+            self._look_at_doubts(run)
+            raise
+        self._look_at_doubts(run)
         self.alive()
+
+    def _look_at_doubts(self, run: RunLog) -> None:
+        if run.counts.unknown:
+            look_at_once(self.side)
 
     def has_pending(self) -> bool:
         """Whether something waits to be written here."""

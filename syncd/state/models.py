@@ -226,6 +226,9 @@ class Operation(Base):
     doubted_at: Mapped[datetime | None] = mapped_column(comment="when its answer was given up")
     looked_at: Mapped[datetime | None] = mapped_column(comment="when a look at the side could not settle it")
     settled_at: Mapped[datetime | None]
+    looks: Mapped[str | None] = mapped_column(
+        comment="looks at the side while its outcome was unknown, JSON: began, ended, quantity"
+    )
 
 
 class Movement(Base):

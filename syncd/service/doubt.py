@@ -1,0 +1,162 @@
+"""Writes in doubt: which there are, and what their side showed while the doubt lasted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import func, select
+
+from syncd.core.model import ListingRef, Quantity
+from syncd.core.settle import Doubt
+from syncd.errors import SideError, Stopped
+from syncd.service.outcome import give_back, put_in_doubt
+from syncd.state.models import Listing, Operation, Run, is_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.service.side import SideContext
+
+FETCH_CHUNK = 50
+"""Most listings that are asked for at once."""
+
+_MOST_LOOKS = 12
+_LOOKS_PER_DOUBT = 8
+"""While a request may still be running the side is looked at this often, unless its passes are fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a side showed of a listing: when the look began and ended, our clock, and the quantity."""
+
+    began: datetime
+    ended: datetime
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One unresolved operation, as read before the side is asked.
+
+    Attributes:
+        held: A later reading than that of the shadow said something else and did not count.
+        looks: What the side showed while the doubt lasted, oldest first.
+    """
+
+    operation_id: int
+    listing_id: int
+    item_id: int
+    uid: str
+    ref: ListingRef
+    shadow_at: datetime
+    first_run: int
+    run_id: int
+    intended_at: datetime
+    sent_at: datetime
+    looked_at: datetime | None
+    held: bool
+    doubt: Doubt
+    looks: tuple[Look, ...]
+
+
+def take_up(side: SideContext) -> list[Case]:
+    """Free what was never sent, doubt what was sent without a recorded answer, and list what is to be settled."""
+    query = (
+        select(Operation, Listing)
+        .join(Listing, Listing.id == Operation.listing_id)
+        .where(Operation.side_id == side.id, is_open())
+        .order_by(Operation.id)
+    )
+    with side.db.read() as session:
+        if not session.execute(query.limit(1)).all():
+            return []
+    cases: list[Case] = []
+    with side.db.write() as session:
+        for operation, row in session.execute(query).all():
+            if operation.state == "intended":
+                give_back(side, row, operation, "the process stopped before it was sent")
+                continue
+            if operation.state == "sent":
+                put_in_doubt(side, row, operation, "the process stopped before the answer was recorded")
+            since = operation.doubted_at or operation.sent_at or operation.intended_at
+            doubt = Doubt(operation.expected_before, operation.difference, since)
+            ref = ListingRef(row.external_id, row.parent_external_id)
+            shadow_at = row.shadow_at or operation.intended_at
+            first_run = _first_run(session, row)
+            cases.append(
+                Case(
+                    operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, first_run,
+                    operation.run_id, operation.intended_at, operation.sent_at or operation.intended_at,
+                    operation.looked_at, row.recheck_at is not None, doubt, looks_of(operation),
+                )
+            )  # fmt: skip
+    return cases
+
+
+def _first_run(session: Session, row: Listing) -> int:
+    """The first run that could see a change of this listing: the one after it was first read."""
+    query = select(func.min(Run.id)).where(Run.side_id == row.side_id, Run.started_at > row.first_seen_at)
+    return session.scalar(query) or 0
+
+
+def looks_of(operation: Operation) -> tuple[Look, ...]:
+    """The looks that were kept with an operation."""
+    rows = json.loads(operation.looks) if operation.looks else []
+    return tuple(
+        Look(datetime.fromisoformat(began), datetime.fromisoformat(ended), Decimal(quantity))
+        for began, ended, quantity in rows
+    )
+
+
+def take_looks(side: SideContext, cases: Sequence[Case]) -> None:
+    """Look at listings whose write may still be running, and keep what is seen.
+
+    What a person books by hand a minute later makes the numbers ambiguous; a look from before it does not. Nothing is
+    decided here: documents may be late.
+    """
+    due = [case for case in cases if _is_due(side, case)]
+    for start in range(0, len(due), FETCH_CHUNK):
+        chunk = due[start : start + FETCH_CHUNK]
+        began = side.now()
+        fetched = side.adapter.fetch([case.ref for case in chunk])
+        shown = {remote.ref.external_id: remote.quantity for remote in fetched.listings}
+        with side.db.write() as session:
+            for case in chunk:
+                quantity = shown.get(case.ref.external_id)
+                if quantity is not None:
+                    _keep(session, case, Look(began, side.now(), quantity))
+
+
+def look_at_once(side: SideContext) -> None:
+    """Take the first look right after an answer was lost; a side that cannot be read now is read by the next run."""
+    if side.adapter.capabilities.marker or not side.adapter.capabilities.atomic:
+        return
+    try:
+        take_looks(side, [case for case in take_up(side) if not case.looks])
+    except (SideError, Stopped) as error:
+        logger.bind(side=side.name, detail=str(error)).debug("doubt.not_looked_at")
+
+
+def _is_due(side: SideContext, case: Case) -> bool:
+    if side.adapter.capabilities.marker or not side.adapter.capabilities.atomic:
+        return False
+    if len(case.looks) >= _MOST_LOOKS:
+        return False
+    return not case.looks or side.now() >= case.looks[-1].began + side.in_doubt / _LOOKS_PER_DOUBT
+
+
+def _keep(session: Session, case: Case, look: Look) -> None:
+    operation = session.get_one(Operation, case.operation_id)
+    if operation.state != "unknown":
+        return
+    rows = [*looks_of(operation), look]
+    operation.looks = json.dumps(
+        [[each.began.isoformat(), each.ended.isoformat(), f"{each.quantity:f}"] for each in rows]
+    )
