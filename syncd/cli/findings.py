@@ -11,7 +11,7 @@ from sqlalchemy import select
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
 from syncd.errors import SyncdError
-from syncd.service.findings import APPROVED, close_finding
+from syncd.service.findings import APPROVED, PUT_BACK, close_finding, is_reported
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
@@ -50,19 +50,31 @@ def findings(cli: CliContext, show_all: bool) -> int:
 @click.command(cls=Command, short_help="Confirm a safety stop.")
 @click.argument("finding", type=int, required=False)
 @click.option("--all", "approve_all", is_flag=True, help="Every open safety stop.")
+@click.option("--put-back", is_flag=True, help="What the side reports is not true: set it to what syncd knows.")
 @pass_cli
-def approve(cli: CliContext, finding: int | None, approve_all: bool) -> int:
-    """Let the plan that a safety stop holds back be carried out by the next run. Look at `syncd plan` first."""
+def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: bool) -> int:
+    """Let what a safety stop holds back be carried out by the next run. Look at `syncd plan` first.
+
+    If the stop is about what a shop reports, approving counts it; with --put-back the shop was restored from a backup:
+    nothing is counted, and the shop is set to what syncd knows.
+    """
     if (finding is None) != approve_all:
         raise click.UsageError("name the finding's number, or --all")
+    if put_back and approve_all:
+        raise click.UsageError("--put-back is for one finding: name its number")
     with database(cli) as db, db.write(fenced=False) as session:
         rows = _stops(session, finding)
+        if put_back and not is_reported(rows[0].subject):
+            raise NotApprovable(f"finding {finding} is about what a side is told, not about what it reports")
         for row in rows:
-            close_finding(session, row.kind, row.subject, datetime.now(UTC), by=APPROVED)
-    cli.emit({"approved": [row.id for row in rows]})
+            close_finding(session, row.kind, row.subject, datetime.now(UTC), by=PUT_BACK if put_back else APPROVED)
+    cli.emit({"approved": [row.id for row in rows], "put_back": put_back})
     for row in rows:
         cli.mark(True, f"{row.id}: {row.message}")
-    cli.say("the next run carries it out" if rows else "no safety stop is open")
+    if not rows:
+        cli.say("no safety stop is open")
+    else:
+        cli.say("the next run sets it to what syncd knows" if put_back else "the next run carries it out")
     return 0
 
 

@@ -197,6 +197,10 @@ class SafetyConfig(Section):
     )
     max_changed: Limit | None = Field(None, description="items that one plan may change; left out: no limit")
     max_jump: JumpLimit | None = Field(None, description="units one quantity may change by; left out: no limit")
+    max_unexplained: Limit | None = Field(
+        Limit(items=20, percent=Decimal(1)),
+        description="items that one read may find changed without an order or refund that says why",
+    )
     max_price_drop: PercentLimit | None = Field(None, description="percent a price may fall by; left out: no limit")
 
 

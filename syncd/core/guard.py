@@ -30,6 +30,7 @@ class SafetyLimits:
     max_zeroed: Limit | None = None
     max_changed: Limit | None = None
     max_jump: Quantity | None = None
+    max_unexplained: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,43 @@ def check_plan(changes: Sequence[Change], linked: int, limits: SafetyLimits) -> 
                 f"{jump.label} would jump from {jump.holds:f} to {jump.wants:f} (max_jump is {limits.max_jump:f})",
                 {"jump": int(abs(jump.wants - jump.holds))},
             )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One change that a read found on a side.
+
+    Attributes:
+        quantity: Signed units.
+        explained: Orders or refunds say that the listing moved.
+        put_back: The listing shows the mark of an older write than the last one it was seen to carry.
+    """
+
+    quantity: Quantity
+    explained: bool
+    put_back: bool
+
+
+def check_reported(changes: Sequence[Reported], linked: int, limits: SafetyLimits) -> Stop | None:
+    """Return why what a side reports must not be counted before a person looked, or ``None`` if it may be.
+
+    A shop that was restored from a backup, or that shows pages of yesterday, reports old quantities: booked elsewhere,
+    they would put sold goods back on the shelf. It is known by marks of writes that were followed by later ones, or by
+    too many changes at once that no order explains.
+
+    Args:
+        changes: All changes of linked listings that one read found.
+        linked: Linked items of that side.
+        limits: The side's limits.
+    """
+    put_back = sum(change.put_back for change in changes)
+    unexplained = sum(not change.explained for change in changes)
+    too_many = limits.max_unexplained is not None and limits.max_unexplained.exceeded(unexplained, linked)
+    counts = {"put_back": put_back, "unexplained": unexplained, "of": linked}
+    if put_back:
+        reason = f"{put_back} of {linked} linked items are as they were before earlier writes of syncd"
+        return Stop(f"{reason}; {unexplained} changed without an order" if too_many else reason, counts)
+    if too_many:
+        return Stop(f"{unexplained} of {linked} linked items changed at once without an order that says why", counts)
     return None

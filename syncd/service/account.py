@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.base import SideAdapter
     from syncd.config import Config
+    from syncd.config.schema import Limit as LimitConfig
     from syncd.config.schema import SideConfig
     from syncd.state.engine import Database
 
@@ -173,9 +174,10 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         limits=SafetyLimits()
         if hub
         else SafetyLimits(
-            max_zeroed=Limit(safety.max_zeroed.items, safety.max_zeroed.percent),
-            max_changed=Limit(safety.max_changed.items, safety.max_changed.percent) if safety.max_changed else None,
+            max_zeroed=_limit(safety.max_zeroed),
+            max_changed=_limit(safety.max_changed),
             max_jump=safety.max_jump.units if safety.max_jump else None,
+            max_unexplained=_limit(safety.max_unexplained),
         ),
         initial_stock=stock.initial_stock if stock.initial_stock in ("shop", "equal_only") else "hub",
         manage_unmanaged=stock.manage_unmanaged,
@@ -183,6 +185,10 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
         now=now,
     )
+
+
+def _limit(given: LimitConfig | None) -> Limit | None:
+    return Limit(given.items, given.percent) if given is not None else None
 
 
 def _replan_if_policy_changed(session: Session, side: SideContext) -> None:

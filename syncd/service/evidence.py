@@ -39,6 +39,9 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
         # What was there before and yet is new to us moved stock at a time that cannot be told: it proves nothing.
         late = not versions and event.began_at is not None and event.began_at + _LATE < last_look
         began_at = last_look if versions or event.began_at is None else max(event.began_at, last_look)
+        # A date of before the last look that did not show it is another's: the order's, not that of its refund.
+        undated = (versions or event.began_at is None) and event.occurred_at + _LATE < last_look
+        occurred_at = side.now() if undated else event.occurred_at
         session.add(
             StockEventRow(
                 side_id=side.id,
@@ -49,8 +52,8 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
                 reference=event.reference,
                 quantity=change,
                 explained=change if late else ZERO,
-                began_at=min(event.occurred_at, began_at),
-                occurred_at=event.occurred_at,
+                began_at=min(occurred_at, began_at),
+                occurred_at=occurred_at,
                 recorded_at=side.now(),
                 run_id=run.id,
             )

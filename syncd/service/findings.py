@@ -22,6 +22,23 @@ APPROVED = "approval"
 """``closed_by`` of a safety stop that a person confirmed; it serves one plan."""
 
 
+PUT_BACK = "put back"
+"""``closed_by`` of a safety stop on what a side reports: a person says that it is not true, the side is set right."""
+
+_REPORTED = "changes of "
+"""Before the side's name: the subject of a safety stop on what the side reports, not on what it is told."""
+
+
+def reported_subject(side: str) -> str:
+    """Subject of the safety stop on what a side reports."""
+    return f"{_REPORTED}{side}"
+
+
+def is_reported(subject: str) -> bool:
+    """Whether a safety stop with this subject is about what a side reports."""
+    return subject.startswith(_REPORTED)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a person should know.

@@ -10,9 +10,10 @@ from sqlalchemy import or_, select, update
 from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
-from syncd.service.evidence import name_cause, store_events
+from syncd.service.evidence import look_before, name_cause, store_events
 from syncd.service.gone import mark_gone, welcome_back
 from syncd.service.ledger import lock_items, move
+from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from syncd.core.model import ChangePage, RemoteListing
+    from syncd.core.model import ChangePage, Quantity, RemoteListing
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
 _CHUNK = 500
+_BY_ID = 100
 
 
 class Observer:
@@ -33,7 +35,7 @@ class Observer:
 
     Args:
         began_seq: The side's write number when the read began.
-        expect_changes: False in a sweep of a side that feeds keep up to date: what it finds is drift.
+        count_drift: A sweep of a side that feeds keep up to date: what it finds is drift.
     """
 
     def __init__(self, side: SideContext, run: RunLog, began_seq: int, *, count_drift: bool = False) -> None:
@@ -42,6 +44,8 @@ class Observer:
         self._began_seq = began_seq
         self._began_at = side.now()
         self._count_drift = count_drift
+        self._holding = is_guarded(side)
+        self._held: dict[str, tuple[RemoteListing, Quantity, bool]] = {}
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -52,6 +56,36 @@ class Observer:
             self._run.counts.listings_read += len(page.listings)
         if page.gone:
             mark_gone(session, self._side, page.gone, self._run)
+
+    def release(self) -> None:
+        """At the end of the read, before its cursor is kept: let what it found count, all of it or nothing.
+
+        Raises:
+            SafetyStop: A person must look at it first; shadows are as they were.
+        """
+        if not self._holding:
+            return
+        self._look_again()
+        changes = [(key, units, put_back) for key, (_, units, put_back) in self._held.items()]
+        true = judge_reported(self._side, changes)
+        remotes = [remote for remote, _, _ in self._held.values()]
+        self._held, self._holding = {}, False
+        for start in range(0, len(remotes), _CHUNK):
+            with self._side.db.write() as session:
+                if true:
+                    self._apply_listings(session, remotes[start : start + _CHUNK])
+                else:
+                    self._put_back(session, remotes[start : start + _CHUNK])
+
+    def _look_again(self) -> None:
+        """What looks put back may be an old page of a list: reads by id go past caches."""
+        refs = [remote.ref for remote, _, put_back in self._held.values() if put_back]
+        for start in range(0, len(refs), _BY_ID):
+            result = self._side.adapter.fetch(refs[start : start + _BY_ID])
+            with self._side.db.write() as session:
+                for remote in result.listings:
+                    del self._held[remote.ref.external_id]
+                self._apply_listings(session, result.listings)
 
     def _apply_listings(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
         known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
@@ -148,12 +182,13 @@ class Observer:
             return
         items = lock_items(session, [row.item_id for row, _ in pairs if row.item_id is not None])
         states = load_states(session, self._side, [row for row, _ in pairs], self._began_at)
+        put_back = put_back_ids(session, pairs) if self._holding else set()
         orphans: list[Listing] = []
         for row, remote in pairs:
             if remote.quantity is None:
                 self._lose_count(row, states[row.id])
                 continue
-            self._judge(session, row, remote, states[row.id], items)
+            self._judge(session, row, remote, states[row.id], items, put_back=row.id in put_back)
             if self._side.is_hub and row.item_id is None and row.shadow is not None:
                 orphans.append(row)
         if orphans:
@@ -171,7 +206,14 @@ class Observer:
         row.shadow, row.recheck_at, row.pending = None, None, row.item_id is not None
 
     def _judge(
-        self, session: Session, row: Listing, remote: RemoteListing, state: ListingState, items: dict[int, Item]
+        self,
+        session: Session,
+        row: Listing,
+        remote: RemoteListing,
+        state: ListingState,
+        items: dict[int, Item],
+        *,
+        put_back: bool,
     ) -> None:
         now = self._side.now()
         quantity = remote.quantity
@@ -186,6 +228,9 @@ class Observer:
                 return
             case Adopt():
                 row.pending = row.item_id is not None
+            case Move(quantity=difference) if row.item_id is not None and self._holding:
+                self._held[remote.ref.external_id] = remote, difference, put_back
+                return
             case Move(quantity=difference) if row.item_id is not None:
                 cause, evidence = name_cause(session, self._side, row, difference, self._run)
                 move(
@@ -194,6 +239,27 @@ class Observer:
                 )  # fmt: skip
                 self._run.counts.drift += self._count_drift
         row.shadow, row.shadow_at, row.recheck_at = quantity, now, None
+        row.marker = remote.marker or row.marker
+
+    def _put_back(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        """Take over what the side shows without counting it: the next push sets the side to what it should hold.
+
+        What was bought since is in its numbers, so documents that came while a person was awaited count.
+        """
+        known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
+        items = lock_items(session, [row.item_id for row in known.values() if row.item_id is not None])
+        last_good = look_before(session, self._side, self._run.id)
+        for remote in remotes:
+            row = known[remote.ref.external_id]
+            row.shadow, row.shadow_at, row.marker = remote.quantity, self._side.now(), remote.marker
+            row.recheck_at, row.pending = None, row.item_id is not None
+            units = documented_since(session, self._side, row.external_id, last_good)
+            if units and row.item_id is not None:
+                move(
+                    session, items[row.item_id], units, cause="change",
+                    evidence=f"{self._side.name} orders since it was put back ({units:+f})", listing=row,
+                    run=self._run, now=self._side.now(),
+                )  # fmt: skip
 
     def _look_for_lost_children(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
         """A variation that its parent no longer lists is read again by id: absence alone proves nothing."""

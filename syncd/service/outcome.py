@@ -35,6 +35,8 @@ def confirm(
     operation.state, operation.settled_by, operation.settled_at = "confirmed", by, now
     operation.reported, operation.error = reported, None
     row.shadow, row.shadow_at, row.write_seq = expected, now, side_row.write_seq
+    if side.adapter.capabilities.marker:
+        row.marker = operation.uid
     if operation.start_managing:
         row.stock_mode = str(StockMode.OWN)
     side_row.last_write_at = now

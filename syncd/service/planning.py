@@ -11,7 +11,7 @@ from sqlalchemy import exists, select
 from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
-from syncd.service.findings import APPROVED
+from syncd.service.findings import APPROVED, PUT_BACK
 from syncd.state.models import Finding, Item, Listing, Operation, is_open
 
 if TYPE_CHECKING:
@@ -119,31 +119,35 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
     return check_plan(changes, side.linked_count(session), side.limits)
 
 
-def take_approval(session: Session, side: SideContext, refusal: Stop | None) -> bool:
+def take_approval(session: Session, subject: str, refusal: Stop | None, word: str = APPROVED) -> bool:
     """Whether a person approved this plan: one that trips the same limit by no more than the approved one did.
 
     An approval serves one plan. If the next plan trips no limit, or another one, the approval is used up as well: it
     must never wave through a later accident.
+
+    Args:
+        session: A writing session.
+        subject: Subject of the safety stop.
+        refusal: What the plan trips now.
+        word: What the person said of it, as ``closed_by`` has it.
     """
-    query = select(Finding).where(
-        Finding.kind == "safety_stop", Finding.subject == side.name, Finding.closed_by == APPROVED
-    )
+    query = select(Finding).where(Finding.kind == "safety_stop", Finding.subject == subject, Finding.closed_by == word)
     approved = False
     for row in session.scalars(query).all():
         counts: dict[str, int] = json.loads(row.counts or "{}")
         fits = refusal is not None and all(
             name in counts and units <= counts[name] for name, units in refusal.counts.items() if name != "of"
         )
-        row.closed_by = f"{APPROVED}, carried out" if fits else f"{APPROVED}, not needed"
+        row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"
         approved = approved or fits
     return approved
 
 
-def open_stop(session: Session, side: SideContext) -> bool:
-    """Whether a safety stop of the side is open, or approved and not yet used."""
+def open_stop(session: Session, subject: str) -> bool:
+    """Whether a safety stop is open, or was answered by a person and the answer not yet used."""
     query = select(Finding.id).where(
         Finding.kind == "safety_stop",
-        Finding.subject == side.name,
-        Finding.closed_at.is_(None) | (Finding.closed_by == APPROVED),
+        Finding.subject == subject,
+        Finding.closed_at.is_(None) | Finding.closed_by.in_((APPROVED, PUT_BACK)),
     )
     return session.scalar(query.limit(1)) is not None

@@ -64,7 +64,7 @@ class Pusher:
         with self._side.db.read() as session:
             writes, settled = plan_side(session, self._side)
             refusal = check_safety(session, self._side, writes)
-            stopped = refusal is None and open_stop(session, self._side)
+            stopped = refusal is None and open_stop(session, self._side.name)
         if settled:
             self._mark_settled(settled)
         if refusal:
@@ -72,7 +72,7 @@ class Pusher:
         elif stopped:
             with self._side.db.write() as session:
                 close_finding(session, "safety_stop", self._side.name, self._side.now())
-                take_approval(session, self._side, None)
+                take_approval(session, self._side.name, None)
         return writes
 
     def _mark_settled(self, listing_ids: Sequence[int]) -> None:
@@ -91,7 +91,7 @@ class Pusher:
     def _refuse_plan(self, refusal: Stop) -> None:
         side = self._side
         with side.db.write() as session:
-            if take_approval(session, side, refusal):
+            if take_approval(session, side.name, refusal):
                 return
             open_finding(
                 session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -19,6 +20,7 @@ from syncd.service.lost_updates import weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
+from syncd.service.reported import Waiting, waits
 from syncd.service.runs import RequestCounter, RunLog, finish_run, start_run
 from syncd.service.settlement import settle_open
 from syncd.state.models import CursorRow, Listing
@@ -115,23 +117,38 @@ class SideWorker:
         return True
 
     def _pass(self, run: RunLog) -> None:
+        waiting = waits(self.side)
+        if waiting is Waiting.ASKED and run.kind != "full":
+            raise SafetyStop(self.side.name, "what it reports waits for a person's word: `syncd findings`", {})
         if self.dry_run:
             self.observe(run)
             return
+        if waiting is not Waiting.NO:
+            # Its numbers are not to be worked with before all of them were read and judged.
+            self.observe(run, whole=True)
         settle_open(self.side, run)
-        if run.kind != "push":
+        if run.kind != "push" and waiting is Waiting.NO:
             self.observe(run)
+        if run.kind != "push":
             weigh_evidence(self.side, run)
         self.link(run)
         self.push(run)
 
-    def observe(self, run: RunLog) -> None:
-        """Read what may have changed (or everything), then what was to be read again by id."""
+    def observe(self, run: RunLog, *, whole: bool = False) -> None:
+        """Read what may have changed (or everything), then what was to be read again by id.
+
+        Args:
+            run: The pass.
+            whole: Read everything and then what changed since the last good read, with its documents.
+        """
         with self.side.db.read() as session:
             first = self.side.row(session).last_full_read_at is None
             cursor = self._load_cursor(session)
-        if first or run.kind == "full":
-            self._read_everything(run, sweep=not first)
+        adapter = self.side.adapter
+        if whole and not first:
+            self._read_everything(run, chain(adapter.read_all(), adapter.read_changes(cursor)), sweep=False)
+        elif first or run.kind == "full":
+            self._read_everything(run, adapter.read_all(), sweep=not first)
         else:
             self._read(run, self.side.adapter.read_changes(cursor))
         self._recheck(run)
@@ -190,21 +207,25 @@ class SideWorker:
             began_seq = current_write_seq(session, side.id)
         observer = Observer(side, run, began_seq, count_drift=count_drift)
         seen: set[str] = set()
+        cursor: Mapping[str, str] | None = None
         for page in pages:
             self._stop_if_asked()
             seen.update(remote.ref.external_id for remote in page.listings)
-            if page.listings or page.gone or page.events or page.cursor is not None:
+            if page.listings or page.gone or page.events:
                 with side.db.write() as session:
                     observer.apply(session, page)
-                    if page.cursor is not None:
-                        self._store_cursor(session, page.cursor, run)
+            cursor = page.cursor or cursor
             self.progress(side.name, "reading", len(seen), page.total)
             self.alive()
+        observer.release()
+        if cursor is not None:
+            with side.db.write() as session:
+                self._store_cursor(session, cursor, run)
         return seen
 
-    def _read_everything(self, run: RunLog, *, sweep: bool) -> None:
+    def _read_everything(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool) -> None:
         side = self.side
-        seen = self._read(run, side.adapter.read_all(), count_drift=sweep)
+        seen = self._read(run, pages, count_drift=sweep)
         now = side.now()
         with side.db.write() as session:
             missing = self._missing(session, seen)
@@ -268,6 +289,7 @@ class SideWorker:
             result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
             with side.db.write() as session:
                 observer.apply(session, ChangePage(result.listings, result.gone))
+            observer.release()
             self.progress(side.name, "reading again", start + _RECHECK_CHUNK, len(refs))
             self.alive()
 

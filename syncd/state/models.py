@@ -144,6 +144,9 @@ class Listing(Base):
     link_pending: Mapped[bool] = mapped_column(default=False, server_default=false(), comment="to be matched next run")
     recheck_at: Mapped[datetime | None] = mapped_column(comment="read this listing again by id at or after")
     write_seq: Mapped[int] = mapped_column(default=0, server_default="0", comment="sides.write_seq of its last write")
+    marker: Mapped[str | None] = mapped_column(
+        comment="operations.uid that the side showed last; an older one is a side put back"
+    )
     linked_at: Mapped[datetime | None]
     link_rule: Mapped[str | None] = mapped_column(Word, comment="sku, gtin, hub or manual")
     gone_at: Mapped[datetime | None] = mapped_column(comment="when it was proved to be gone from its side")

@@ -208,6 +208,10 @@ def test_a_restocking_refund_is_seen(shop: Shop, bumps: bool) -> None:
             (EventKind.ORDER, Decimal(-3)),
             (EventKind.REFUND, Decimal(1)),
         ]
+        sold, refunded = events(pages)
+        assert refunded.occurred_at - sold.occurred_at >= timedelta(seconds=0 if bumps else 100), (
+            "the refund's own date"
+        )
     counting = shop.counting()
     assert events(shop.changes(seconds=10)) == []
     assert len(counting()) <= 5

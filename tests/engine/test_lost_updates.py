@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.support.engine import Account, two_sides
@@ -196,3 +197,23 @@ def test_a_late_document_frees_the_change_that_explained_a_swallowed_order(datab
     _pass(account)
     assert [m.quantity for m in account.movements("lost_update")] == [-2]
     assert _both(account) == (15, 15)
+
+
+def test_a_refund_that_bears_the_date_of_its_order_happened_since_the_last_look(database: Database) -> None:
+    """It was not there at the last look; as old as its order, it would be called swallowed by a write of then."""
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    ordered_at = account.clock()
+    _till_sale_pushed(account)
+    web.sell("w-A", 4, reference="88")
+    account.clock.advance(10)
+    account.poll("web")
+    _pass(account)
+    web.sell("w-A", -1, reference="refund of 88")
+    at, event = web.events[-1]
+    web.events[-1] = at, replace(event, occurred_at=ordered_at, began_at=None)
+    web.sell("w-A", 2, reference="163")
+    _pass(account)
+    assert account.movements("lost_update") == []
+    assert _both(account) == (14, 14)

@@ -58,6 +58,7 @@ class MemoryWorld:
             effect), ``refused_connection`` or ``""`` for none.
         before_effect: Called just before a write takes effect: a sale at the worst moment.
         stale: Reads show a listing as it was before our last write to it, until ``stale_s`` after it: a cache.
+        fresh_by_id: Reads by id show what is there even so.
     """
 
     name: str = "memory"
@@ -70,6 +71,7 @@ class MemoryWorld:
     writes: list[StockWrite] = field(default_factory=list)
     stale: bool = False
     stale_s: float = 10
+    fresh_by_id: bool = False
     late_s: float = 30
     late: list[tuple[datetime, StockWrite, bool]] = field(default_factory=list)
     before_write: dict[str, tuple[RemoteListing, datetime]] = field(default_factory=dict)
@@ -228,7 +230,9 @@ class MemorySide:
         self.world.carry_out_late()
         refs = list(dict.fromkeys(refs))
         with self.world.lock:
-            there = [self.world.shown(ref.external_id) for ref in refs if ref.external_id in self.world.things]
+            known = [ref.external_id for ref in refs if ref.external_id in self.world.things]
+            things = self.world.things
+            there = [things[key].listing if self.world.fresh_by_id else self.world.shown(key) for key in known]
         gone = [GoneListing(ref, Proof.NOT_FOUND) for ref in refs if ref.external_id not in self.world.things]
         return FetchResult(tuple(there), tuple(gone))
 

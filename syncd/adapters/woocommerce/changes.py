@@ -8,7 +8,7 @@ are right all the same (woocommerce-api.md section 2, older shops).
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class _Cycle:
     clocks: dict[str, datetime] = field(default_factory=dict)
     orders: dict[int, mapping.OrderChange] = field(default_factory=dict)
     refunds: set[int] = field(default_factory=set)
+    refunded_at: dict[int, datetime] = field(default_factory=dict)
     rows: set[tuple[str, int, datetime]] = field(default_factory=set)
     lines: dict[int, dict[str, StockEvent]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -51,6 +52,11 @@ class _Cycle:
     def keep(self, feed: str, position: FeedPosition) -> None:
         """Note where the feed continues."""
         self.positions[feed] = position.text()
+
+    def note_refund(self, order: int, moment: datetime | None) -> None:
+        """Remember when an order was refunded last."""
+        if moment is not None:
+            self.refunded_at[order] = max(moment, self.refunded_at.get(order, moment))
 
 
 class ChangeReader:
@@ -115,7 +121,10 @@ class ChangeReader:
         for ids in chunks(sorted(refunded)):
             batch = self._client.included("orders", ids, {"_fields": mapping.ORDER_FIELDS})
             changes += [mapping.order_change(row) for row in batch.rows]
-        return list({change.order_id: change for change in changes}.values())
+        return [
+            replace(change, refunded_at=cycle.refunded_at.get(order))
+            for order, change in {change.order_id: change for change in changes}.items()
+        ]
 
     def _refunded_orders(self, cycle: _Cycle, *, again: bool) -> set[int]:
         """Orders with refunds that were not dealt with yet (``again``: with any)."""
@@ -127,6 +136,8 @@ class ChangeReader:
                 for row in rows:
                     refund, order = mapping.row_id(row), mapping.parent_id_of(row)
                     cycle.refunds.add(refund)
+                    if order is not None:
+                        cycle.note_refund(order, row_time(row))
                     if (again or refund not in self._done_refunds) and order is not None:
                         orders.add(order)
         except NotFound as error:

@@ -88,7 +88,10 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """An order as far as stock is concerned. Equal values mean: nothing happened to stock."""
+    """An order as far as stock is concerned. Equal values mean: nothing happened to stock.
+
+    ``refunded_at`` is the date of its latest refund, if known: a refund need not change the order's own date.
+    """
 
     order_id: int
     number: str
@@ -96,6 +99,7 @@ class OrderChange:
     created_at: datetime | None
     lines: tuple[OrderLine, ...]
     refund_ids: tuple[int, ...]
+    refunded_at: datetime | None = None
 
 
 def parent_of(row: Row) -> Parent:
@@ -273,7 +277,8 @@ def order_events(change: OrderChange, ref_of: Callable[[OrderLine], ListingRef])
         events.append(StockEvent(ref, key, EventKind.ORDER, f"order {number}", sold, at, change.created_at))
         if line.restocked:
             reference = f"refund of order {number}"
-            events.append(StockEvent(ref, f"{key}:restock", EventKind.REFUND, reference, line.restocked, at))
+            refunded_at = max(at, change.refunded_at or at)
+            events.append(StockEvent(ref, f"{key}:restock", EventKind.REFUND, reference, line.restocked, refunded_at))
     return events
 
 
