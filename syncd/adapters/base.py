@@ -36,7 +36,8 @@ class Capabilities:
     """What a side can do; the engine chooses by this and never by name.
 
     Attributes:
-        relative: Stock can be written as a difference.
+        relative: Stock can be written as a difference. Where it cannot, ``write_stock`` sets a listing to
+            ``expected_after``; the engine reads it by id just before and just after.
         marker: A stock write can carry the operation's id so that a later read shows whether it was applied.
         idempotency_key: The same write sent twice under one key is applied once.
         compare_and_set: A write can be made conditional on the present quantity.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select, update
 
-from syncd.core.model import Applied, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
+from syncd.core.model import Applied, ChangePage, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
 from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
+from syncd.service.observe import Observer, current_write_seq
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import (
     PlannedWrite,
@@ -26,6 +27,7 @@ from syncd.state.models import Item, Listing, Operation
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -115,14 +117,38 @@ class Pusher:
         for start in range(0, len(writes), wave_size):
             if self._stop.is_set():
                 return
-            operations = self._intend(writes[start : start + wave_size])
+            wave = writes[start : start + wave_size]
+            refs = [write.ref for write in wave]
+            began = self._side.now()
+            if not capabilities.relative:
+                self._read(refs)
+            operations = self._intend(wave, began)
             self._send_wave(operations)
             self._alive()
+            if not capabilities.relative and operations:
+                self._read(refs)
 
-    def _intend(self, writes: Sequence[PlannedWrite]) -> list[tuple[int, StockWrite]]:
+    def _read(self, refs: Sequence[ListingRef]) -> None:
+        """Read what is written absolutely just before and just after: what was sold up to then is seen and counted.
+
+        What is sold between the two is overwritten; its documents tell (``lost_updates``).
+        """
+        with self._side.db.read() as session:
+            began_seq = current_write_seq(session, self._side.id)
+        observer = Observer(self._side, self._run, began_seq)
+        result = self._side.adapter.fetch(refs)
+        with self._side.db.write() as session:
+            observer.apply(session, ChangePage(result.listings, result.gone))
+        observer.release()
+
+    def _intend(self, writes: Sequence[PlannedWrite], began: datetime) -> list[tuple[int, StockWrite]]:
         """Commit operations for listings that still need one; from here on their readings move nothing.
 
         What was planned differently meanwhile stays pending: the guard has not seen it.
+
+        Args:
+            writes: The plan.
+            began: When the side was last looked at before these writes, or now.
         """
         made: list[tuple[Operation, PlannedWrite]] = []
         guarded = {write.listing_id: write.wants for write in writes}
@@ -136,12 +162,12 @@ class Pusher:
                     row.wanted = row.shadow if self._side.writable(row) else None
                     continue
                 row.wanted = planned.wants
-                made.append((self._operation(planned), planned))
+                made.append((self._operation(planned, began), planned))
             session.add_all([operation for operation, _ in made])
             session.flush()
             return [(operation.id, _wire(operation, planned)) for operation, planned in made]
 
-    def _operation(self, planned: PlannedWrite) -> Operation:
+    def _operation(self, planned: PlannedWrite, began: datetime) -> Operation:
         return Operation(
             uid=uuid.uuid4().hex,
             side_id=self._side.id,
@@ -153,7 +179,7 @@ class Pusher:
             start_managing=planned.start_managing,
             state="intended",
             reason=planned.reason,
-            intended_at=self._side.now(),
+            intended_at=began,
         )
 
     def _send_wave(self, operations: Sequence[tuple[int, StockWrite]]) -> None:

@@ -73,7 +73,7 @@ class MemoryWorld:
     stale_s: float = 10
     fresh_by_id: bool = False
     late_s: float = 30
-    late: list[tuple[datetime, StockWrite, bool]] = field(default_factory=list)
+    late: list[tuple[datetime, StockWrite, bool, bool]] = field(default_factory=list)
     before_write: dict[str, tuple[RemoteListing, datetime]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -147,8 +147,8 @@ class MemoryWorld:
         with self.lock:
             due = [entry for entry in self.late if entry[0] <= self.now()]
             self.late = [entry for entry in self.late if entry[0] > self.now()]
-            for at, write, marker in due:
-                self.apply(write, marker=marker, at=at)
+            for at, write, marker, absolute in due:
+                self.apply(write, marker=marker, absolute=absolute, at=at)
 
     def _add(self, external_id: str, quantity: Quantity) -> None:
         thing = self.things[external_id].listing
@@ -158,8 +158,10 @@ class MemoryWorld:
         self.tick += 1
         self.things[external_id] = _Thing(listing, self.tick)
 
-    def apply(self, write: StockWrite, *, marker: bool, at: datetime | None = None) -> WriteResult:
-        """Carry out one write, now or at a moment that is over."""
+    def apply(
+        self, write: StockWrite, *, marker: bool, absolute: bool = False, at: datetime | None = None
+    ) -> WriteResult:
+        """Carry out one write, now or at a moment that is over; ``absolute``: whatever is there is overwritten."""
         with self.lock:
             thing = self.things.get(write.ref.external_id)
             if thing is None:
@@ -169,7 +171,8 @@ class MemoryWorld:
                 listing = replace(listing, stock_mode=StockMode.OWN, quantity=ZERO)
             if listing.quantity is None:
                 return Refused("not_managed", "stock of this listing is not counted")
-            changed = replace(listing, quantity=listing.quantity + write.difference)
+            after = write.expected_after if absolute else listing.quantity + write.difference
+            changed = replace(listing, quantity=after)
             self.before_write[write.ref.external_id] = (thing.listing, at or self.now())
             self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if marker else changed)
             self.writes.append(write)
@@ -249,21 +252,25 @@ class MemorySide:
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         if fault == "late":
             due = self.world.now() + timedelta(seconds=self.world.late_s)
-            self.world.late += [(due, write, self._capabilities.marker) for write in writes]
+            how = self._capabilities.marker, not self._capabilities.relative
+            self.world.late += [(due, write, *how) for write in writes]
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         if self.world.before_effect is not None:
             for write in writes:
                 self.world.before_effect(write)
         if fault == "half":
             return [self._apply_half(write, number) for number, write in enumerate(writes)]
-        results = [self.world.apply(write, marker=self._capabilities.marker) for write in writes]
+        results = [self._apply(write) for write in writes]
         if fault == "lost_after":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         return results
 
+    def _apply(self, write: StockWrite) -> WriteResult:
+        return self.world.apply(write, marker=self._capabilities.marker, absolute=not self._capabilities.relative)
+
     def _apply_half(self, write: StockWrite, number: int) -> WriteResult:
         """One write of a call whose answer says of every other write that its outcome is unknown."""
-        result = None if number % 4 == 0 else self.world.apply(write, marker=self._capabilities.marker)
+        result = None if number % 4 == 0 else self._apply(write)
         return result if result is not None and number % 2 else Unknown("the answer says nothing of it")
 
     def close(self) -> None:
