@@ -83,8 +83,6 @@ class Observer:
         for start in range(0, len(refs), _BY_ID):
             result = self._side.adapter.fetch(refs[start : start + _BY_ID])
             with self._side.db.write() as session:
-                for remote in result.listings:
-                    del self._held[remote.ref.external_id]
                 self._apply_listings(session, result.listings)
 
     def _apply_listings(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
@@ -94,6 +92,7 @@ class Observer:
             self._add(session, fresh)
         seen = [(known[r.ref.external_id], r) for r in remotes if r.ref.external_id in known]
         for row, remote in seen:
+            self._held.pop(row.external_id, None)  # of two readings in one read the later one counts
             self._refresh(session, row, remote)
         self._count(session, [(row, remote) for row, remote in seen if _needs_judgement(row, remote)])
         self._look_for_lost_children(session, remotes)

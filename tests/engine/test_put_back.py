@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import select
 
 from syncd.core.guard import Limit, SafetyLimits
+from syncd.core.model import ChangePage, Quantity
 from syncd.errors import SafetyStop
 from syncd.service.findings import APPROVED, PUT_BACK, close_finding
 from syncd.state.models import Finding
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from syncd.adapters.memory import MemoryWorld
+    from syncd.core.model import Cursor
     from syncd.state.engine import Database
 
 SKUS = [f"S{number}" for number in range(12)]
@@ -184,3 +190,20 @@ def test_old_answers_to_reads_by_id_stop_the_shop_until_they_end(database: Datab
     account.poll(kind="full")
     assert account.findings() == []
     assert account.on_hand("S0") == 4
+
+
+@pytest.mark.parametrize("values", [(8, 10), (10, 8), (8, 9), (8, 8)])
+def test_of_two_readings_in_one_read_the_later_one_counts(database: Database, values: tuple[int, int]) -> None:
+    account = _open(database)
+    adapter = account.workers["web"].side.adapter
+    reading = account.worlds["web"].things["w-S0"].listing
+
+    def read(cursor: Cursor) -> Iterator[ChangePage]:
+        for value in values:
+            yield ChangePage((replace(reading, quantity=Quantity(value)),))
+        yield ChangePage(cursor=cursor)
+
+    adapter.read_changes = read  # type: ignore[method-assign]
+    account.poll("web")
+    assert account.on_hand("S0") == values[1]
+    assert account.listing("web", "w-S0").shadow == values[1]
