@@ -40,7 +40,7 @@ class Documents:
         unsure: Units of those that may or may not be in it.
         looks: Earlier looks at the side that can be used.
         between: For each step from look to look, the first from the shadow and the last up to now: units that moved,
-            and units that may have.
+            and units that may have. The last step is missing if a look tells already how it ended.
         swallowable: Units, part of ``moved``, that our own write may have swallowed if it was applied.
     """
 
@@ -134,15 +134,18 @@ def _follow(
     """Sort documents by the looks that were taken during the doubt.
 
     A look may show a cache: it shows the side at some moment of the last ``settle`` before it, and is of no use if that
-    may be before the shadow.
+    may be before the shadow. The first look after the request must have been over is the last that is needed.
     """
-    looks = tuple(look for look in case.looks if look.began - side.settle >= case.shadow_at)
+    usable = [look for look in case.looks if look.began - side.settle >= case.shadow_at]
+    over = case.doubt.since + side.in_doubt
+    last = next((number for number, look in enumerate(usable, 1) if look.began - side.settle >= over), None)
+    looks = tuple(usable[:last])
     if not looks:
         return (), ()
     moments = [shadow, *(_Moment(look.began - side.settle - _CLOSE, look.ended + _CLOSE) for look in looks)]
-    between = [_between(effects, earlier, later) for earlier, later in pairwise(moments)] + [
-        _between(effects, moments[-1], None)
-    ]
+    between = [_between(effects, earlier, later) for earlier, later in pairwise(moments)]
+    if last is None:
+        between.append(_between(effects, moments[-1], None))
     return looks, tuple(between)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import func, select
 
-from syncd.core.model import ListingRef, Quantity
+from syncd.core.model import ListingRef, Quantity, RemoteListing
 from syncd.core.settle import Doubt
 from syncd.errors import SideError, Stopped
 from syncd.service.outcome import give_back, put_in_doubt
@@ -126,17 +126,29 @@ def take_looks(side: SideContext, cases: Sequence[Case]) -> None:
         chunk = due[start : start + FETCH_CHUNK]
         began = side.now()
         fetched = side.adapter.fetch([case.ref for case in chunk])
-        shown = {remote.ref.external_id: remote.quantity for remote in fetched.listings}
-        with side.db.write() as session:
-            for case in chunk:
-                quantity = shown.get(case.ref.external_id)
-                if quantity is not None:
-                    _keep(session, case, Look(began, side.now(), quantity))
+        keep_looks(side, chunk, began, fetched.listings)
+
+
+def keep_looks(side: SideContext, cases: Sequence[Case], began: datetime, shown: Sequence[RemoteListing]) -> None:
+    """Keep what a read by id showed of listings in doubt; it began at ``began`` and has just ended."""
+    if not _keeps_looks(side):
+        return
+    quantities = {remote.ref.external_id: remote.quantity for remote in shown}
+    with side.db.write() as session:
+        for case in cases:
+            quantity = quantities.get(case.ref.external_id)
+            if quantity is not None and len(case.looks) < _MOST_LOOKS:
+                _keep(session, case, Look(began, side.now(), quantity))
+
+
+def _keeps_looks(side: SideContext) -> bool:
+    """Marks tell more; and where a write can swallow what happens beside it, a step shows less than all of it."""
+    return side.adapter.capabilities.atomic and not side.adapter.capabilities.marker
 
 
 def look_at_once(side: SideContext) -> None:
     """Take the first look right after an answer was lost; a side that cannot be read now is read by the next run."""
-    if side.adapter.capabilities.marker or not side.adapter.capabilities.atomic:
+    if not _keeps_looks(side):
         return
     try:
         take_looks(side, [case for case in take_up(side) if not case.looks])
@@ -145,16 +157,14 @@ def look_at_once(side: SideContext) -> None:
 
 
 def _is_due(side: SideContext, case: Case) -> bool:
-    if side.adapter.capabilities.marker or not side.adapter.capabilities.atomic:
-        return False
-    if len(case.looks) >= _MOST_LOOKS:
+    if not _keeps_looks(side) or len(case.looks) >= _MOST_LOOKS:
         return False
     return not case.looks or side.now() >= case.looks[-1].began + side.in_doubt / _LOOKS_PER_DOUBT
 
 
 def _keep(session: Session, case: Case, look: Look) -> None:
     operation = session.get_one(Operation, case.operation_id)
-    if operation.state != "unknown":
+    if operation.state not in ("unknown", "parked"):
         return
     rows = [*looks_of(operation), look]
     operation.looks = json.dumps(

@@ -11,7 +11,7 @@ from loguru import logger
 from syncd.core.model import GoneListing, Proof, Quantity, RemoteListing
 from syncd.core.settle import Evidence, Park, Settlement, Step, Wait, WasApplied, WasNotApplied, settle
 from syncd.service.documents import Documents, read_documents
-from syncd.service.doubt import FETCH_CHUNK, Case, take_looks, take_up
+from syncd.service.doubt import FETCH_CHUNK, Case, keep_looks, take_looks, take_up
 from syncd.service.findings import Found, open_finding
 from syncd.service.gone import mark_gone
 from syncd.service.ledger import lock_items
@@ -40,6 +40,7 @@ def settle_open(side: SideContext, run: RunLog) -> None:
         chunk = cases[start : start + FETCH_CHUNK]
         read_at = side.now()
         fetched = side.adapter.fetch([case.ref for case in chunk])
+        keep_looks(side, chunk, read_at, fetched.listings)
         documents = read_documents(side, chunk, run)
         remotes = {remote.ref.external_id: remote for remote in fetched.listings}
         proofs = {entry.ref.external_id: entry.proof for entry in fetched.gone}
@@ -111,7 +112,7 @@ def _steps(case: Case, documents: Documents, quantity: Quantity | None) -> tuple
     """What changed from look to look, with what documents say of the same time."""
     if not documents.looks or quantity is None:
         return ()
-    held = [case.doubt.before, *(look.quantity for look in documents.looks), quantity]
+    held = [case.doubt.before, *(look.quantity for look in documents.looks), quantity][: len(documents.between) + 1]
     return tuple(
         Step(later - earlier, moved, unsure)
         for (earlier, later), (moved, unsure) in zip(pairwise(held), documents.between, strict=True)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from syncd.core.model import Quantity
+from syncd.errors import Transient
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
+    from syncd.core.model import StockEvent
     from syncd.state.engine import Database
 
 
@@ -61,6 +63,30 @@ def test_a_write_that_takes_effect_between_two_looks_is_seen(database: Database)
         account.poll()
     assert _both(account) == (32, 32)
     assert account.findings() == []
+
+
+def test_a_look_after_the_request_must_be_over_settles_it_whatever_comes_later(database: Database) -> None:
+    """The documents could not be read for a while, as when the process is killed each time it tries."""
+    account = _lost(database, "lost_before")
+    adapter = account.workers["till"].side.adapter
+    read_events = adapter.read_events
+
+    def fail(since: object) -> list[StockEvent]:
+        raise Transient("till", f"GET orders since {since}", "no route to host")
+
+    adapter.read_events = fail  # type: ignore[method-assign]
+    for _ in range(7):
+        account.clock.advance(15)
+        account.poll("till")
+    account.worlds["till"].sell("t-A", -24)
+    account.clock.advance(15)
+    account.poll("till")
+    adapter.read_events = read_events  # type: ignore[method-assign]
+    for _ in range(3):
+        account.clock.advance(15)
+        account.poll()
+    assert _both(account) == (32, 32)
+    assert [finding.kind for finding in account.findings()] == []
 
 
 def test_a_receipt_in_the_same_moments_as_a_write_that_may_come_late_is_parked(database: Database) -> None:
