@@ -14,7 +14,7 @@ from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
-from syncd.service.lost_updates import weigh_evidence
+from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
@@ -194,6 +194,8 @@ class SideWorker:
 
     def _read_everything(self, run: RunLog, *, sweep: bool) -> None:
         side = self.side
+        if sweep:
+            read_evidence(side, run)
         seen = self._read(run, side.adapter.read_all(), count_drift=sweep)
         now = side.now()
         with side.db.write() as session:
