@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
-_LATE = timedelta(minutes=1)
+LATE = timedelta(minutes=1)
 """How late a document may appear in its feed."""
 
 
@@ -37,10 +37,10 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
         if versions and not change:
             continue
         # What was there before and yet is new to us moved stock at a time that cannot be told: it proves nothing.
-        late = not versions and event.began_at is not None and event.began_at + _LATE < last_look
+        late = not versions and event.began_at is not None and event.began_at + LATE < last_look
         began_at = last_look if versions or event.began_at is None else max(event.began_at, last_look)
         # A date of before the last look that did not show it is another's: the order's, not that of its refund.
-        undated = (versions or event.began_at is None) and event.occurred_at + _LATE < last_look
+        undated = (versions or event.began_at is None) and event.occurred_at + LATE < last_look
         occurred_at = side.now() if undated else event.occurred_at
         session.add(
             StockEventRow(

@@ -9,7 +9,7 @@ from loguru import logger
 from sqlalchemy import select
 
 from syncd.core.evidence import CLOSE, Document, Explained, Seen, Window, weigh
-from syncd.service.evidence import look_before
+from syncd.service.evidence import LATE, look_before, store_events
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Listing, Movement, Operation, Run, StockEventRow, has_open_part, is_open
 
@@ -31,10 +31,21 @@ _AGAIN = timedelta(minutes=5)
 the change that explained them its own."""
 
 
+def read_evidence(side: SideContext, run: RunLog) -> None:
+    """Read the documents since the last complete read: a sweep reads quantities alone, and begins the feeds anew."""
+    if not _can_swallow(side):
+        return
+    with side.db.read() as session:
+        since = max(look_before(session, side, run.id), side.row(session).created_at) - LATE
+    events = side.adapter.read_events(since)
+    if events:
+        with side.db.write() as session:
+            store_events(session, side, events, run)
+
+
 def weigh_evidence(side: SideContext, run: RunLog) -> None:
     """Hold new documents against what was read; called after a complete read, which began after they were known."""
-    capabilities = side.adapter.capabilities
-    if not capabilities.events or capabilities.atomic:
+    if not _can_swallow(side):
         return
     query = select(StockEventRow.external_id).where(StockEventRow.side_id == side.id, has_open_part())
     with side.db.read() as session:
@@ -42,6 +53,11 @@ def weigh_evidence(side: SideContext, run: RunLog) -> None:
     for external_id in external_ids:
         with side.db.write() as session:
             _weigh_listing(session, side, run, external_id)
+
+
+def _can_swallow(side: SideContext) -> bool:
+    capabilities = side.adapter.capabilities
+    return capabilities.events and not capabilities.atomic
 
 
 def _weigh_listing(session: Session, side: SideContext, run: RunLog, external_id: str) -> None:

@@ -16,7 +16,7 @@ from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Safet
 from syncd.service.doubt import look_at_once
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
-from syncd.service.lost_updates import weigh_evidence
+from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
@@ -225,6 +225,8 @@ class SideWorker:
 
     def _read_everything(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool) -> None:
         side = self.side
+        if sweep:
+            read_evidence(side, run)
         seen = self._read(run, pages, count_drift=sweep)
         now = side.now()
         with side.db.write() as session:

@@ -217,3 +217,16 @@ def test_a_refund_that_bears_the_date_of_its_order_happened_since_the_last_look(
     _pass(account)
     assert account.movements("lost_update") == []
     assert _both(account) == (14, 14)
+
+
+def test_a_swallowed_order_before_a_sweep_is_counted(database: Database) -> None:
+    """A read of everything begins its feeds anew: documents from before it must be known by then."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    account.clock.advance(30)
+    account.poll("web", kind="full")
+    _pass(account)
+    assert _both(account) == (7, 7)
+    assert [m.quantity for m in account.movements("lost_update")] == [-2]

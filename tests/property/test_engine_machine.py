@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from syncd.core.model import Quantity
-from tests.support.history import MARKED, PLAIN, SIDES, TILL, History
+from tests.support.history import History
 from tests.support.looking import look_without_touching
+from tests.support.sides import KINDS, PAIRS, TILL
 from tests.support.tally import TALLY
 from tests.support.trouble import PLACES, Mischief
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)  # a history that fails is shrunk, which takes its time
 
 SKUS = ("a", "b")
-sides = st.sampled_from(SIDES)
+sides = st.runner().flatmap(lambda machine: st.sampled_from(machine.history.sides))
 skus = st.sampled_from(SKUS)
 kinds = st.sampled_from(("poll", "poll", "push", "full"))
 seconds = st.sampled_from((7, 0, 1, 30))
@@ -40,7 +41,10 @@ mischief = st.builds(
     sku=skus,
     units=st.integers(1, 4),
 )
-lost_answers = st.sampled_from(("lost_after", "lost_before", "late", "half", "refused_connection"))
+lost_answers = st.sampled_from((
+    "lost_after", "lost_before", "late", "half", "refused_connection", "token_expired", "rate_limited",
+))  # fmt: skip
+shops = st.sampled_from(PAIRS)
 
 
 class Histories(RuleBasedStateMachine):
@@ -50,10 +54,13 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.since_rest = self.since_dry_run = 0
         self.db = new_database()
-        self.history = History(self.db)
-        for side in SIDES:
-            self.history.add(side, "kept", 4)  # a side that lists nothing at all is taken for broken, not for empty
+        self.history = History(self.db, (TILL,))
         TALLY["histories"] += 1
+
+    def begin(self, shops: tuple[str, ...]) -> None:
+        self.history = History(self.db, (TILL, *shops))
+        for side in self.history.sides:
+            self.history.add(side, "kept", 4)  # a side that lists nothing at all is taken for broken, not for empty
 
     def teardown(self) -> None:
         try:
@@ -69,6 +76,10 @@ class Histories(RuleBasedStateMachine):
         self.history.clock.advance(wait)
         return self.history
 
+    def beside(self, side: str) -> str:
+        """Another side than this one."""
+        return self.history.sides[self.history.sides.index(side) - 1]
+
     def look_then(self, side: str, then: str) -> None:
         if then == "poll":
             self.history.run(side, "poll")
@@ -82,16 +93,38 @@ class Histories(RuleBasedStateMachine):
         self.look_then(side, then)
 
     @rule(side=sides, sku=skus, units=st.integers(-4, 6), half=st.booleans(), wait=seconds, then=afterwards)
-    def count(self, side: str, sku: str, units: int, half: bool, wait: float, then: str) -> None:
-        """A receipt or a stock-take: no document says so; the till may count in halves."""
+    def receive(self, side: str, sku: str, units: int, half: bool, wait: float, then: str) -> None:
+        """A receipt, or a loss: no document says so; the till may count in halves."""
         difference = Quantity(units) + (Quantity("0.5") if half and side == TILL else 0)
         self.step(wait).change(side, sku, difference, document=False)
+        self.look_then(side, then)
+
+    @rule(side=sides, sku=skus, quantity=st.integers(0, 15), wait=seconds, then=afterwards)
+    def take_stock(self, side: str, sku: str, quantity: int, wait: float, then: str) -> None:
+        self.step(wait).take_stock(side, sku, quantity)
+        self.look_then(side, then)
+
+    @rule(side=sides, sku=skus)
+    def open_form(self, side: str, sku: str) -> None:
+        self.step().open_form(side, sku)
+
+    @precondition(lambda self: self.history.forms)
+    @rule(wait=seconds, then=afterwards)
+    def save_form(self, wait: float, then: str) -> None:
+        side = self.history.forms[0][0]
+        TALLY["fault:old_value_saved"] += self.step(wait).save_form()
         self.look_then(side, then)
 
     @precondition(lambda self: self.history.orders)
     @rule(wait=seconds)
     def cancel(self, wait: float) -> None:
         self.step(wait).cancel_order()
+
+    @precondition(lambda self: self.history.orders)
+    @rule(units=st.integers(1, 3), wait=seconds)
+    def refund(self, units: int, wait: float) -> None:
+        """Part of an order comes back."""
+        self.step(wait).refund_order(units)
 
     @rule(side=sides, kind=kinds)
     def look_at(self, side: str, kind: str) -> None:
@@ -111,7 +144,7 @@ class Histories(RuleBasedStateMachine):
         """The shortest way into doubt: a sale or return here, a write there whose answer does not come."""
         history = self.step(7)
         if writer == seller:
-            writer = SIDES[SIDES.index(seller) - 1]
+            writer = self.beside(seller)
         history.change(seller, sku, -units, document=True)
         history.run(seller, "poll")
         history.account.worlds[writer].faults[:] = [fault]
@@ -124,11 +157,41 @@ class Histories(RuleBasedStateMachine):
         history = self.step(7)
         history.change(seller, sku, -units, document=True)
         history.run(seller, "poll")
-        reader = SIDES[SIDES.index(seller) - 1]
+        reader = self.beside(seller)
         history.change(reader, sku, returned, document=True)
         buys = [Mischief(0, "sale_after_reading", reader, sku, sold)] if sold else []
         history.trouble.plan = [*buys, Mischief(0, "second_process")]
         history.run(reader, "full")
+
+    @precondition(lambda self: any(KINDS[side].swallows for side in self.history.sides))
+    @rule(
+        sku=skus,
+        units=st.integers(-4, 4).filter(bool),
+        ordered=st.integers(-2, 4),
+        cancel=st.sampled_from((False, False, True)),
+        fault=st.sampled_from(("", "", "lost_after", "half")),
+        wait=seconds,
+        then=afterwards,
+    )
+    def order_inside_our_write(
+        self, sku: str, units: int, ordered: int, cancel: bool, fault: str, wait: float, then: str
+    ) -> None:
+        """We write because of a sale elsewhere; an order, a return or a cancellation lands inside and is swallowed."""
+        history = self.step(wait)
+        side = next(side for side in history.sides if KINDS[side].swallows)
+        history.change(TILL, sku, -units, document=True)
+        history.run(TILL, "poll")
+        with history.orders_inside_writes(side, ordered, cancel=cancel):
+            history.account.worlds[side].faults[:] = [fault]
+            history.run(side, "push")
+            history.account.worlds[side].faults.clear()
+        self.look_then(side, then)
+
+    @rule(side=sides, on=st.booleans(), kind=kinds)
+    def lag(self, side: str, on: bool, kind: str) -> None:
+        history = self.step()
+        TALLY["fault:replica"] += history.lag(side, on=on)
+        history.run(side, kind)
 
     @rule(side=sides, stale=st.booleans(), sku=skus, misses=st.booleans())
     def show_less(self, side: str, stale: bool, sku: str, misses: bool) -> None:
@@ -179,22 +242,24 @@ class Histories(RuleBasedStateMachine):
 class FromNothing(Histories):
     """Begins with products that nobody has read yet."""
 
-    @initialize(a=st.integers(0, 20), shop=st.sampled_from((MARKED, PLAIN)))
-    def open(self, a: int, shop: str) -> None:
+    @initialize(shops=shops, a=st.integers(0, 20), first=st.booleans())
+    def open(self, shops: tuple[str, ...], a: int, first: bool) -> None:
+        self.begin(shops)
         self.history.add(TILL, "a", a)
-        self.history.add(shop, "a", 7)
-        self.history.add(MARKED, "b", 3)
+        self.history.add(shops[first], "a", 7)
+        self.history.add(shops[0], "b", 3)
 
 
 class FromRest(Histories):
     """Begins with products that are linked and aligned."""
 
-    @initialize(a=st.integers(0, 12).map(lambda units: 15 - units), b=st.integers(0, 12))
-    def open(self, a: int, b: int) -> None:
+    @initialize(shops=shops, a=st.integers(0, 12).map(lambda units: 15 - units), b=st.integers(0, 12))
+    def open(self, shops: tuple[str, ...], a: int, b: int) -> None:
+        self.begin(shops)
         for sku, units in (("a", a), ("b", b)):
             self.history.add(TILL, sku, units)
-            self.history.add(MARKED, sku, 3)
-            self.history.add(PLAIN, sku, 0)
+            self.history.add(shops[0], sku, 3)
+            self.history.add(shops[1], sku, 0)
         for _ in range(2):
             self.history.sync()
         self.history.clock.advance(61)

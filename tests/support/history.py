@@ -1,50 +1,37 @@
-"""One history of a till and two shops: what people do, what goes wrong, what syncd does, and the comparison."""
+"""One history of a till and two shops: what people do, what goes wrong, and what syncd does."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from syncd.adapters.base import Capabilities
 from syncd.core.model import Quantity
-from syncd.core.stock import StockPolicy, project
-from syncd.errors import DatabaseUnavailable, Transient
-from syncd.service.outcome import confirm, count_reading, not_applied
+from syncd.core.stock import project
+from syncd.errors import AuthRejected, DatabaseUnavailable, RateLimited, Transient
 from syncd.service.runs import RequestCounter, start_run
 from syncd.service.worker import SideWorker
-from syncd.state.models import Finding, Item, Listing, Movement, Operation, Run
-from tests.support.engine import HUB, Account, Clock
+from syncd.state.models import Item, Listing, Operation, Side, StockEventRow
+from tests.support.comparison import Comparison
+from tests.support.engine import Account, Clock
+from tests.support.sides import KINDS, TILL
 from tests.support.tally import TALLY
 from tests.support.trouble import Crash, Mischief, Trouble, TroubledSide
-from tests.support.truth import Key, Row, Truth
+from tests.support.truth import Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from syncd.core.model import StockWrite
     from tests.support.trouble import TroubledDatabase
 
-TILL, MARKED, PLAIN = "till", "marked", "plain"
-SIDES = (TILL, MARKED, PLAIN)
-CAPABILITIES = {
-    TILL: HUB,
-    MARKED: Capabilities(relative=True, marker=True, batch_size=20, events=True),
-    PLAIN: Capabilities(relative=True),
-}
-POLICIES = {
-    TILL: StockPolicy(hub=True, fractions=True),
-    MARKED: StockPolicy(),
-    PLAIN: StockPolicy(buffer=Decimal(2), buffers={"b": Decimal(5)}),
-}
 _LOSING = frozenset({"lost_before", "lost_after", "late", "half"})
 _MOST_ROUNDS = 6
-_BEYOND_EVERY_WINDOW_S = 130
+_LAG_S = 8
 
 
 class TickingClock(Clock):
@@ -57,27 +44,31 @@ class TickingClock(Clock):
 
 @dataclass
 class History:
-    """The till (documents, no marker), a shop with markers, and one with buffers and neither."""
+    """The till and some shops.
+
+    Attributes:
+        sides: Their names, the till first; kinds of ``tests.support.sides``.
+        orders: Side, listing and reference of orders that can be cancelled or refunded.
+        swallowed_orders: Side and document of orders that were swallowed.
+        forms: Opened forms of products: side, listing and the quantity that a person sees there.
+    """
 
     db: TroubledDatabase
+    sides: tuple[str, ...]
     account: Account = field(init=False)
     truth: Truth = field(init=False)
     trouble: Trouble = field(init=False)
     running: list[str] = field(default_factory=list)
     orders: list[tuple[str, str, str]] = field(default_factory=list)
+    forms: list[tuple[str, str, Quantity]] = field(default_factory=list)
+    swallowed_orders: list[tuple[str, str]] = field(default_factory=list)
     _numbers: int = 0
 
     def __post_init__(self) -> None:
         self.account = Account(self.db, TickingClock())
         self.trouble = Trouble(self._act)
         self.start()
-        self.truth = Truth(
-            self.db,
-            self.clock,
-            self.account.worlds,
-            with_marker=frozenset(name for name in SIDES if CAPABILITIES[name].marker),
-            with_documents=frozenset(name for name in SIDES if CAPABILITIES[name].events),
-        )
+        self.truth = Truth(self.db, self.clock, self.account.worlds, KINDS, TILL)
 
     @property
     def clock(self) -> Clock:
@@ -87,12 +78,14 @@ class History:
         """Start the process, again if there was one."""
         self.running.clear()
         self.db.trouble = None
-        for name in SIDES:
+        self.trouble.rows_twice.clear()
+        for name in self.sides:
+            kind = KINDS[name]
             world = self.account.add_side(
-                name, "hub" if name == TILL else "shop", capabilities=CAPABILITIES[name], policy=POLICIES[name]
+                name, "hub" if name == TILL else "shop", capabilities=kind.capabilities, policy=kind.policy
             )
             side = self.account.workers[name].side
-            side.adapter = TroubledSide(world, CAPABILITIES[name], self.trouble, self._before_write)
+            side.adapter = TroubledSide(world, kind.capabilities, self.trouble, self._before_write)
         self.db.trouble = self.trouble
 
     # What people do
@@ -110,23 +103,45 @@ class History:
         return next((key for key in things if key.split("-")[1] == sku), None)
 
     def change(self, side: str, sku: str, units: Quantity | int, *, document: bool) -> bool:
-        """Something moves on a side, unless nobody could ever tell it from an unresolved write of ours."""
+        """Something moves on a side, unless nobody could ever tell what it was."""
         external_id, units = self.there(side, sku), Quantity(units)
         if external_id is None or not units or not self._tellable(side, external_id, units, document=document):
             return False
         self._numbers += 1
-        reference = str(self._numbers) if document and CAPABILITIES[side].events else None
+        reference = str(self._numbers) if document and KINDS[side].capabilities.events else None
         self.account.worlds[side].sell(external_id, -units, reference=reference)
         if reference:
             self.orders.append((side, external_id, reference))
         self.truth.happen((side, external_id), units, "order" if reference else "")
         return True
 
+    def take_stock(self, side: str, sku: str, quantity: Quantity | int) -> bool:
+        """Somebody counts, and sets what is there."""
+        external_id = self.there(side, sku)
+        if external_id is None:
+            return False
+        return self.change(side, sku, quantity - self.account.worlds[side].quantity(external_id), document=False)
+
+    def open_form(self, side: str, sku: str) -> None:
+        """A person opens the product's form, and sees what is there now."""
+        external_id = self.there(side, sku)
+        if external_id is not None:
+            self.forms.append((side, sku, self.account.worlds[side].quantity(external_id)))
+
+    def save_form(self) -> bool:
+        """The form that has been open longest is saved, whatever happened meanwhile: the old quantity is set again."""
+        side, sku, quantity = self.forms.pop(0)
+        return self.take_stock(side, sku, quantity)
+
     def _tellable(self, side: str, external_id: str, units: Quantity, *, document: bool) -> bool:
-        row = self.truth.look().get((side, external_id))
+        """Whether what happens can be told from an unresolved write of ours, and from what the side swallowed."""
+        key, documented = (side, external_id), document and KINDS[side].capabilities.events
+        row = self.truth.look().get(key)
+        if self.truth.blurs(key, documents=(units,) if documented else (), edits=() if documented else (units,)):
+            return False
         if row is None or row.operation is None:
             return True
-        if document and CAPABILITIES[side].events:
+        if documented:
             return not self.truth.undocumented(row.key)
         return not self.truth.confusable(row, more=units)
 
@@ -134,21 +149,100 @@ class History:
         """The latest order is cancelled: its units come back, its document says zero."""
         while self.orders:
             side, external_id, reference = self.orders.pop()
-            world = self.account.worlds[side]
-            if external_id in world.things and self._tellable(side, external_id, Quantity(0), document=True):
-                before = world.quantity(external_id)
+            if self._can_give_back(side, external_id, reference):
+                world = self.account.worlds[side]
+                units = -world.document(reference, external_id).quantity
                 world.cancel(reference, external_id)
-                self.truth.happen((side, external_id), world.quantity(external_id) - before, "undone")
+                self.truth.happen((side, external_id), units, "undone")
                 return True
         return False
 
+    def refund_order(self, units: int) -> bool:
+        """Part of the latest order comes back; the rest of it stays."""
+        for side, external_id, reference in reversed(self.orders):
+            if not self._can_give_back(side, external_id, reference):
+                continue
+            world = self.account.worlds[side]
+            if 0 < units < -world.document(reference, external_id).quantity:
+                world.refund(reference, external_id, units)
+                self.truth.happen((side, external_id), Quantity(units), "refund")
+                return True
+        return False
+
+    def _can_give_back(self, side: str, external_id: str, reference: str) -> bool:
+        """Not before a swallowed order was read: of both together, its document would say less than happened."""
+        if external_id not in self.account.worlds[side].things:
+            return False
+        event = self.account.worlds[side].document(reference, external_id)
+        if (side, event.key) in self.unread_swallowed():
+            return False
+        return self._tellable(side, external_id, -event.quantity, document=True)
+
+    def swallow(self, write: StockWrite, side: str, units: int, *, cancel: bool) -> bool:
+        """An order (or the cancellation of one) lands inside our write, and the side overwrites its effect."""
+        world, key = self.account.worlds[side], (side, write.ref.external_id)
+        mine = [order for order in self.orders if order[:2] == key]
+        cancel = cancel and bool(mine) and self._can_give_back(*mine[-1])
+        quantity = -world.document(mine[-1][2], key[1]).quantity if cancel else Quantity(-units)
+        self.truth.look()
+        if not quantity or not self.truth.counts(key) or self.truth.blurs(key, documents=(quantity,), swallowed=True):
+            return False
+        if cancel:
+            self.orders.remove(mine[-1])
+            world.cancel(mine[-1][2], key[1], swallowed=True)
+        else:
+            self._numbers += 1
+            world.swallow(key[1], units, reference=str(self._numbers))
+            self.orders.append((*key, str(self._numbers)))
+            self.swallowed_orders.append((side, world.document(str(self._numbers), key[1]).key))
+        self.truth.swallow(key, quantity)
+        return True
+
+    @contextmanager
+    def orders_inside_writes(self, side: str, units: int, *, cancel: bool) -> Iterator[None]:
+        """One of the writes to the side that take effect meanwhile swallows an order."""
+        world = self.account.worlds[side]
+
+        def land(write: StockWrite) -> None:
+            if self.swallow(write, side, units, cancel=cancel):
+                TALLY["fault:swallowed"] += 1
+                world.before_effect = None
+
+        world.before_effect = land
+        yield
+        world.before_effect = None
+
+    def unread_swallowed(self) -> list[tuple[str, str]]:
+        """Swallowed orders whose document syncd has not read yet."""
+        if not self.swallowed_orders:
+            return []
+        with self.db.read() as session:
+            query = select(Side.name, StockEventRow.document).join(Side, Side.id == StockEventRow.side_id)
+            known = {(side, document) for side, document in session.execute(query)}
+        return [order for order in self.swallowed_orders if order not in known]
+
+    def lag(self, side: str, *, on: bool) -> bool:
+        """Pages of the side come from a replica that is some seconds behind, or not any more."""
+        on = on and KINDS[side].lags
+        self.account.worlds[side].lag_s = _LAG_S if on else 0
+        if on:
+            self.truth.lagged.add(side)
+        return on
+
     def delete(self, side: str, sku: str) -> bool:
         external_id = self.there(side, sku)
-        if external_id is None:
+        if external_id is None or self._is_owed_an_order(side, external_id):
             return False
         self.truth.vanish((side, external_id))
         self.account.worlds[side].delete(external_id)
         return True
+
+    def _is_owed_an_order(self, side: str, external_id: str) -> bool:
+        """Whether a swallowed order would go with the product or with its partner at the till."""
+        self.truth.look()
+        item = self.truth.linked.get((side, external_id))
+        partners = [key for key, its in self.truth.linked.items() if item is not None and its == item]
+        return any(self.truth.swallowed.missing(key) for key in partners)
 
     def rename(self, side: str, sku: str) -> bool:
         """Another name, and in a shop another SKU: once linked, ids count."""
@@ -184,7 +278,7 @@ class History:
 
     def sync(self, kind: str = "poll") -> None:
         """All sides read, then all write until nothing waits."""
-        for side in SIDES:
+        for side in self.sides:
             self.run(side, kind)
         for _ in range(_MOST_ROUNDS):
             waiting = [
@@ -212,14 +306,24 @@ class History:
             case "unreachable":
                 TALLY["fault:unreachable"] += 1
                 raise Transient(asked, "GET", "no route to host")
-            case "sale" | "sale_after_reading":
+            case "token_expired":
+                TALLY["fault:token_expired"] += 1
+                raise AuthRejected(asked, "GET", "the token has expired")
+            case "rate_limited":
+                TALLY["fault:rate_limited"] += 1
+                raise RateLimited(asked, "GET", "too many requests", retry_after_s=1)
+            case "rows_twice":
+                TALLY["fault:rows_twice"] += 1
+                self.trouble.rows_twice.add(asked)
+                self.change(asked, mischief.sku, mischief.units - 2, document=True)
+            case "sale" | "sale_after_reading" if mischief.side in self.sides:
                 TALLY["fault:sale_meanwhile"] += self.change(
                     mischief.side, mischief.sku, -mischief.units, document=True
                 )
             case "slow":
                 TALLY["fault:slow"] += 1
                 self.clock.advance(8 * mischief.units)
-            case "other_side" if mischief.side not in self.running:
+            case "other_side" if mischief.side in self.sides and mischief.side not in self.running:
                 TALLY["fault:other_side_meanwhile"] += 1
                 self._pass(mischief.side, "poll")
             case "second_process":
@@ -238,7 +342,7 @@ class History:
         other = SideWorker(first.side, first.hub_id, RequestCounter(), threading.Event())
         try:
             other.push(start_run(other.side, "push", "beside"))
-        except (DatabaseUnavailable, Transient):
+        except (DatabaseUnavailable, Transient, AuthRejected):
             return
 
     def _before_write(self, side: str, writes: Sequence[StockWrite]) -> None:
@@ -253,7 +357,7 @@ class History:
                     .where(Operation.uid == write.operation_id)
                 )
                 on_hand, row = session.execute(query).one()
-                wants = project(on_hand, POLICIES[side], row.sku_key)
+                wants = project(on_hand, KINDS[side].policy, row.sku_key)
                 assert write.expected_after == wants, f"bounds: {side} is told {write.expected_after}, not {wants}"
                 assert write.expected_before == row.shadow, "a difference from something else than the shadow"
         faults = self.account.worlds[side].faults
@@ -263,117 +367,14 @@ class History:
         if faults and faults[0]:
             TALLY[f"fault:{faults[0]}"] += 1
 
-    # The comparison
-
-    def compare(self) -> None:
-        """Let everything come to rest, then compare all books (design 3, invariants)."""
-        TALLY["quiet"] += 1
+    def end_trouble(self) -> None:
+        """From now on nothing goes wrong."""
         self.trouble.plan.clear()
+        self.trouble.rows_twice.clear()
         for world in self.account.worlds.values():
             world.faults.clear()
-            world.stale = False
-        for kind in ("full", "poll"):
-            self._rest(kind)
-        if self._open():
-            self._resolve_parked()
-        self._check_rest()
-        before = self._activity()
-        self._rest("poll")
-        assert self._activity() == before, "a further pass did something"
+            world.stale, world.lag_s, world.before_effect = False, 0, None
 
-    def _rest(self, kind: str) -> None:
-        self.clock.advance(_BEYOND_EVERY_WINDOW_S)
-        self.sync(kind)
-
-    def _resolve_parked(self) -> None:
-        """What is in doubt after all windows is parked, for a reason; people then set it right."""
-        for row in self._open():
-            operation, reason = row.operation, self.truth.unclear(row)
-            assert operation is not None
-            assert operation.state == "parked", f"{row.key}: {operation.state} for ever: {operation.error}"
-            assert reason, f"{row.key} is parked though its numbers are clear: {operation.error}"
-            assert self._finding("parked", f"operation {operation.id}"), "parked without a finding"
-            TALLY["fault:parked"] += 1
-            if reason == "undocumented":
-                units = -self.truth.undocumented(row.key)
-                self.account.worlds[row.key[0]].sell(row.key[1], -units)
-                self.truth.happen(row.key, units, "")
-        self._rest("poll")
-        for row in self._open():
-            assert self.truth.unclear(row), f"{row.key} stays parked though its numbers are clear"
-            self._person_decides(row)
-        self._rest("poll")
-
-    def _open(self) -> list[Row]:
-        return [row for row in self.truth.look().values() if row.operation is not None]
-
-    def _finding(self, kind: str, subject: str) -> bool:
-        return any(finding.kind == kind and finding.subject == subject for finding in self.account.findings())
-
-    def _person_decides(self, row: Row) -> None:
-        """A person looked into the side's own history and says whether the write took effect."""
-        side = self.account.workers[row.key[0]].side
-        world = self.account.worlds[row.key[0]]
-        assert row.operation is not None
-        applied = any(write.operation_id == row.operation.uid for write in world.writes)
-        run = start_run(side, "settle", "a person")
-        with self.db.write() as session:
-            operation = session.get_one(Operation, row.operation.id)
-            listing, item = session.get_one(Listing, operation.listing_id), session.get_one(Item, operation.item_id)
-            quantity = world.quantity(row.key[1])
-            if applied:
-                confirm(session, side, run, listing, item, operation, side.row(session), quantity, by="person")
-            else:
-                not_applied(session, side, listing, operation, "person")
-                count_reading(session, side, run, listing, item, quantity, "a person decided")
-
-    def _check_rest(self) -> None:
-        rows = self.truth.look()
-        for row in rows.values():
-            if row.item is None:
-                self._check_unlinked(row, rows)
-                continue
-            assert row.operation is None, f"{row.key} is still in doubt"
-            assert not row.pending, f"{row.key} still waits to be written"
-            self._check_holds(row)
-        with self.db.read() as session:
-            sums: Counter[int] = Counter()
-            for movement in session.scalars(select(Movement)):
-                sums[movement.item_id] += movement.quantity  # type: ignore[assignment]  # counts in Decimal
-            for item in session.scalars(select(Item)):
-                assert sums[item.id] == item.on_hand, f"the ledger of item {item.id} comes to {sums[item.id]}"
-        for item_id, total in self.truth.totals.items():
-            assert self._finding("oversell", f"item {item_id}") == (total < 0), f"item {item_id} has {total}"
-        kinds = {finding.kind for finding in self.account.findings()}
-        assert not kinds & {"parked", "write_rejected", "side_unreachable", "invalid_answer"}, kinds
-
-    def _check_holds(self, row: Row) -> None:
-        side, external_id = row.key
-        total = self.truth.totals.get(row.item or 0)
-        if total is None:
-            return
-        listing = self.account.listing(side, external_id)
-        wants = project(total, POLICIES[side], listing.sku_key)
-        holds = self.account.worlds[side].quantity(external_id)
-        assert holds == wants, f"convergence: {row.key} holds {holds}, should {wants} of {total}"
-        assert row.on_hand == total
-        assert row.shadow == holds
-
-    def _check_unlinked(self, row: Row, rows: dict[Key, Row]) -> None:
-        """A product is linked if its code leads to one free product of the till."""
-        side, external_id = row.key
-        code = self.account.worlds[side].things[external_id].listing.sku
-        partners = [
-            other
-            for other in rows.values()
-            if other.key[0] == TILL and self.account.worlds[TILL].things[other.key[1]].listing.sku == code
-        ]
-        taken = {other.item for other in rows.values() if other.key[0] == side}
-        assert len(partners) != 1 or partners[0].item in taken, f"{row.key} could be linked"
-
-    def _activity(self) -> tuple[int, ...]:
-        with self.db.read() as session:
-            counts = [session.scalar(select(func.count()).select_from(table)) or 0 for table in (Operation, Movement)]
-            drift = session.scalar(select(func.sum(Run.drift))) or 0
-            findings = session.scalar(select(func.count()).where(Finding.closed_at.is_(None))) or 0
-        return (*counts, drift, findings, sum(len(world.writes) for world in self.account.worlds.values()))
+    def compare(self) -> None:
+        """Let everything come to rest, then compare all books."""
+        Comparison(self).run()

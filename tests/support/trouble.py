@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncd.adapters.memory import MemorySide
+from syncd.core.model import ChangePage
 from syncd.state.engine import Database
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.base import Capabilities
     from syncd.adapters.memory import MemoryWorld
-    from syncd.core.model import ChangePage, Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
 
 READING = "reading"
 """A read of the side has its answer, and nothing of it is recorded yet."""
@@ -36,6 +37,9 @@ PLACES = {
     "crash": _ANYWHERE,
     "database_lost": frozenset({COMMITTING, COMMITTED}),
     "unreachable": frozenset({READING, CALLING}),
+    "token_expired": frozenset({READING, CALLING}),
+    "rate_limited": frozenset({READING, CALLING}),
+    "rows_twice": frozenset({READING}),
     "sale": frozenset({READING, CALLING, ANSWERED, COMMITTED}),
     "sale_after_reading": frozenset({READING}),
     "other_side": frozenset({READING, CALLING, ANSWERED}),
@@ -67,6 +71,8 @@ class Trouble:
     act: Callable[[Mischief, str], None]
     plan: list[Mischief] = field(default_factory=list)
     passed: int = 0
+    rows_twice: set[str] = field(default_factory=set)
+    """Sides whose next page of listings comes again, as it then is: pages that moved while they were read."""
 
     def at(self, place: str, side: str) -> None:
         """Have something happen here, if it is time for it; ``side`` is asked or, at commits, empty."""
@@ -110,6 +116,10 @@ class TroubledSide(MemorySide):
         for page in list(pages):
             self._at(READING)
             yield page
+            if page.listings and self.world.name in self._trouble.rows_twice:
+                self._trouble.rows_twice.discard(self.world.name)
+                there = [each.ref.external_id for each in page.listings if each.ref.external_id in self.world.things]
+                yield ChangePage(tuple(self.world.shown(external_id) for external_id in there))
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         self._at(CALLING)

@@ -2,7 +2,7 @@
 
 The central identity holds between any two steps, not only at rest: what syncd counts (``on_hand``), plus what it has
 not read yet on each side, is what really happened. Unread is what a side holds beyond its shadow, less an unresolved
-write that took effect.
+write that took effect, and what a side swallowed and nobody found yet.
 """
 
 from __future__ import annotations
@@ -15,19 +15,33 @@ from sqlalchemy import select
 
 from syncd.core.model import ZERO, Quantity
 from syncd.state.models import Item, Listing, Operation, Side, is_open
+from tests.support.swallowed import Swallowed, could_be_mistaken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from syncd.adapters.memory import MemoryWorld
     from syncd.state.engine import Database
     from tests.support.engine import Clock
+    from tests.support.sides import Kind
+    from tests.support.swallowed import Key
 
-Key = tuple[str, str]
-"""Side and external id."""
+Units = tuple[Quantity, ...]
 
 _NEAR = timedelta(seconds=10)
+_LAG = timedelta(seconds=60)
+"""How old a replica's pages may be when they are recorded: its lag, and a slow pass."""
+
+_ROWS = (
+    select(
+        Side.name, Listing.external_id, Listing.item_id, Item.on_hand, Listing.shadow, Listing.shadow_at,
+        Listing.pending, Operation,
+    )
+    .join(Side, Side.id == Listing.side_id)
+    .outerjoin(Item, Item.id == Listing.item_id)
+    .outerjoin(Operation, (Operation.listing_id == Listing.id) & is_open())
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,33 +73,34 @@ class Truth:
     Attributes:
         totals: By item id, what its quantity is once everything is read.
         happened: By listing, everything that happened to it.
-        accounted: By listing, how many of these the database knows at least.
+        lagged: Sides that have had a replica behind their pages.
+        accounted: By listing, when the database was first seen to know each of these; the rest it does not know.
     """
 
     db: Database
     clock: Clock
     worlds: dict[str, MemoryWorld]
-    hub: str = "till"
-    with_marker: frozenset[str] = frozenset()
-    with_documents: frozenset[str] = frozenset()
+    kinds: Mapping[str, Kind]
+    hub: str
+    lagged: set[str] = field(default_factory=set)
+    swallowed: Swallowed = field(init=False)
     totals: dict[int, Quantity] = field(default_factory=dict)
     happened: dict[Key, list[Happening]] = field(default_factory=dict)
-    accounted: dict[Key, int] = field(default_factory=dict)
+    accounted: dict[Key, list[datetime]] = field(default_factory=dict)
     linked: dict[Key, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.swallowed = Swallowed(self.worlds)
 
     def rows(self) -> list[Row]:
         """Listings that still exist on their side."""
-        query = (
-            select(Side.name, Listing, Item.on_hand, Operation)
-            .join(Side, Side.id == Listing.side_id)
-            .outerjoin(Item, Item.id == Listing.item_id)
-            .outerjoin(Operation, (Operation.listing_id == Listing.id) & is_open())
-        )
         with self.db.read() as session:
+            if self.swallowed.units:
+                self.swallowed.look(session)
             return [
-                Row((side, row.external_id), row.item_id, on_hand, row.shadow, row.shadow_at, row.pending, operation)
-                for side, row, on_hand, operation in session.execute(query)
-                if row.external_id in self.worlds[side].things
+                Row((side, external_id), item, on_hand, shadow, shadow_at, pending, operation)
+                for side, external_id, item, on_hand, shadow, shadow_at, pending, operation in session.execute(_ROWS)
+                if external_id in self.worlds[side].things
             ]
 
     def look(self) -> dict[Key, Row]:
@@ -98,7 +113,7 @@ class Truth:
         for item, total in self.totals.items():
             mine = [row for row in rows.values() if row.item == item]
             assert mine, f"item {item} has no listing any more, though its product exists at the till"
-            unread = {row.key: self.unread(row) for row in mine}
+            unread = {row.key: self.unread(row) + self.swallowed.missing(row.key) for row in mine}
             on_hand = mine[0].on_hand or ZERO
             assert on_hand + sum(unread.values()) == total, (
                 f"conservation: item {item} has {on_hand} on hand, not read yet {unread}, but really {total}"
@@ -131,15 +146,27 @@ class Truth:
         self.linked = now
 
     def _check_prefix(self, row: Row) -> None:
-        """The books hold what happened on a side up to some moment, and never what did not happen."""
+        """The books hold what happened on a side up to some moment, and never what did not happen.
+
+        That moment never goes back, except by what a replica may lag.
+        """
         happened = self.happened.get(row.key, [])
         unread = self.unread(row)
-        for known in range(self.accounted.get(row.key, 0), len(happened) + 1):
+        seen = self.accounted.setdefault(row.key, [])
+        for known in range(self._known_for_good(row.key), len(happened) + 1):
             if sum((each.units for each in happened[known:]), ZERO) == unread:
-                self.accounted[row.key] = known
+                del seen[known:]
+                seen += [self.clock()] * (known - len(seen))
                 return
-        late = happened[self.accounted.get(row.key, 0) :]
+        late = happened[len(seen) :]
         raise AssertionError(f"invented: {row.key} shadow {row.shadow} leaves {unread} unread, but it was {late}")
+
+    def _known_for_good(self, key: Key) -> int:
+        known = len(self.accounted[key])
+        if key[0] not in self.lagged:
+            return known
+        back = self.clock() - _LAG
+        return sum(each.at < back for each in self.happened.get(key, [])[:known])
 
     def happen(self, key: Key, units: Quantity, document: str) -> None:
         """Note one real change, after ``look`` and together with the change itself."""
@@ -147,6 +174,15 @@ class Truth:
         item = self.linked.get(key)
         if item in self.totals:
             self.totals[item] += units
+
+    def swallow(self, key: Key, units: Quantity) -> None:
+        """Note a real change that its side overwrites at the same moment; only of listings that are counted."""
+        self.swallowed.units.setdefault(key, []).append(units)
+        self.totals[self.linked[key]] += units
+
+    def counts(self, key: Key) -> bool:
+        """Whether what happens to a listing counts for an item."""
+        return self.linked.get(key) in self.totals
 
     def vanish(self, key: Key) -> None:
         """A listing is about to be deleted: what was not read never will be; a hub listing takes its item along."""
@@ -163,14 +199,37 @@ class Truth:
         return sum((each.units for each in self._unread_happenings(key) if not self._has_document(key, each)), ZERO)
 
     def _unread_happenings(self, key: Key) -> list[Happening]:
-        return self.happened.get(key, [])[self.accounted.get(key, 0) :]
+        return self.happened.get(key, [])[len(self.accounted.get(key, [])) :]
 
     def _has_document(self, key: Key, each: Happening) -> bool:
-        return key[0] in self.with_documents and bool(each.document)
+        return self.kinds[key[0]].capabilities.events and bool(each.document)
+
+    def blurs(self, key: Key, *, edits: Units = (), documents: Units = (), swallowed: bool = False) -> bool:
+        """Whether nobody could tell any more which documents of a listing its side swallowed, if this happened now.
+
+        A swallowed order beside an edit by hand looks like a counted one beside another edit. And where some documents
+        and some edits balance each other, the documents look swallowed.
+        """
+        if not self.kinds[key[0]].swallows:
+            return False
+        with self.db.read() as session:
+            case = self.swallowed.case(session, key, self.clock())
+        edits += self._edits_since(key, case.since)
+        if edits and (swallowed or self.swallowed.missing(key)):
+            return True
+        return could_be_mistaken(case.documents + documents, edits)
+
+    def _edits_since(self, key: Key, since: datetime) -> Units:
+        seen = self.accounted.get(key, [])
+        return tuple(
+            each.units
+            for number, each in enumerate(self.happened.get(key, []))
+            if not self._has_document(key, each) and (number >= len(seen) or seen[number] >= since)
+        )
 
     def confusable(self, row: Row, *, more: Quantity = ZERO, difference: Quantity | None = None) -> bool:
         """Whether unseen changes without a document could pass for our write: nobody could tell (design 3, rule 4)."""
-        if row.key[0] in self.with_marker:
+        if self.kinds[row.key[0]].capabilities.marker:
             return False
         if difference is None:
             if row.operation is None:
@@ -193,7 +252,7 @@ class Truth:
 
     def unclear(self, row: Row) -> str:
         """Why the side's numbers cannot tell whether the row's unresolved write took effect; empty if they can."""
-        if row.key[0] in self.with_marker:
+        if self.kinds[row.key[0]].capabilities.marker:
             return ""
         if self.undocumented(row.key):
             return "undocumented"

@@ -32,20 +32,30 @@ from syncd.core.model import (
     Unknown,
     WriteResult,
 )
-from syncd.errors import OutcomeUnknown, Transient
+from syncd.errors import AuthRejected, OutcomeUnknown, RateLimited, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from syncd.core.model import Cursor
 
 _PAGE = 100
+_NOTHING_APPLIED = {"refused_connection": Transient, "token_expired": AuthRejected, "rate_limited": RateLimited}
 
 
 @dataclass(slots=True)
 class _Thing:
     listing: RemoteListing
     changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What pages show: the present, or what a replica knows."""
+
+    tick: int
+    things: Mapping[str, _Thing]
+    deleted: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -55,10 +65,12 @@ class MemoryWorld:
     Attributes:
         faults: Taken from the front, one per write call: ``lost_before``, ``lost_after``, ``late`` (lost, and it takes
             effect after ``late_s``), ``half`` (every other write of the call is lost, the first of them without
-            effect), ``refused_connection`` or ``""`` for none.
-        before_effect: Called just before a write takes effect: a sale at the worst moment.
+            effect), ``refused_connection``, ``token_expired``, ``rate_limited`` or ``""`` for none.
+        before_effect: Called just before a write takes effect: a sale at the worst moment, or one that is swallowed.
+        events: Documents with the tick at which each version appeared.
         stale: Reads show a listing as it was before our last write to it, until ``stale_s`` after it: a cache.
         fresh_by_id: Reads by id show what is there even so.
+        lag_s: Pages (not reads by id) show everything as it was so many seconds ago: a replica.
     """
 
     name: str = "memory"
@@ -73,6 +85,8 @@ class MemoryWorld:
     stale_s: float = 10
     fresh_by_id: bool = False
     late_s: float = 30
+    lag_s: float = 0
+    past: list[tuple[datetime, str, _Thing | int]] = field(default_factory=list)
     late: list[tuple[datetime, StockWrite, bool, bool]] = field(default_factory=list)
     before_write: dict[str, tuple[RemoteListing, datetime]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -95,22 +109,48 @@ class MemoryWorld:
         with self.lock:
             self._add(external_id, -Quantity(quantity))
             if reference:
-                at = self.now()
-                event = StockEvent(
-                    ListingRef(external_id), f"order:{reference}:{external_id}", EventKind.ORDER, f"order {reference}",
-                    -Quantity(quantity), at, at,
-                )  # fmt: skip
-                self.events.append((self.tick, event))
+                self._document(external_id, -Quantity(quantity), reference)
 
-    def cancel(self, reference: str, external_id: str) -> None:
-        """Undo an order: its units are back in stock, its document stays and says zero."""
-        key = f"order:{reference}:{external_id}"
+    def swallow(self, external_id: str, quantity: Quantity | int, *, reference: str) -> None:
+        """An order that a write in progress overwrites: its document stays, its effect on stock is gone."""
         with self.lock:
-            event = next(event for _, event in self.events if event.key == key)
-            self._add(external_id, -event.quantity)
-            self.events = [entry for entry in self.events if entry[1].key != key]
+            self.tick += 1
+            self._document(external_id, -Quantity(quantity), reference)
+
+    def _document(self, external_id: str, quantity: Quantity, reference: str) -> None:
+        at, key = self.now(), f"order:{reference}:{external_id}"
+        event = StockEvent(ListingRef(external_id), key, EventKind.ORDER, f"order {reference}", quantity, at, at)
+        self.events.append((self.tick, event))
+
+    def document(self, reference: str, external_id: str) -> StockEvent:
+        """The latest version of an order's line."""
+        key = f"order:{reference}:{external_id}"
+        return next(event for _, event in reversed(self.events) if event.key == key)
+
+    def cancel(self, reference: str, external_id: str, *, swallowed: bool = False) -> None:
+        """Undo an order: its units are back in stock, its document stays and says zero.
+
+        ``swallowed``: a write in progress overwrites what came back.
+        """
+        with self.lock:
+            event = self.document(reference, external_id)
+            self._give_back(external_id, -event.quantity, swallowed=swallowed)
             undone = replace(event, quantity=ZERO, occurred_at=self.now(), undone=-event.quantity)
             self.events.append((self.tick, undone))
+
+    def refund(self, reference: str, external_id: str, quantity: Quantity | int) -> None:
+        """Give part of an order back: its document counts less from now on."""
+        with self.lock:
+            event = self.document(reference, external_id)
+            self._give_back(external_id, Quantity(quantity))
+            less = replace(event, quantity=event.quantity + Quantity(quantity), occurred_at=self.now())
+            self.events.append((self.tick, less))
+
+    def _give_back(self, external_id: str, quantity: Quantity, *, swallowed: bool = False) -> None:
+        if swallowed:
+            self.tick += 1
+        else:
+            self._add(external_id, quantity)
 
     def miss(self, external_id: str) -> None:
         """The feed says nothing of what happened to a listing so far; only a read of everything shows it."""
@@ -134,13 +174,37 @@ class MemoryWorld:
             del self.things[external_id]
             self.tick += 1
             self.deleted[external_id] = self.tick
+            self.past.append((self.now(), external_id, self.tick))
 
-    def shown(self, external_id: str) -> RemoteListing:
+    def shown(self, external_id: str, thing: _Thing | None = None) -> RemoteListing:
         """What a read shows of a listing now."""
         former, since = self.before_write.get(external_id, (None, None))
         if self.stale and former and since and self.now() < since + timedelta(seconds=self.stale_s):
             return former
-        return self.things[external_id].listing
+        return (thing or self.things[external_id]).listing
+
+    def view(self) -> _View:
+        """What pages are made from now."""
+        if not self.lag_s:
+            return _View(self.tick, self.things, self.deleted)
+        until = self.now() - timedelta(seconds=self.lag_s)
+        things: dict[str, _Thing] = {}
+        deleted: dict[str, int] = {}
+        tick = 0
+        for at, external_id, what in self.past:
+            if at > until:
+                break
+            if isinstance(what, int):
+                del things[external_id]
+                deleted[external_id] = tick = what
+            else:
+                things[external_id], tick = what, what.changed
+        return _View(tick, things, deleted)
+
+    def documents(self, *, since_tick: int = 0, until_tick: int | None = None) -> list[StockEvent]:
+        """Latest versions of documents that changed between two ticks, both included."""
+        until = self.tick if until_tick is None else until_tick
+        return list({event.key: event for at, event in self.events if since_tick <= at <= until}.values())
 
     def carry_out_late(self) -> None:
         """Let writes take effect whose time has come."""
@@ -157,6 +221,7 @@ class MemoryWorld:
     def _touch(self, external_id: str, listing: RemoteListing) -> None:
         self.tick += 1
         self.things[external_id] = _Thing(listing, self.tick)
+        self.past.append((self.now(), external_id, _Thing(listing, self.tick)))
 
     def apply(
         self, write: StockWrite, *, marker: bool, absolute: bool = False, at: datetime | None = None
@@ -166,6 +231,9 @@ class MemoryWorld:
             thing = self.things.get(write.ref.external_id)
             if thing is None:
                 return Refused("not_found", "no such listing", gone=True)
+            if self.before_effect is not None:
+                self.before_effect(write)
+                thing = self.things[write.ref.external_id]
             listing = thing.listing
             if write.start_managing:
                 listing = replace(listing, stock_mode=StockMode.OWN, quantity=ZERO)
@@ -204,8 +272,9 @@ class MemorySide:
         """Everything, by pages."""
         self.world.carry_out_late()
         with self.world.lock:
-            cursor = {"changes": str(self.world.tick)}
-            listings = [self.world.shown(external_id) for external_id in self.world.things]
+            view = self.world.view()
+            cursor = {"changes": str(view.tick)}
+            listings = [self.world.shown(external_id, thing) for external_id, thing in view.things.items()]
         for start in range(0, len(listings), _PAGE):
             yield ChangePage(tuple(listings[start : start + _PAGE]), total=len(listings))
         yield ChangePage(cursor=cursor)
@@ -215,14 +284,16 @@ class MemorySide:
         since = int(cursor["changes"])
         self.world.carry_out_late()
         with self.world.lock:
-            position = {"changes": str(self.world.tick)}
-            changed = [self.world.shown(key) for key, thing in self.world.things.items() if thing.changed >= since]
+            view = self.world.view()
+            position = {"changes": str(view.tick)}
+            changed = [self.world.shown(key, thing) for key, thing in view.things.items() if thing.changed >= since]
             gone = [
                 GoneListing(ListingRef(external_id), Proof.DELETED_FEED)
-                for external_id, at in self.world.deleted.items()
-                if at >= since and external_id not in self.world.things
+                for external_id, at in view.deleted.items()
+                if at >= since and external_id not in view.things
             ]
-            events = [event for at, event in self.world.events if at >= since] if self._capabilities.events else []
+            documents = self.world.documents(since_tick=since, until_tick=view.tick)
+            events = documents if self._capabilities.events else []
         yield ChangePage(events=tuple(events))
         for start in range(0, len(changed), _PAGE):
             yield ChangePage(tuple(changed[start : start + _PAGE]))
@@ -241,13 +312,13 @@ class MemorySide:
 
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Documents since a moment."""
-        return [event for _, event in self.world.events if event.occurred_at >= since]
+        return [event for event in self.world.documents() if event.occurred_at >= since]
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Apply each write once, with the next fault."""
         fault = self.world.faults.pop(0) if self.world.faults else ""
-        if fault == "refused_connection":
-            raise Transient(self.name, "WRITE", "connection refused")
+        if fault in _NOTHING_APPLIED:
+            raise _NOTHING_APPLIED[fault](self.name, "WRITE", fault)
         if fault == "lost_before":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         if fault == "late":
@@ -255,9 +326,6 @@ class MemorySide:
             how = self._capabilities.marker, not self._capabilities.relative
             self.world.late += [(due, write, *how) for write in writes]
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
-        if self.world.before_effect is not None:
-            for write in writes:
-                self.world.before_effect(write)
         if fault == "half":
             return [self._apply_half(write, number) for number, write in enumerate(writes)]
         results = [self._apply(write) for write in writes]
