@@ -169,8 +169,10 @@ class SideWorker:
             query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
             return session.scalar(query) is not None and ready_to_link(session, self.side)
 
-    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, count_drift: bool = False) -> set[str]:
+    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool | None = None) -> set[str]:
         """Apply a read page by page; the cursor moves only after everything is committed.
+
+        ``sweep`` is ``None`` for changes; for a read of everything, whether feeds kept the side up to date before it.
 
         Returns:
             External ids that were seen.
@@ -178,7 +180,8 @@ class SideWorker:
         side = self.side
         with side.db.read() as session:
             began_seq = current_write_seq(session, side.id)
-        observer = Observer(side, run, began_seq, count_drift=count_drift)
+        how = "delta reading" if sweep is None else "sweep"
+        observer = Observer(side, run, began_seq, count_drift=bool(sweep), how=how)
         seen: set[str] = set()
         for page in pages:
             self._stop_if_asked()
@@ -194,7 +197,7 @@ class SideWorker:
 
     def _read_everything(self, run: RunLog, *, sweep: bool) -> None:
         side = self.side
-        seen = self._read(run, side.adapter.read_all(), count_drift=sweep)
+        seen = self._read(run, side.adapter.read_all(), sweep=sweep)
         now = side.now()
         with side.db.write() as session:
             missing = self._missing(session, seen)
@@ -254,7 +257,7 @@ class SideWorker:
             self._stop_if_asked()
             with side.db.read() as session:
                 began_seq = current_write_seq(session, side.id)
-            observer = Observer(side, run, began_seq)
+            observer = Observer(side, run, began_seq, how="read again by id")
             result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
             with side.db.write() as session:
                 observer.apply(session, ChangePage(result.listings, result.gone))
