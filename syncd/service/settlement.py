@@ -21,6 +21,7 @@ from syncd.core.settle import (
     WasNotApplied,
     settle,
     subset_sums,
+    two_ways,
 )
 from syncd.service.evidence import store_events
 from syncd.service.findings import Found, open_finding
@@ -127,8 +128,7 @@ def _take_up(side: SideContext) -> list[_Case]:
                 continue
             if operation.state == "sent":
                 put_in_doubt(side, row, operation, "the process stopped before the answer was recorded")
-            since = operation.doubted_at or operation.sent_at or operation.intended_at
-            doubt = Doubt(operation.expected_before, operation.difference, since)
+            doubt = doubt_of(operation)
             ref = ListingRef(row.external_id, row.parent_external_id)
             shadow_at = row.shadow_at or operation.intended_at
             first_run = _first_run(session, row)
@@ -140,6 +140,12 @@ def _take_up(side: SideContext) -> list[_Case]:
                 )
             )  # fmt: skip
     return cases
+
+
+def doubt_of(operation: Operation) -> Doubt:
+    """An unresolved operation as the rules of settlement see it."""
+    since = operation.doubted_at or operation.sent_at or operation.intended_at
+    return Doubt(operation.expected_before, operation.difference, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,9 @@ def _known_as_of(session: Session, side: SideContext, case: _Case) -> tuple[date
     That is when it was set, or a later complete pass that had nothing to say against it; the pass that sent the write
     had read the side before.
     """
-    set_by = select(func.max(Run.started_at)).where(Run.side_id == side.id, Run.started_at <= case.shadow_at)
+    # A run that only wrote down a person's word (kind "sync") read nothing.
+    passes = Run.side_id == side.id, Run.kind != "sync"
+    set_by = select(func.max(Run.started_at)).where(*passes, Run.started_at <= case.shadow_at)
     looks = [(session.scalar(set_by) or case.shadow_at, case.shadow_at)]
     if case.held:
         return looks[0]  # a later reading said something else and did not count
@@ -344,19 +352,25 @@ def _carry_out(
         case WasNotApplied(by=by):
             not_applied(session, side, row, operation, str(by))
             if quantity is not None:
-                count_reading(session, side, run, row, item, quantity, "read back while settling", operation.id)
+                count_reading(
+                    session, side, run, row, item, quantity, f"settlement of write {operation.uid[:8]}", operation.id
+                )
         case Wait(reason=reason):
             operation.error = reason
         case Park(reason=reason):
-            _park(session, side, row, operation, reason)
+            _park(session, side, row, operation, reason, quantity)
     logger.bind(
         side=side.name, sku=row.sku, operation=operation.uid, state=operation.state, by=operation.settled_by,
         detail=operation.error,
     ).info("operation.settled" if operation.settled_at else "operation.in_doubt")  # fmt: skip
 
 
-def _park(session: Session, side: SideContext, row: Listing, operation: Operation, reason: str) -> None:
+def _park(
+    session: Session, side: SideContext, row: Listing, operation: Operation, reason: str, quantity: Quantity | None
+) -> None:
     operation.state, operation.error, operation.looked_at = "parked", reason, side.now()
+    operation.reported = quantity
+    ways = two_ways(side.name, doubt_of(operation), quantity)
     open_finding(
         session,
         Found(
@@ -368,8 +382,10 @@ def _park(session: Session, side: SideContext, row: Listing, operation: Operatio
             operation_id=operation.id,
             message=f"{side.name}: it is not known whether {operation.difference:+f} for {row.name} "
             f"({row.sku or row.external_id}) was applied: {reason}",
-            advice="Count the item or look into the side's own history. It settles by itself as soon as the numbers "
-            "agree; until then nothing is written to this listing.",
+            advice="Look into the side's own history of the product, or count it. If it was applied "
+            f"(`syncd findings resolve {{id}} --applied`), {ways.applied}. If not "
+            f"(`syncd findings resolve {{id}} --not-applied`), {ways.not_applied}. Until then nothing is written to "
+            "this listing; it settles by itself as soon as the numbers agree.",
         ),
         side.now(),
     )

@@ -14,7 +14,7 @@ from syncd.adapters.base import Capabilities
 from syncd.core.model import Quantity
 from syncd.core.stock import StockPolicy, project
 from syncd.errors import DatabaseUnavailable, Transient
-from syncd.service.outcome import confirm, count_reading, not_applied
+from syncd.service.resolve import resolve
 from syncd.service.runs import RequestCounter, start_run
 from syncd.service.worker import SideWorker
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Run
@@ -312,20 +312,11 @@ class History:
 
     def _person_decides(self, row: Row) -> None:
         """A person looked into the side's own history and says whether the write took effect."""
-        side = self.account.workers[row.key[0]].side
-        world = self.account.worlds[row.key[0]]
         assert row.operation is not None
+        world, number = self.account.worlds[row.key[0]], row.operation.id
         applied = any(write.operation_id == row.operation.uid for write in world.writes)
-        run = start_run(side, "settle", "a person")
-        with self.db.write() as session:
-            operation = session.get_one(Operation, row.operation.id)
-            listing, item = session.get_one(Listing, operation.listing_id), session.get_one(Item, operation.item_id)
-            quantity = world.quantity(row.key[1])
-            if applied:
-                confirm(session, side, run, listing, item, operation, side.row(session), quantity, by="person")
-            else:
-                not_applied(session, side, listing, operation, "person")
-                count_reading(session, side, run, listing, item, quantity, "a person decided")
+        (finding,) = (each.id for each in self.account.findings() if each.operation_id == number)
+        resolve(self.db, finding, applied=applied, now=self.clock())
 
     def _check_rest(self) -> None:
         rows = self.truth.look()
