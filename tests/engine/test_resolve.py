@@ -240,8 +240,10 @@ def test_show_tells_everything_that_is_known(database: Database) -> None:
     story = tell_finding(database, finding.id)
     assert story.operation is not None
     assert story.ways is not None
-    assert (story.operation.side, story.operation.state, story.operation.difference) == ("till", "parked", -4)
-    assert (story.on_hand, [side.holds for side in story.sides]) == (6, [10, 6])
+    assert (story.operation.side, story.operation.state) == ("till", "parked")
+    assert story.operation.difference == -4
+    assert story.on_hand == 6
+    assert [side.holds for side in story.sides] == [Quantity(10), Quantity(6)]
     assert story.sides[0].doubt_since == story.operation.doubted_at
     assert story.commands == [
         "syncd explain A",
