@@ -30,8 +30,10 @@ COMMANDS = (
     Entry("run", "syncd.cli.run:run", "The daemon."),
     Entry("status", "syncd.cli.status:status", "Sides, freshness, last runs, open findings."),
     Entry("explain", "syncd.cli.explain:explain", "The story of an item: why a side says what it says."),
-    Entry("findings", "syncd.cli.findings:findings", "What a person should know."),
+    Entry("audit", "syncd.cli.audit:audit", "Compare all sides with the ledger, independently; writes nothing."),
+    Entry("findings", "syncd.cli.findings:findings", "What a person should know; look at one, settle one."),
     Entry("approve", "syncd.cli.findings:approve", "Confirm a safety stop."),
+    Entry("undo", "syncd.cli.undo:undo", "Take back what a run wrote."),
     Entry("db", "syncd.cli.db:db", "Look after the database."),
     Entry("demo", "syncd.cli.demo:demo", "A simulated till and shop, the real daemon, a scripted day."),
 )

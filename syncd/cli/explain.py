@@ -33,7 +33,10 @@ def _show(cli: CliContext, story: Story) -> None:
     for side in story.sides:
         holds = "nothing counted" if side.holds is None else f"holds {side.holds:f}"
         wanted = f", should hold {side.wanted:f}" if side.wanted is not None and side.wanted != side.holds else ""
-        cli.say(f"  {side.side} (id {side.external_id}, SKU {side.sku or 'none'}): {holds}{wanted}; {side.state}")
+        since = f", since {side.doubt_since.astimezone():%Y-%m-%d %H:%M:%S}" if side.doubt_since else ""
+        cli.say(
+            f"  {side.side} (id {side.external_id}, SKU {side.sku or 'none'}): {holds}{wanted}; {side.state}{since}"
+        )
     if story.left_out:
         cli.say(f"  … {story.left_out} older lines left out (--limit)")
     for entry in story.entries:

@@ -1,4 +1,4 @@
-"""``syncd findings`` and ``syncd approve``: what a person should know, and a person's word on a safety stop."""
+"""``syncd findings`` and ``syncd approve``: what a person should know, and a person's word."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import select
 
-from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.command import CliContext, Command, Group, pass_cli
 from syncd.cli.opening import database
 from syncd.errors import SyncdError
+from syncd.service.finding_story import FindingStory, OperationStory, tell_finding
 from syncd.service.findings import APPROVED, PUT_BACK, close_finding, is_reported
+from syncd.service.resolve import resolve as write_down
+from syncd.service.resolve import ways_of
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
@@ -24,11 +27,26 @@ class NotApprovable(SyncdError):
     exit_code = 2
 
 
-@click.command(cls=Command, short_help="What a person should know.")
+@click.group(cls=Group, invoke_without_command=True, short_help="What a person should know.")
+@click.option("--all", "show_all", is_flag=True, help="Closed ones too.")
+@click.pass_context
+def findings(ctx: click.Context, show_all: bool) -> int:
+    """List the open findings, each with what to do about it; look at one, or settle one."""
+    if ctx.invoked_subcommand is None:
+        return list_findings(ctx.ensure_object(CliContext), show_all=show_all)
+    return 0
+
+
+@findings.command("list")
 @click.option("--all", "show_all", is_flag=True, help="Closed ones too.")
 @pass_cli
-def findings(cli: CliContext, show_all: bool) -> int:
+def list_(cli: CliContext, show_all: bool) -> int:
     """List the open findings, each with what to do about it."""
+    return list_findings(cli, show_all=show_all)
+
+
+def list_findings(cli: CliContext, *, show_all: bool) -> int:
+    """Print the open findings, or all of them."""
     with database(cli) as db, db.read() as session:
         query = select(Finding).order_by(Finding.id)
         rows = session.scalars(query if show_all else query.where(Finding.closed_at.is_(None))).all()
@@ -44,6 +62,103 @@ def findings(cli: CliContext, show_all: bool) -> int:
         )
         if not row.closed_at:
             cli.say(f"    {row.advice}")
+    return 0
+
+
+@findings.command()
+@click.argument("finding", metavar="ID", type=int)
+@pass_cli
+def show(cli: CliContext, finding: int) -> int:
+    """Show all that is known of a finding: its times, the write behind it, the item's numbers, what solves it."""
+    with database(cli) as db:
+        story = tell_finding(db, finding)
+    cli.emit({"finding": story.as_dict()})
+    cli.mark(
+        True if story.closed_at else False if story.severity == "error" else None,
+        f"{story.id}  {story.kind} ({story.severity}): {story.message}",
+    )
+    changed = f", changed {_local(story.changed_at)}" if story.changed_at != story.opened_at else ""
+    cli.say(f"  opened {_local(story.opened_at)}{changed}")
+    if story.counts:
+        cli.say("  " + ", ".join(f"{name} {count}" for name, count in story.counts.items()))
+    if story.operation is not None:
+        _show_operation(cli, story.operation)
+    _show_item(cli, story)
+    if story.closed_at:
+        cli.say(f"  closed {_local(story.closed_at)} by {story.closed_by}")
+        return 0
+    cli.say(f"  {story.advice}")
+    if story.ways is not None:
+        cli.say(f"  if it was applied: {story.ways.applied}")
+        cli.say(f"  if it was not: {story.ways.not_applied}")
+    for command in story.commands:
+        cli.say(f"    {command}")
+    return 0
+
+
+def _show_operation(cli: CliContext, row: OperationStory) -> None:
+    code = row.sku or f"id {row.external_id}"
+    cli.say(
+        f"  write {row.operation} to {row.side}, {row.name} ({code}): {row.difference:+f} on {row.expected_before:f}; "
+        f"{row.state}{f' by {row.settled_by}' if row.settled_by else ''} [run {row.run}]"
+    )
+    cli.say(f"    because {row.reason}; the side knows it as {row.uid}")
+    times = {
+        "stored": row.intended_at,
+        "sent": row.sent_at,
+        "in doubt since": row.doubted_at,
+        "last looked at": row.looked_at,
+        "settled": row.settled_at,
+    }
+    cli.say("    " + ", ".join(f"{name} {_local(at)}" for name, at in times.items() if at is not None))
+    if row.error:
+        cli.say(f"    {row.error}")
+
+
+def _show_item(cli: CliContext, story: FindingStory) -> None:
+    if story.on_hand is None:
+        return
+    cli.say(f"  {story.on_hand:f} on hand")
+    for side in story.sides:
+        holds = "nothing counted" if side.holds is None else f"holds {side.holds:f}"
+        wanted = f", should hold {side.wanted:f}" if side.wanted is not None and side.wanted != side.holds else ""
+        cli.say(f"    {side.side}: {holds}{wanted}; {side.state}")
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+@findings.command()
+@click.argument("finding", metavar="ID", type=int)
+@click.option("--applied/--not-applied", default=None, help="Whether the side carried the write out.")
+@pass_cli
+def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
+    """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
+
+    Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
+    change like any other.
+    """
+    with database(cli) as db:
+        if applied is None:
+            ways = ways_of(db, finding)
+            raise click.UsageError(
+                f"say what happened: --applied or --not-applied. If it was applied, {ways.applied}; if not, "
+                f"{ways.not_applied}."
+            )
+        done = write_down(db, finding, applied=applied, now=datetime.now(UTC))
+    word = "was applied" if done.applied else "was not applied"
+    cli.emit(
+        {
+            "finding": done.finding,
+            "operation": done.operation,
+            "side": done.side,
+            "applied": done.applied,
+            "meaning": done.meaning,
+        }
+    )
+    cli.mark(True, f"{done.finding}: the write to {done.name} {word}: {done.meaning}")
+    cli.say("the next run reads it again and goes on")
     return 0
 
 

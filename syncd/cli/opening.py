@@ -20,6 +20,12 @@ LEASE_TTL_S = 15.0
 """How long a lease outlives its last renewal: a standby takes over after so long at the most."""
 
 
+class Interrupted(SyncdError):
+    """A person stopped the command."""
+
+    exit_code = 130
+
+
 class Busy(SyncdError):
     """Another process works on this account."""
 

@@ -50,7 +50,9 @@ def _side_line(side: SideStatus) -> str:
     read = f"read {_age(side.age_s)} ago" if side.age_s is not None else "never read"
     waits = f", {side.pending} to be written" if side.pending else ""
     writes = "write" if side.in_doubt == 1 else "writes"
-    doubt = f", {side.in_doubt} {writes} in doubt" if side.in_doubt else ""
+    since = f" since {side.doubt_since.astimezone():%Y-%m-%d %H:%M}" if side.doubt_since else ""
+    person = f" ({side.parked} for a person: `syncd findings`)" if side.parked else ""
+    doubt = f", {side.in_doubt} {writes} in doubt{since}{person}" if side.in_doubt else ""
     error = f"; last error: {side.last_error}" if side.last_error else ""
     return f"{side.side} ({side.adapter}): {side.linked} linked, {read}{waits}{doubt}{error}"
 

@@ -9,8 +9,8 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for, error_document
-from syncd.cli.opening import database, leadership, reading_progress, shops_asked, stoppable
-from syncd.errors import SafetyStop, Stopped, SyncdError
+from syncd.cli.opening import Interrupted, database, leadership, reading_progress, shops_asked, stoppable
+from syncd.errors import SafetyStop, Stopped
 from syncd.service.account import exit_code, open_account, open_doubts, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
 
@@ -50,12 +50,6 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
             None, f"{name}: {count} in doubt; the next runs find out whether it was applied, nothing is sent twice"
         )
     return code
-
-
-class Interrupted(SyncdError):
-    """A person stopped the pass."""
-
-    exit_code = 130
 
 
 def _report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:

@@ -180,6 +180,44 @@ def _settle_by_numbers(doubt: Doubt, evidence: Evidence, change: Quantity) -> Se
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TwoWays:
+    """What each answer of a person to "was it applied?" means, in units and in words."""
+
+    applied: str
+    not_applied: str
+
+
+def two_ways(side: str, doubt: Doubt, reported: Quantity | None) -> TwoWays:
+    """Word the two possibilities of a write that cannot be settled by its numbers.
+
+    Args:
+        side: Name of the side.
+        doubt: The write.
+        reported: Units the side reported at the last look; ``None`` if it reported none.
+
+    >>> from datetime import UTC
+    >>> doubt = Doubt(Quantity(9), Quantity(-2), datetime(2026, 11, 23, tzinfo=UTC))
+    >>> two_ways("till", doubt, None).applied
+    'till holds 7 and nothing is sent'
+    >>> two_ways("till", doubt, Quantity(4)).not_applied
+    'all of -5 happened there and is counted, and -2 is sent again'
+    """
+    after = doubt.before + doubt.difference
+    again = f"{doubt.difference:+f} is sent again"
+    if reported is None:
+        return TwoWays(f"{side} holds {after:f} and nothing is sent", f"{side} holds {doubt.before:f} and {again}")
+    rest, whole = reported - after, reported - doubt.before
+    return TwoWays(
+        f"{side} held {after:f} after it, nothing is sent, and {rest:+f} that happened there besides is counted"
+        if rest
+        else f"{side} holds {after:f} and nothing is sent",
+        f"all of {whole:+f} happened there and is counted, and {again}"
+        if whole
+        else f"{side} holds {doubt.before:f} and {again}",
+    )
+
+
 def subset_sums(units: tuple[Quantity, ...]) -> set[Quantity]:
     """Return every sum that some of ``units`` can have."""
     sums = {ZERO}

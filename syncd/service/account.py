@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -96,22 +95,11 @@ def open_account(
         now: Clock.
     """
     stop = stop or threading.Event()
-    factories = installed()
     ids = _register_sides(db, config, now)
     account = Account(db, {}, stop)
     for side in config.sides:
-        factory = factories[side.kind]
         requests = RequestCounter()
-        context = AdapterContext(
-            side=side.name,
-            settings=side.settings,
-            tokens=_token_store(tokens_db or db, side, stop) if factory.uses_tokens else None,
-            stop=stop,
-            now=now,
-            overlap_s=side.stock.overlap_seconds,
-            on_request=requests,
-        )
-        adapter = factory.build(context)
+        adapter = _build_adapter(side, tokens_db or db, stop, now, requests)
         account.adapters.append(adapter)
         side_context = _side_context(side, ids[side.name], adapter, db, now)
         account.workers[side.name] = SideWorker(side_context, ids[config.hub.name], requests, stop)
@@ -119,6 +107,45 @@ def open_account(
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
     return account
+
+
+def open_to_look(
+    config: Config, db: Database, *, stop: threading.Event, only: Iterable[str] = (), now: Clock = utc_now
+) -> list[SideContext]:
+    """Build sides to be read, and nothing else: nothing is registered and nothing is written, but rotated tokens.
+
+    Args:
+        config: A valid configuration.
+        db: The database; a side that it does not know yet is left out.
+        stop: Ends waits and reads early.
+        only: Names of the shops besides the hub; empty for all.
+        now: Clock.
+    """
+    names = set(only)
+    with db.read() as session:
+        # A result has keys(), so dict() takes it for a mapping: it must be a list of pairs.
+        ids: dict[str, int] = dict(session.execute(select(Side.name, Side.id)).all())
+    return [
+        _side_context(side, ids[side.name], _build_adapter(side, db, stop, now, RequestCounter()), db, now)
+        for side in config.sides
+        if side.name in ids and (side.role == "hub" or not names or side.name in names)
+    ]
+
+
+def _build_adapter(
+    side: SideConfig, tokens_db: Database, stop: threading.Event, now: Clock, requests: RequestCounter
+) -> SideAdapter:
+    factory = installed()[side.kind]
+    context = AdapterContext(
+        side=side.name,
+        settings=side.settings,
+        tokens=_token_store(tokens_db, side, stop) if factory.uses_tokens else None,
+        stop=stop,
+        now=now,
+        overlap_s=side.stock.overlap_seconds,
+        on_request=requests,
+    )
+    return factory.build(context)
 
 
 def _token_store(db: Database, side: SideConfig, stop: threading.Event) -> DatabaseTokenStore:
@@ -193,17 +220,13 @@ def _limit(given: LimitConfig | None) -> Limit | None:
 
 def _replan_if_policy_changed(session: Session, side: SideContext) -> None:
     """A changed buffer means other numbers for every item: have them all planned once."""
-    buffers = {key: str(units) for key, units in sorted(side.policy.buffers.items())}
-    policy = json.dumps(
-        [str(side.policy.buffer), buffers, side.policy.allow_negative, side.policy.fractions, side.manage_unmanaged]
-    )
     row = side.row(session)
-    if row.policy != policy:
+    if row.policy != side.policy_text:
         if row.policy:
             linked = update(Listing).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
             session.execute(linked.where(Listing.gone_at.is_(None)).values(pending=True))
             logger.bind(side=side.name).info("policy.changed")
-        row.policy = policy
+        row.policy = side.policy_text
 
 
 def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] = ()) -> list[RunOutcome]:

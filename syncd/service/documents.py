@@ -179,7 +179,9 @@ def _known_as_of(session: Session, side: SideContext, case: Case) -> tuple[datet
     That is when it was set, or a later complete pass that had nothing to say against it; the pass that sent the write
     had read the side before.
     """
-    set_by = select(func.max(Run.started_at)).where(Run.side_id == side.id, Run.started_at <= case.shadow_at)
+    # A run that only wrote down a person's word (kind "sync") read nothing.
+    passes = Run.side_id == side.id, Run.kind != "sync"
+    set_by = select(func.max(Run.started_at)).where(*passes, Run.started_at <= case.shadow_at)
     looks = [(session.scalar(set_by) or case.shadow_at, case.shadow_at)]
     if case.held:
         return looks[0]  # a later reading said something else and did not count

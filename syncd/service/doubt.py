@@ -85,8 +85,7 @@ def take_up(side: SideContext) -> list[Case]:
                 continue
             if operation.state == "sent":
                 put_in_doubt(side, row, operation, "the process stopped before the answer was recorded")
-            since = operation.doubted_at or operation.sent_at or operation.intended_at
-            doubt = Doubt(operation.expected_before, operation.difference, since)
+            doubt = doubt_of(operation)
             ref = ListingRef(row.external_id, row.parent_external_id)
             shadow_at = row.shadow_at or operation.intended_at
             first_run = _first_run(session, row)
@@ -98,6 +97,12 @@ def take_up(side: SideContext) -> list[Case]:
                 )
             )  # fmt: skip
     return cases
+
+
+def doubt_of(operation: Operation) -> Doubt:
+    """An unresolved operation as the rules of settlement see it."""
+    since = operation.doubted_at or operation.sent_at or operation.intended_at
+    return Doubt(operation.expected_before, operation.difference, since)
 
 
 def _first_run(session: Session, row: Listing) -> int:

@@ -83,16 +83,18 @@ def look_before(session: Session, side: SideContext, run_id: int) -> datetime:
 
 
 def name_cause(
-    session: Session, side: SideContext, listing: Listing, difference: Quantity, run: RunLog
+    session: Session, side: SideContext, listing: Listing, difference: Quantity, run: RunLog, how: str
 ) -> tuple[str, str]:
     """Name the cause and the evidence of a movement seen on ``listing``.
 
+    ``how`` says how it was read, for example ``delta reading``.
+
     Returns:
         A cause of the ledger, and words for a person. Where documents that came with this run explain the difference
-        exactly they are named; otherwise the reading itself is the evidence.
+        exactly they are named; otherwise the reading itself is the evidence, and how it was made.
     """
     capabilities = side.adapter.capabilities
-    plain = "change", f"{side.name} reported {_amount(difference)}"
+    plain = "change", f"{side.name} reported {_amount(difference)} ({how})"
     if not capabilities.events:
         return plain
     query = select(StockEventRow).where(
@@ -113,4 +115,4 @@ def name_cause(
 
 
 def _amount(quantity: Quantity) -> str:
-    return f"{quantity:+f}"
+    return f"{quantity.normalize():+f}"

@@ -27,7 +27,11 @@ class UnknownItem(SyncdError):
 
 @dataclass(frozen=True, slots=True)
 class SideNow:
-    """What one side holds now and why."""
+    """What one side holds now and why.
+
+    Attributes:
+        doubt_since: Since when it is not known whether a write to it took effect; ``None`` if nothing is in doubt.
+    """
 
     side: str
     external_id: str
@@ -36,6 +40,7 @@ class SideNow:
     holds: Quantity | None
     wanted: Quantity | None
     state: str
+    doubt_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
     item = session.get_one(Item, item_id)
     rows = session.scalars(select(Listing).where(Listing.item_id == item_id).order_by(Listing.side_id)).all()
     entries = [*_movements(session, item_id, names, limit), *_writes(session, item_id, names, limit)]
+    entries.reverse()  # newest first so far: what has one time must keep its order
     entries.sort(key=lambda entry: entry.at)
     total = (session.scalar(select(func.count()).where(Movement.item_id == item_id)) or 0) + (
         session.scalar(select(func.count()).where(Operation.item_id == item_id)) or 0
@@ -132,21 +138,23 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
         item=item_id,
         name=rows[0].name if rows else f"item {item_id}",
         on_hand=item.on_hand,
-        sides=[_side_now(session, row, names) for row in rows],
+        sides=[side_now(session, row, names[row.side_id]) for row in rows],
         entries=entries[-limit:],
         left_out=max(0, total - limit),
         findings=[f"{finding.message}. {finding.advice}" for finding in findings],
     )
 
 
-def _side_now(session: Session, row: Listing, names: dict[int, str]) -> SideNow:
-    query = select(Operation.state).where(Operation.listing_id == row.id, is_open())
-    open_state = session.scalar(query)
-    state = "equal"
+def side_now(session: Session, row: Listing, side: str) -> SideNow:
+    """Say how one listing of a side stands."""
+    unresolved = session.scalars(select(Operation).where(Operation.listing_id == row.id, is_open())).one_or_none()
+    state, since = "equal", None
+    if unresolved is not None and unresolved.state != "intended":
+        since = unresolved.doubted_at or unresolved.sent_at
     if row.gone_at is not None:
         state = f"gone ({row.gone_proof})"
-    elif open_state:
-        state = f"write {open_state}: waits until it is settled"
+    elif unresolved is not None:
+        state = _OPEN[unresolved.state]
     elif row.stock_mode != "own":
         state = f"stock not counted there ({row.stock_mode})"
     elif row.pending:
@@ -155,7 +163,15 @@ def _side_now(session: Session, row: Listing, names: dict[int, str]) -> SideNow:
         state = "to be read again"
     elif row.wanted is not None and row.wanted != row.shadow:
         state = "differs"
-    return SideNow(names[row.side_id], row.external_id, row.sku or "", row.name, row.shadow, row.wanted, state)
+    return SideNow(side, row.external_id, row.sku or "", row.name, row.shadow, row.wanted, state, since)
+
+
+_OPEN = {
+    "intended": "being written",
+    "sent": "being written",
+    "unknown": "in doubt: the answer to a write was lost, and it is being settled",
+    "parked": "in doubt: a person decides (`syncd findings`)",
+}
 
 
 _CAUSES = {
@@ -177,7 +193,7 @@ def _movements(session: Session, item_id: int, names: dict[int, str], limit: int
         Entry(
             at=row.recorded_at,
             what="movement",
-            side=names.get(row.side_id or 0, ""),
+            side=names.get(row.side_id or 0, "all sides"),
             quantity=row.quantity,
             on_hand=row.on_hand_after,
             text=f"{_CAUSES[row.cause]}: {row.evidence}",
@@ -206,7 +222,12 @@ def _writes(session: Session, item_id: int, names: dict[int, str], limit: int) -
 def _write_text(row: Operation) -> str:
     after = row.expected_before + row.difference
     told = f"told to go from {row.expected_before:f} to {after:f}"
-    by = {"marker": "its mark was found there", "read_back": "read back", "event": "explained by its orders"}
+    by = {
+        "marker": "its mark was found there",
+        "read_back": "read back",
+        "event": "explained by its orders",
+        "person": "a person said so",
+    }
     match row.state:
         case "confirmed" if row.settled_by in by:
             return f"{told}; the answer was lost, it had been applied ({by[row.settled_by]})"

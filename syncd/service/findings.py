@@ -48,7 +48,7 @@ class Found:
         subject: What it is about; together with ``kind`` unique among open findings.
         counts: Figures behind the message, for a later comparison.
         message: What is the case, in plain words, free of secrets.
-        advice: What to do about it.
+        advice: What to do about it; ``{id}`` in it stands for the finding's own number.
     """
 
     kind: str
@@ -92,11 +92,16 @@ def open_finding(session: Session, found: Found, now: datetime) -> None:
         )
         session.add(row)
         session.flush()
+        row.advice = _numbered(found.advice, row.id)
         log = logger.bind(finding=row.id, kind=found.kind, subject=found.subject, detail=found.message)
         log.log("ERROR" if found.severity == "error" else "WARNING", "finding.opened")
     elif row.message != found.message:
-        row.message, row.advice, row.changed_at = found.message, found.advice, now
+        row.message, row.advice, row.changed_at = found.message, _numbered(found.advice, row.id), now
         row.counts = _text(found.counts)
+
+
+def _numbered(advice: str, number: int) -> str:
+    return advice.replace("{id}", str(number))  # not format(): a side's own words may stand in it, with braces
 
 
 def _text(counts: Mapping[str, int] | None) -> str | None:

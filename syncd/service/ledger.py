@@ -69,6 +69,9 @@ def move(
 
 def _watch_oversell(session: Session, item: Item, before: Quantity, listing: Listing | None, now: datetime) -> None:
     if item.on_hand < 0:
+        if listing is None:  # a person's word happens on no side
+            query = select(Listing).where(Listing.item_id == item.id).order_by(Listing.side_id, Listing.id)
+            listing = session.scalars(query.limit(1)).one_or_none()
         label = f"{listing.name} ({listing.sku or listing.external_id})" if listing else f"item {item.id}"
         open_finding(
             session,

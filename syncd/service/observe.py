@@ -35,10 +35,13 @@ class Observer:
 
     Args:
         began_seq: The side's write number when the read began.
-        count_drift: A sweep of a side that feeds keep up to date: what it finds is drift.
+        count_drift: True in a sweep of a side that feeds keep up to date: what it finds is drift.
+        how: How its readings are made, in the words of an item's story.
     """
 
-    def __init__(self, side: SideContext, run: RunLog, began_seq: int, *, count_drift: bool = False) -> None:
+    def __init__(
+        self, side: SideContext, run: RunLog, began_seq: int, *, count_drift: bool = False, how: str = "delta reading"
+    ) -> None:
         self._side = side
         self._run = run
         self._began_seq = began_seq
@@ -46,6 +49,7 @@ class Observer:
         self._count_drift = count_drift
         self._holding = is_guarded(side)
         self._held: dict[str, tuple[RemoteListing, Quantity, bool]] = {}
+        self._how = how
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -231,7 +235,7 @@ class Observer:
                 self._held[remote.ref.external_id] = remote, difference, put_back
                 return
             case Move(quantity=difference) if row.item_id is not None:
-                cause, evidence = name_cause(session, self._side, row, difference, self._run)
+                cause, evidence = name_cause(session, self._side, row, difference, self._run, self._how)
                 move(
                     session, items[row.item_id], difference, cause=cause, evidence=evidence, listing=row,
                     run=self._run, now=now,

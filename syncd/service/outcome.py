@@ -10,6 +10,8 @@ from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import move
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from syncd.service.runs import RunLog
@@ -32,20 +34,26 @@ def confirm(
     """The write took effect: the shadow moves by exactly the difference; what the side reports beyond it was a sale."""
     now = side.now()
     expected = operation.expected_before + operation.difference
-    operation.state, operation.settled_by, operation.settled_at = "confirmed", by, now
-    operation.reported, operation.error = reported, None
-    row.shadow, row.shadow_at, row.write_seq = expected, now, side_row.write_seq
+    take_effect(row, operation, side_row, now, by=by)
+    operation.reported = reported
     if side.adapter.capabilities.marker:
         row.marker = operation.uid
-    if operation.start_managing:
-        row.stock_mode = str(StockMode.OWN)
-    side_row.last_write_at = now
+    row.shadow_at = side_row.last_write_at = now
     _close_findings(session, side, row, operation)
     if operation.start_managing and reported is not None and reported > expected:
         # It counted already and the write came on top: a first reading, which moves nothing, and is corrected.
         row.shadow, row.pending = reported, row.item_id is not None
     elif reported is not None and reported != expected:
-        count_reading(session, side, run, row, item, reported, f"answer to write {operation.uid[:8]}", operation.id)
+        how = "answer to" if by == "answer" else "settlement of"
+        count_reading(session, side, run, row, item, reported, f"{how} write {operation.uid[:8]}", operation.id)
+
+
+def take_effect(row: Listing, operation: Operation, side_row: Side, now: datetime, *, by: str) -> None:
+    """Move the shadow by exactly the difference; a reading that began before this moment says nothing any more."""
+    operation.state, operation.settled_by, operation.settled_at, operation.error = "confirmed", by, now, None
+    row.shadow, row.write_seq = operation.expected_before + operation.difference, side_row.write_seq
+    if operation.start_managing:
+        row.stock_mode = str(StockMode.OWN)
 
 
 def count_reading(
@@ -55,17 +63,17 @@ def count_reading(
     row: Listing,
     item: Item,
     reported: Quantity,
-    where: str,
+    how: str,
     operation_id: int | None = None,
 ) -> None:
     """Take a quantity that came with an answer or a settlement as a reading: the difference moved on the side."""
     difference = reported - (row.shadow if row.shadow is not None else reported)
     row.shadow, row.shadow_at = reported, side.now()
     if difference and row.item_id == item.id:
-        cause, evidence = name_cause(session, side, row, difference, run)
+        cause, evidence = name_cause(session, side, row, difference, run, how)
         move(
-            session, item, difference, cause=cause, evidence=f"{evidence} ({where})", listing=row, run=run,
-            now=side.now(), operation_id=operation_id,
+            session, item, difference, cause=cause, evidence=evidence, listing=row, run=run, now=side.now(),
+            operation_id=operation_id,
         )  # fmt: skip
 
 
@@ -112,9 +120,14 @@ def give_back(side: SideContext, row: Listing, operation: Operation, reason: str
 
 def not_applied(session: Session, side: SideContext, row: Listing, operation: Operation, by: str) -> None:
     """Settled: the write had no effect. It is planned again from what the side holds."""
-    operation.state, operation.settled_by, operation.settled_at = "cancelled", by, side.now()
-    row.pending = row.item_id is not None
+    take_no_effect(row, operation, side.now(), by=by)
     _close_findings(session, side, row, operation)
+
+
+def take_no_effect(row: Listing, operation: Operation, now: datetime, *, by: str) -> None:
+    """Leave the shadow, and have the write planned again."""
+    operation.state, operation.settled_by, operation.settled_at = "cancelled", by, now
+    row.pending = row.item_id is not None
 
 
 def _close_findings(session: Session, side: SideContext, row: Listing, operation: Operation) -> None:

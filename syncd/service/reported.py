@@ -144,7 +144,7 @@ def _found(side: SideContext, refusal: Stop) -> Found:
         counts=refusal.counts,
         message=f"{side.name}: {refusal.reason}; nothing of it is counted and nothing is written there until a person "
         "decides",
-        advice="Was the shop restored from a backup, or does it show old pages? `syncd approve --put-back` with this "
-        "finding's number sets it to what syncd knows. Did somebody change the stock there? `syncd approve` counts it. "
-        "If the numbers come back by themselves, the next sweep goes on.",
+        advice=f"`syncd audit --shop {side.name}` lists what it shows. Was the shop restored from a backup, or does it "
+        "show old pages? `syncd approve {id} --put-back` sets it to what syncd knows. Did somebody change the stock "
+        "there? `syncd approve {id}` counts it. If the numbers come back by themselves, the next sweep goes on.",
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from syncd.core.model import GoneListing, Proof, Quantity, RemoteListing
-from syncd.core.settle import Evidence, Park, Settlement, Step, Wait, WasApplied, WasNotApplied, settle
+from syncd.core.settle import Evidence, Park, Settlement, Step, Wait, WasApplied, WasNotApplied, settle, two_ways
 from syncd.service.documents import Documents, read_documents
-from syncd.service.doubt import FETCH_CHUNK, Case, keep_looks, take_looks, take_up
+from syncd.service.doubt import FETCH_CHUNK, Case, doubt_of, keep_looks, take_looks, take_up
 from syncd.service.findings import Found, open_finding
 from syncd.service.gone import mark_gone
 from syncd.service.ledger import lock_items
@@ -138,19 +138,25 @@ def _carry_out(
         case WasNotApplied(by=by):
             not_applied(session, side, row, operation, str(by))
             if quantity is not None:
-                count_reading(session, side, run, row, item, quantity, "read back while settling", operation.id)
+                count_reading(
+                    session, side, run, row, item, quantity, f"settlement of write {operation.uid[:8]}", operation.id
+                )
         case Wait(reason=reason):
             operation.error = reason
         case Park(reason=reason):
-            _park(session, side, row, operation, reason)
+            _park(session, side, row, operation, reason, quantity)
     logger.bind(
         side=side.name, sku=row.sku, operation=operation.uid, state=operation.state, by=operation.settled_by,
         detail=operation.error,
     ).info("operation.settled" if operation.settled_at else "operation.in_doubt")  # fmt: skip
 
 
-def _park(session: Session, side: SideContext, row: Listing, operation: Operation, reason: str) -> None:
+def _park(
+    session: Session, side: SideContext, row: Listing, operation: Operation, reason: str, quantity: Quantity | None
+) -> None:
     operation.state, operation.error, operation.looked_at = "parked", reason, side.now()
+    operation.reported = quantity
+    ways = two_ways(side.name, doubt_of(operation), quantity)
     open_finding(
         session,
         Found(
@@ -162,8 +168,10 @@ def _park(session: Session, side: SideContext, row: Listing, operation: Operatio
             operation_id=operation.id,
             message=f"{side.name}: it is not known whether {operation.difference:+f} for {row.name} "
             f"({row.sku or row.external_id}) was applied: {reason}",
-            advice="Count the item or look into the side's own history. It settles by itself as soon as the numbers "
-            "agree; until then nothing is written to this listing.",
+            advice="Look into the side's own history of the product, or count it. If it was applied "
+            f"(`syncd findings resolve {{id}} --applied`), {ways.applied}. If not "
+            f"(`syncd findings resolve {{id}} --not-applied`), {ways.not_applied}. Until then nothing is written to "
+            "this listing; it settles by itself as soon as the numbers agree.",
         ),
         side.now(),
     )

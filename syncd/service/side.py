@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,13 @@ class SideContext:
     def is_hub(self) -> bool:
         """Whether this side holds the canonical quantities."""
         return self.role == "hub"
+
+    @property
+    def policy_text(self) -> str:
+        """The policy as the side's row keeps it, to see whether it changed since it was last planned with."""
+        policy = self.policy
+        buffers = {key: str(units) for key, units in sorted(policy.buffers.items())}
+        return json.dumps([str(policy.buffer), buffers, policy.allow_negative, policy.fractions, self.manage_unmanaged])
 
     def writable(self, listing: Listing) -> bool:
         """Whether stock of a linked listing may be written."""

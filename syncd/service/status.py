@@ -23,7 +23,11 @@ _NEEDS_TOKEN = ("reauthorisation", "permission_missing")
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """One side: how fresh, what waits, what went wrong."""
+    """One side: how fresh, what waits, what went wrong.
+
+    Attributes:
+        in_doubt: Writes that are not settled; ``parked`` of them wait for a person, the oldest since ``doubt_since``.
+    """
 
     side: str
     adapter: str
@@ -36,6 +40,8 @@ class SideStatus:
     in_doubt: int
     last_error: str | None
     stale: bool
+    parked: int = 0
+    doubt_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,9 @@ def _side(
         select(func.count()).where(Listing.side_id == row.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None))
     )
     pending = session.scalar(select(func.count()).where(Listing.side_id == row.id, Listing.pending))
-    in_doubt = session.scalar(select(func.count()).where(Operation.side_id == row.id, is_open()))
+    since = func.coalesce(Operation.doubted_at, Operation.sent_at, Operation.intended_at)
+    unsettled = select(Operation.state, since).where(Operation.side_id == row.id, is_open())
+    doubts = session.execute(unsettled).all()
     age_s = (now - row.last_read_at).total_seconds() if row.last_read_at else None
     return SideStatus(
         side=name,
@@ -107,9 +115,11 @@ def _side(
         last_full_read_at=row.last_full_read_at,
         last_write_at=row.last_write_at,
         pending=pending or 0,
-        in_doubt=in_doubt or 0,
+        in_doubt=len(doubts),
         last_error=row.last_error,
         stale=age_s is None or age_s > max(_STALE_POLLS * poll_seconds, timedelta(minutes=2).total_seconds()),
+        parked=sum(1 for state, _ in doubts if state == "parked"),
+        doubt_since=min((at for _, at in doubts), default=None),
     )
 
 

@@ -196,8 +196,10 @@ class SideWorker:
             query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
             return session.scalar(query) is not None and ready_to_link(session, self.side)
 
-    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, count_drift: bool = False) -> set[str]:
+    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool | None = None) -> set[str]:
         """Apply a read page by page; the cursor moves only after everything is committed.
+
+        ``sweep`` is ``None`` for changes; for a read of everything, whether feeds kept the side up to date before it.
 
         Returns:
             External ids that were seen.
@@ -205,7 +207,8 @@ class SideWorker:
         side = self.side
         with side.db.read() as session:
             began_seq = current_write_seq(session, side.id)
-        observer = Observer(side, run, began_seq, count_drift=count_drift)
+        how = "delta reading" if sweep is None else "sweep"
+        observer = Observer(side, run, began_seq, count_drift=bool(sweep), how=how)
         seen: set[str] = set()
         cursor: Mapping[str, str] | None = None
         for page in pages:
@@ -227,7 +230,7 @@ class SideWorker:
         side = self.side
         if sweep:
             read_evidence(side, run)
-        seen = self._read(run, pages, count_drift=sweep)
+        seen = self._read(run, pages, sweep=sweep)
         now = side.now()
         with side.db.write() as session:
             missing = self._missing(session, seen)
@@ -287,7 +290,7 @@ class SideWorker:
             self._stop_if_asked()
             with side.db.read() as session:
                 began_seq = current_write_seq(session, side.id)
-            observer = Observer(side, run, began_seq)
+            observer = Observer(side, run, began_seq, how="read again by id")
             result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
             with side.db.write() as session:
                 observer.apply(session, ChangePage(result.listings, result.gone))

@@ -27,7 +27,8 @@ def problem(words: list[str]) -> str:
         if word == "|":
             break
         if word.startswith("-"):
-            if word.partition("=")[0] not in {name for item in command.params for name in item.opts} | {"-h", "--help"}:
+            known = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}
+            if word.partition("=")[0] not in known | {"-h", "--help"}:
                 return f"{command.name} has no option {word}"
         elif isinstance(command, click.Group) and WORD.fullmatch(word):
             below = command.get_command(click.Context(command), word)

@@ -46,7 +46,7 @@ def test_sales_on_both_sides_are_added(database: Database) -> None:
     assert account.on_hand("A") == 5
     assert account.worlds["till"].quantity("t-A") == account.worlds["web"].quantity("w-A") == 5
     causes = {(m.cause, m.evidence) for m in account.movements("sale", "change")}
-    assert causes == {("change", "till reported -2"), ("sale", "web order 505 (-3)")}
+    assert causes == {("change", "till reported -2 (delta reading)"), ("sale", "web order 505 (-3)")}
 
 
 def test_initial_stock_of_the_shop_becomes_the_quantity(database: Database) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from syncd.core.stock import project
-from syncd.service.outcome import confirm, count_reading, not_applied
-from syncd.service.runs import start_run
-from syncd.state.models import Finding, Item, Listing, Movement, Operation, Run
+from syncd.service.resolve import resolve
+from syncd.state.models import Finding, Item, Movement, Operation, Run
 from tests.support.sides import KINDS, TILL
 from tests.support.tally import TALLY
 
@@ -73,20 +72,11 @@ class Comparison:
 
     def _person_decides(self, row: Row) -> None:
         """A person looked into the side's own history and says whether the write took effect."""
-        side = self.history.account.workers[row.key[0]].side
-        world = self.history.account.worlds[row.key[0]]
         assert row.operation is not None
+        world, number = self.history.account.worlds[row.key[0]], row.operation.id
         applied = any(write.operation_id == row.operation.uid for write in world.writes)
-        run = start_run(side, "settle", "a person")
-        with self.history.db.write() as session:
-            operation = session.get_one(Operation, row.operation.id)
-            listing, item = session.get_one(Listing, operation.listing_id), session.get_one(Item, operation.item_id)
-            quantity = world.quantity(row.key[1])
-            if applied:
-                confirm(session, side, run, listing, item, operation, side.row(session), quantity, by="person")
-            else:
-                not_applied(session, side, listing, operation, "person")
-                count_reading(session, side, run, listing, item, quantity, "a person decided")
+        (finding,) = (each.id for each in self.history.account.findings() if each.operation_id == number)
+        resolve(self.history.db, finding, applied=applied, now=self.history.clock())
 
     def _check_rest(self) -> None:
         rows = self.history.truth.look()
