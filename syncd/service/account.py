@@ -26,7 +26,7 @@ from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -85,6 +85,7 @@ def open_account(
     stop: threading.Event | None = None,
     tokens_db: Database | None = None,
     now: Clock = utc_now,
+    may_write: Callable[[], bool] = lambda: True,
 ) -> Account:
     """Build everything that a configuration names. Registers sides in the database; asks no side yet.
 
@@ -94,6 +95,7 @@ def open_account(
         stop: Ends waits and reads early.
         tokens_db: The real database, where tokens are rotated even in a dry run; ``db`` if not given.
         now: Clock.
+        may_write: Whether this process may still write to sides (``LeaseKeeper.holds``).
     """
     stop = stop or threading.Event()
     factories = installed()
@@ -110,10 +112,12 @@ def open_account(
             now=now,
             overlap_s=side.stock.overlap_seconds,
             on_request=requests,
+            may_write=may_write,
         )
         adapter = factory.build(context)
         account.adapters.append(adapter)
         side_context = _side_context(side, ids[side.name], adapter, db, now)
+        side_context.may_write = may_write
         account.workers[side.name] = SideWorker(side_context, ids[config.hub.name], requests, stop)
     with db.write() as session:
         for worker in account.workers.values():

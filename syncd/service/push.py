@@ -58,9 +58,12 @@ class Pusher:
         """
         for _ in range(_MOST_ROUNDS):
             writes = self._plan()
-            if not writes or self._stop.is_set():
+            if not writes or self._must_stop():
                 return
             self._carry_out(writes)
+
+    def _must_stop(self) -> bool:
+        return self._stop.is_set() or not self._side.may_write()
 
     def _plan(self) -> list[PlannedWrite]:
         with self._side.db.read() as session:
@@ -115,7 +118,7 @@ class Pusher:
         capabilities = self._side.adapter.capabilities
         wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
         for start in range(0, len(writes), wave_size):
-            if self._stop.is_set():
+            if self._must_stop():
                 return
             wave = writes[start : start + wave_size]
             refs = [write.ref for write in wave]
@@ -210,8 +213,8 @@ class Pusher:
             results: Sequence[WriteResult] = self._side.adapter.write_stock([write for _, write in call])
         except (OutcomeUnknown, InvalidResponse) as error:
             results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(call), error
-        except Stopped:
-            self._record(call, [NotSent("a stop was requested")] * len(call))
+        except Stopped as error:
+            self._record(call, [NotSent(str(error))] * len(call))
             raise
         except SideError as error:
             results, failure = [NotSent(f"{error.request}: {error.detail}")] * len(call), error
