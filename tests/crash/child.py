@@ -1,8 +1,8 @@
 """The real program, ending or halting itself at one chosen commit.
 
 ``python child.py POINT [ARGUMENT …]``: the arguments are those of ``syncd``. POINT is words separated by blanks: a
-signal (``SIGKILL``, ``SIGSTOP``), ``before`` or ``after`` (the commit), then the beginning of a statement with its
-first blank as ``_``, and perhaps a value that the statement must carry. The signal is sent once, at the first
+signal (``SIGKILL``, ``SIGSTOP``), ``before`` or ``after`` (the commit), then the beginning of a statement with
+blanks as ``_``, and perhaps a value that the statement must carry. The signal is sent once, at the first
 transaction with such a statement: ``SIGKILL before UPDATE_operations confirmed``. An empty POINT does nothing.
 """
 
@@ -28,7 +28,7 @@ class Point:
     def __init__(self, text: str) -> None:
         name, self.when, beginning, *value = text.split()
         self.signal = signal.Signals[name]
-        self.beginning = beginning.replace("_", " ", 1)
+        self.beginning = beginning.replace("_", " ")
         self.value = value[0] if value else None
         self._met = threading.local()
         self._done = False

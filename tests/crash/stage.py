@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 CHILD = Path(__file__).with_name("child.py")
 PATIENCE_S = 40.0
 UNITS = 20
+IN_DOUBT_S = 0.6
 TILL, SHOP = "inventorum", "main"
+OTHER = {TILL: SHOP, SHOP: TILL}
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Program:
 
 
 class CrashStage(ChaosStage):
-    """Six products and one with variations, 20 units of each everywhere; doubts last one second, nothing is cached."""
+    """Six products and one with variations, 20 units of each everywhere; doubts are short, nothing is cached."""
 
     def __init__(self, folder: Path, database: str) -> None:
         super().__init__(folder, database, products=7)
@@ -84,7 +86,7 @@ class CrashStage(ChaosStage):
         super().open()
         config = self.folder / "config.toml"
         text = config.read_text(encoding="utf-8")
-        for name, seconds in {"settle": 0, "in_doubt": 1, "overlap": 30}.items():
+        for name, seconds in {"settle": 0, "in_doubt": IN_DOUBT_S, "overlap": 30, "poll": 0.4}.items():
             text = "\n".join(
                 f"{name}_seconds = {seconds}" if line.startswith(f"{name}_seconds") else line
                 for line in text.splitlines()
@@ -113,7 +115,7 @@ class CrashStage(ChaosStage):
                 account.close()
         assert [outcome.error for outcome in outcomes if outcome.error] == []
 
-    def start(self, *argv: str, point: str = "") -> Program:
+    def start(self, *argv: str, point: str = "", **environment: str) -> Program:
         """Start the program (``run`` if nothing else is said), to be hit at a point."""
         log = self.folder / f"program-{len(self.programs)}.log"
         with log.open("wb") as out:
@@ -123,7 +125,7 @@ class CrashStage(ChaosStage):
                 stdout=out,
                 stderr=out,
                 cwd=self.folder,
-                env=os.environ,
+                env=os.environ | environment,
             )
         self.programs.append(Program(process, log))
         return self.programs[-1]
