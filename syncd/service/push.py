@@ -70,8 +70,11 @@ class Pusher:
             writes, settled = plan_side(session, self._side)
             refusal = check_safety(session, self._side, writes)
             stopped = refusal is None and open_stop(session, self._side.name)
+            listed_nothing = bool(writes and open_subjects(session, "side_empty", self._side.id))
         if settled:
             self._mark_settled(settled)
+        if listed_nothing:
+            raise SafetyStop(self._side.name, "it listed nothing, though it had products; nothing is written there", {})
         if refusal:
             self._refuse_plan(refusal)
         elif stopped:
