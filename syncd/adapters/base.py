@@ -12,7 +12,8 @@ Writing
 Errors
     ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
     is unknown. ``AuthRejected``/``PermissionMissing``: the side is stopped until a person acts. ``Stopped``: a stop was
-    requested, and nothing of this call was applied. Single writes that fail inside a batch are results, not exceptions.
+    requested, or this process may not write any more, and nothing of this call was applied. Single writes that fail
+    inside a batch are results, not exceptions.
 """
 
 from __future__ import annotations
@@ -135,6 +136,8 @@ class AdapterContext:
         now: Clock; injected so that tests own time.
         overlap_s: Seconds that each delta read overlaps the one before.
         on_request: Called after each HTTP exchange with (method, path without query, status or 0, milliseconds).
+        may_write: Asked right before the bytes of a write leave: whether this process may still write. If not, they do
+            not leave (``Stopped``): it slept, and another process may have taken its place.
     """
 
     side: str
@@ -144,6 +147,7 @@ class AdapterContext:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     overlap_s: float = 60.0
     on_request: Callable[[str, str, int, float], None] = lambda method, path, status, ms: None
+    may_write: Callable[[], bool] = lambda: True
 
 
 class SideAdapter(Protocol):

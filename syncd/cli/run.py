@@ -27,6 +27,6 @@ def run(cli: CliContext) -> int:
         if not standby(keeper, stop):
             return 0
         keeper.start()
-        account = open_account(cli.config, db, stop=stop)
+        account = open_account(cli.config, db, stop=stop, may_write=keeper.holds)
         running.append(Daemon(account, cli.config, keeper))
         return running[0].run()

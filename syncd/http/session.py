@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -68,6 +69,7 @@ class HttpSession:
         now: Our clock, aware UTC; the server's is compared with it.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
+        may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``).
         sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
             returns the address to use instead and headers to add.
     """
@@ -88,6 +90,7 @@ class HttpSession:
         verify: ssl.SSLContext | None = None,
         max_connections: int = 8,
         sign: Callable[[str, str], tuple[str, Mapping[str, str]]] | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self.side = side
         self._budget = budget
@@ -96,6 +99,8 @@ class HttpSession:
         self._retry = retry or RetryPolicy()
         self._on_request = on_request or (lambda method, path, status, ms: None)
         self._sign = sign
+        self._may_write = may_write
+        self._timeout_s = timeout_s
         self._now = now
         self._clock_offset_s = 0.0
         self._client = httpx.Client(
@@ -144,8 +149,21 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         auth: tuple[str, str] | None = None,
+        guarded: bool = True,
     ) -> Reply:
         """Send a write exactly once.
+
+        Args:
+            method: HTTP method.
+            path: Below the base address.
+            params: Query.
+            json: Body as JSON.
+            data: Body as a form.
+            files: Body in parts.
+            headers: Further headers.
+            timeout_s: Instead of the session's.
+            auth: User and password.
+            guarded: Ask ``may_write`` first; ``False`` for what changes no goods, as a token request.
 
         Returns:
             An answer with a status below 500 that is neither 3xx nor 429.
@@ -154,6 +172,7 @@ class HttpSession:
             Transient: It was certainly not sent. RateLimited: refused with 429, nothing applied.
             OutcomeUnknown: It may have been applied (time-out, lost connection, 5xx).
             InvalidResponse: Redirected: nothing applied, the base address is wrong.
+            Stopped: A stop was requested, or this process may not write any more: nothing applied.
         """
         return self._exchange(
             method,
@@ -164,6 +183,7 @@ class HttpSession:
             body={"json": json, "data": data, "files": files},
             timeout_s=timeout_s,
             auth=auth,
+            guarded=guarded,
         )
 
     def _exchange(
@@ -177,17 +197,21 @@ class HttpSession:
         body: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
         auth: tuple[str, str] | None = None,
+        guarded: bool = False,
     ) -> Reply:
         label = f"{method} {redact(path)}"
         self._budget.acquire(self._stop)
         if self._stop.is_set():
             raise Stopped(f"stopped before {label}")
+        edge = _Edge(label, self._timeout_s, self._may_write if guarded else None)
+        edge.require_leave()
         request = self._client.build_request(
             method,
             path,
             params=params,
             headers=dict(headers or {}),
             timeout=timeout_s if timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
+            extensions={"trace": edge},
             **{name: value for name, value in (body or {}).items() if value is not None},
         )
         if self._sign:
@@ -280,6 +304,34 @@ class HttpSession:
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped("stopped while waiting to try again")
+
+
+class _Edge:
+    """What is done where a request meets the network; given to the HTTP library, which calls it at each step.
+
+    - A new connection gives up data that the other end has not acknowledged within ``timeout_s``. Without that, the
+      kernel repeats what we gave up for minutes, also after the process has ended: a write that was settled as not
+      applied could still arrive.
+    - Before the head of a write and again before its body, ``may_write`` is asked: between the commit that says "sent"
+      and this moment the process may have slept, and another one may have settled the write and repeated it. What
+      lies behind the last question cannot be closed from here: a pause between it and the kernel.
+    """
+
+    def __init__(self, label: str, timeout_s: float, may_write: Callable[[], bool] | None) -> None:
+        self._label = label
+        self._timeout_s = timeout_s
+        self._may_write = may_write
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            connection = info["return_value"].get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._timeout_s * 1000))
+        elif event.endswith((".send_request_headers.started", ".send_request_body.started")):
+            self.require_leave()
+
+    def require_leave(self) -> None:
+        if self._may_write is not None and not self._may_write():
+            raise Stopped(f"{self._label} was not sent: this process may not lead any more")
 
 
 @functools.cache

@@ -25,7 +25,7 @@ from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -84,6 +84,7 @@ def open_account(
     stop: threading.Event | None = None,
     tokens_db: Database | None = None,
     now: Clock = utc_now,
+    may_write: Callable[[], bool] = lambda: True,
 ) -> Account:
     """Build everything that a configuration names. Registers sides in the database; asks no side yet.
 
@@ -93,15 +94,17 @@ def open_account(
         stop: Ends waits and reads early.
         tokens_db: The real database, where tokens are rotated even in a dry run; ``db`` if not given.
         now: Clock.
+        may_write: Whether this process may still write to sides (``LeaseKeeper.holds``).
     """
     stop = stop or threading.Event()
     ids = _register_sides(db, config, now)
     account = Account(db, {}, stop)
     for side in config.sides:
         requests = RequestCounter()
-        adapter = _build_adapter(side, tokens_db or db, stop, now, requests)
+        adapter = _build_adapter(side, tokens_db or db, stop, now, requests, may_write)
         account.adapters.append(adapter)
         side_context = _side_context(side, ids[side.name], adapter, db, now)
+        side_context.may_write = may_write
         account.workers[side.name] = SideWorker(side_context, ids[config.hub.name], requests, stop)
     with db.write() as session:
         for worker in account.workers.values():
@@ -133,7 +136,12 @@ def open_to_look(
 
 
 def _build_adapter(
-    side: SideConfig, tokens_db: Database, stop: threading.Event, now: Clock, requests: RequestCounter
+    side: SideConfig,
+    tokens_db: Database,
+    stop: threading.Event,
+    now: Clock,
+    requests: RequestCounter,
+    may_write: Callable[[], bool] = lambda: True,
 ) -> SideAdapter:
     factory = installed()[side.kind]
     context = AdapterContext(
@@ -144,6 +152,7 @@ def _build_adapter(
         now=now,
         overlap_s=side.stock.overlap_seconds,
         on_request=requests,
+        may_write=may_write,
     )
     return factory.build(context)
 

@@ -50,6 +50,8 @@ class Observer:
         self._holding = is_guarded(side)
         self._held: dict[str, tuple[RemoteListing, Quantity, bool]] = {}
         self._how = how
+        self._changed: dict[str, Quantity | None] = {}
+        self._contradicted: set[str] = set()
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -67,8 +69,14 @@ class Observer:
         Raises:
             SafetyStop: A person must look at it first; shadows are as they were.
         """
-        if not self._holding:
-            return
+        if self._holding:
+            self._release_held()
+        if self._contradicted:
+            with self._side.db.write() as session:
+                for row in load_listings(session, self._side.id, sorted(self._contradicted)).values():
+                    row.recheck_at = self._side.now()
+
+    def _release_held(self) -> None:
         self._look_again()
         changes = [(key, units, put_back) for key, (_, units, put_back) in self._held.items()]
         true = judge_reported(self._side, changes)
@@ -90,6 +98,7 @@ class Observer:
                 self._apply_listings(session, result.listings)
 
     def _apply_listings(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        remotes = self._once(remotes)
         known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
         fresh = [remote for remote in remotes if remote.ref.external_id not in known]
         if fresh:
@@ -98,8 +107,24 @@ class Observer:
         for row, remote in seen:
             self._held.pop(row.external_id, None)  # of two readings in one read the later one counts
             self._refresh(session, row, remote)
+            if remote.quantity == row.shadow:
+                self._held.pop(remote.ref.external_id, None)
         self._count(session, [(row, remote) for row, remote in seen if _needs_judgement(row, remote)])
         self._look_for_lost_children(session, remotes)
+
+    def _once(self, remotes: Sequence[RemoteListing]) -> Sequence[RemoteListing]:
+        """A read may show a listing twice, also within a page: what it shows last counts.
+
+        If it changed the listing first and then says otherwise, one of the two is old: it is read again by id.
+        """
+        last: dict[str, RemoteListing] = {}
+        for remote in remotes:
+            key = remote.ref.external_id
+            before = last[key].quantity if key in last else self._changed.get(key, remote.quantity)
+            if before != remote.quantity:
+                self._contradicted.add(key)
+            last[key] = remote
+        return list(last.values())
 
     def _add(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
         rows = [self._new_row(remote) for remote in remotes]
@@ -232,6 +257,7 @@ class Observer:
             case Adopt():
                 row.pending = row.item_id is not None
             case Move(quantity=difference) if row.item_id is not None and self._holding:
+                self._changed[remote.ref.external_id] = quantity
                 self._held[remote.ref.external_id] = remote, difference, put_back
                 return
             case Move(quantity=difference) if row.item_id is not None:
@@ -241,6 +267,7 @@ class Observer:
                     run=self._run, now=now,
                 )  # fmt: skip
                 self._run.counts.drift += self._count_drift
+                self._changed[remote.ref.external_id] = quantity
         row.shadow, row.shadow_at, row.recheck_at = quantity, now, None
         row.marker = remote.marker or row.marker
 

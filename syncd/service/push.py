@@ -58,17 +58,23 @@ class Pusher:
         """
         for _ in range(_MOST_ROUNDS):
             writes = self._plan()
-            if not writes or self._stop.is_set():
+            if not writes or self._must_stop():
                 return
             self._carry_out(writes)
+
+    def _must_stop(self) -> bool:
+        return self._stop.is_set() or not self._side.may_write()
 
     def _plan(self) -> list[PlannedWrite]:
         with self._side.db.read() as session:
             writes, settled = plan_side(session, self._side)
             refusal = check_safety(session, self._side, writes)
             stopped = refusal is None and open_stop(session, self._side.name)
+            listed_nothing = bool(writes and open_subjects(session, "side_empty", self._side.id))
         if settled:
             self._mark_settled(settled)
+        if listed_nothing:
+            raise SafetyStop(self._side.name, "it listed nothing, though it had products; nothing is written there", {})
         if refusal:
             self._refuse_plan(refusal)
         elif stopped:
@@ -115,7 +121,7 @@ class Pusher:
         capabilities = self._side.adapter.capabilities
         wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
         for start in range(0, len(writes), wave_size):
-            if self._stop.is_set():
+            if self._must_stop():
                 return
             wave = writes[start : start + wave_size]
             refs = [write.ref for write in wave]
@@ -210,8 +216,8 @@ class Pusher:
             results: Sequence[WriteResult] = self._side.adapter.write_stock([write for _, write in call])
         except (OutcomeUnknown, InvalidResponse) as error:
             results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(call), error
-        except Stopped:
-            self._record(call, [NotSent("a stop was requested")] * len(call))
+        except Stopped as error:
+            self._record(call, [NotSent(str(error))] * len(call))
             raise
         except SideError as error:
             results, failure = [NotSent(f"{error.request}: {error.detail}")] * len(call), error

@@ -44,6 +44,7 @@ class SideContext:
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
+        may_write: Whether this process may still write to sides; ``False`` while its lease may be another's.
     """
 
     id: int
@@ -58,6 +59,7 @@ class SideContext:
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now
+    may_write: Callable[[], bool] = lambda: True
 
     @property
     def is_hub(self) -> bool:

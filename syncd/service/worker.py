@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.doubt import look_at_once
-from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
@@ -143,11 +143,12 @@ class SideWorker:
         """
         with self.side.db.read() as session:
             first = self.side.row(session).last_full_read_at is None
+            listed_nothing = bool(open_subjects(session, "side_empty", self.side.id))
             cursor = self._load_cursor(session)
         adapter = self.side.adapter
         if whole and not first:
             self._read_everything(run, chain(adapter.read_all(), adapter.read_changes(cursor)), sweep=False)
-        elif first or run.kind == "full":
+        elif first or listed_nothing or run.kind == "full":
             self._read_everything(run, adapter.read_all(), sweep=not first)
         else:
             self._read(run, self.side.adapter.read_changes(cursor))

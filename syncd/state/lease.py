@@ -3,6 +3,10 @@
 A lease alone cannot stop a process that slept through its end. So every holder gets a number that grows with each
 change of owner, and ``Database.write`` verifies it in the same transaction as the write (``Database.set_fence``).
 
+The database cannot keep a process that slept from sending to a side what it had decided before. So a holder also knows,
+by its own clocks, until when nobody can have taken its lease (``LeaseKeeper.holds``), and asks that right before the
+bytes of a write leave (``syncd/http/session.py``).
+
 Time is never compared between machines: on PostgreSQL it is the server's, on SQLite all processes share one machine.
 """
 
@@ -11,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +41,15 @@ LEADER = "leader"
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _both_clocks() -> tuple[float, ...]:
+    """Seconds by two clocks of this machine, of which the one that went on further is believed.
+
+    The first goes on while the machine is suspended, and is never set. The second shows a pause that the machine does
+    not know of (a virtual one that was halted), as soon as somebody has set it right.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +164,7 @@ class LeaseKeeper:
         name: Name of the lease.
         now: Clock, used on SQLite only.
         on_lost: Called once, from the renewing thread, when another process has the lease.
+        clocks: Seconds by clocks of this machine that go on while this process does not.
     """
 
     def __init__(
@@ -160,12 +175,15 @@ class LeaseKeeper:
         name: str = LEADER,
         now: Callable[[], datetime] = _utc_now,
         on_lost: Callable[[], None] = lambda: None,
+        clocks: Callable[[], tuple[float, ...]] = _both_clocks,
     ) -> None:
         self._database = database
         self._name = name
         self._ttl_s = ttl_s
         self._now = now
         self._on_lost = on_lost
+        self._clocks = clocks
+        self._renewed: tuple[float, ...] | None = None
         self._owner = str(Process.this())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -173,9 +191,10 @@ class LeaseKeeper:
 
     def acquire(self) -> bool:
         """Try to take the lease once; from then on all fenced writes of the database verify it."""
+        asked = self._clocks()
         fence = acquire(self._database, self._name, self._owner, self._ttl_s, self._now)
         if fence is not None:
-            self.fence = fence
+            self.fence, self._renewed = fence, asked
             self._database.set_fence(self._name, fence)
         return fence is not None
 
@@ -185,9 +204,22 @@ class LeaseKeeper:
         Raises:
             LeaseLost: another process has it, or it was never taken.
         """
+        asked = self._clocks()
         if self.fence is None or not renew(self._database, self._name, self.fence, self._ttl_s, self._now):
+            self._renewed = None
             by = holder(self._database, self._name) or "nobody"
             raise LeaseLost(f"lease {self._name!r} is held by {by} now; this process writes nothing more")
+        self._renewed = asked
+
+    def holds(self) -> bool:
+        """Whether nobody can have taken the lease yet; asks this machine's clocks alone, and no database.
+
+        ``False`` also if the lease is over and still free: the next renewal prolongs it.
+        """
+        renewed = self._renewed
+        if renewed is None:
+            return False
+        return all(now - then < self._ttl_s for now, then in zip(self._clocks(), renewed, strict=True))
 
     def holder(self) -> str | None:
         """Who has the lease, for messages."""
@@ -203,6 +235,7 @@ class LeaseKeeper:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        self._renewed = None
         if self.fence is not None:
             # If the database is away, the lease ends by itself.
             with suppress(DatabaseUnavailable):

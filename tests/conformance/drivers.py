@@ -38,6 +38,7 @@ class MemoryDriver:
 
     def __init__(self, catalogue: Sequence[CatalogueProduct]) -> None:
         self.seconds = 1_795_000_000.0
+        self.leads = True
         self.world = MemoryWorld(NAME, now=self.now)
         self.stop = threading.Event()
         self._orders = 0

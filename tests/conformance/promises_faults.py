@@ -273,6 +273,19 @@ class FaultPromises:
         assert {type(result) for result in results} == {NotSent}
         assert (wired.stock(), len(wired.exchanges())) == (before, start)
 
+    def test_a_process_that_may_not_write_any_more_sends_no_write(self, wired: SideDriver) -> None:
+        """``may_write`` is asked for each write, and reads go on: ``Stopped`` or ``NotSent``, and nothing arrives."""
+        before = wired.stock()
+        list(wired.adapter.read_all())
+        wired.leads = False
+        results = send(wired.adapter, [write(wired.ref(SIMPLE), 1), write(wired.ref(VARIATION), 1, key="op-2")])
+        assert {type(result) for result in results} == {NotSent}
+        assert wired.adapter.fetch([wired.ref(SIMPLE)]).listings
+        assert (wired.stock(), [one for one in wired.exchanges() if one.write]) == (before, [])
+        wired.leads = True
+        send(wired.adapter, [write(wired.ref(SIMPLE), 1)])
+        assert wired.stock() == before | {SIMPLE: before[SIMPLE] + 1}
+
     def test_a_stop_ends_a_wait_early(self, wired: SideDriver) -> None:
         """A stop in the middle of a pause that the side asked for is obeyed at once."""
         timers = []

@@ -96,6 +96,13 @@ class SideDriver(Protocol):
     def stop(self) -> threading.Event:
         """The adapter's stop event."""
 
+    @property
+    def leads(self) -> bool:
+        """What the adapter hears when it asks ``may_write`` (``traits.wire``)."""
+
+    @leads.setter
+    def leads(self, leads: bool) -> None: ...
+
     def reopen(self) -> None:
         """Close the adapter and make a new one, as a new process does; stored credentials stay."""
 

@@ -83,6 +83,7 @@ class WireSide:
 
     Attributes:
         told: (method, path) of each exchange as the adapter reported it.
+        leads: What the adapter is told when it asks whether this process may still write.
     """
 
     kind: str
@@ -92,6 +93,7 @@ class WireSide:
     tokens: TokenStore | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     told: list[tuple[str, str]] = field(default_factory=list)
+    leads: bool = True
 
     def __post_init__(self) -> None:
         self._tampering = Tampering(self.server.simulator)
@@ -108,6 +110,7 @@ class WireSide:
             tokens=self.tokens,
             stop=self.stop,
             now=self.clock.now,
+            may_write=lambda: self.leads,
             on_request=lambda method, path, status, ms: self.told.append((method, path)),
         )
         return factory.build(context)

@@ -169,6 +169,19 @@ def test_a_stop_before_sending_leaves_nothing_in_doubt(database: Database, monke
     assert account.on_hand("A") == account.worlds["till"].quantity("t-A") == account.worlds["web"].quantity("w-A") == 8
 
 
+def test_a_process_whose_lease_may_be_over_intends_nothing(database: Database) -> None:
+    """Each look would leave cancelled writes behind, thousands after a night in which the database was away."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    side = account.workers["web"].side
+    account.worlds["till"].sell("t-A", 1)
+    side.may_write = lambda: False
+    account.poll()
+    assert account.operations() == []
+    side.may_write = lambda: True
+    account.poll()
+    assert account.worlds["web"].quantity("w-A") == 9
+
+
 def test_an_approval_that_was_not_needed_lets_nothing_pass_later(database: Database) -> None:
     limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
     account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)

@@ -24,6 +24,7 @@ from tests.support import rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+KILL_EACH = Path(__file__).with_name("kill_each.py")
 HEAD = migrate.head()
 NEXT = "9999"
 
@@ -163,17 +164,20 @@ def counts(database: Database) -> dict[str, int]:
         }
 
 
+REBUILD = """
+    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+    for table in ("sides", "items", "listings", "runs"):
+        with op.batch_alter_table(table, recreate=recreate) as t:
+            t.add_column(sa.Column("note", sa.Text(), server_default="new", nullable=False))
+"""
+
+
 def test_rows_survive_a_migration_that_rebuilds_their_tables(
     database: Database, next_migration: Callable[[str], Path]
 ) -> None:
     rows_everywhere(database)
     before = counts(database)
-    next_migration("""
-        recreate = "always" if op.get_bind().dialect.name == "sqlite" else "auto"
-        for table in ("sides", "items", "listings", "runs"):
-            with op.batch_alter_table(table, recreate=recreate) as t:
-                t.add_column(sa.Column("note", sa.Text(), server_default="new", nullable=False))
-    """)
+    next_migration(REBUILD)
     with pytest.raises(DatabaseNotReady, match=f"older than {NEXT}; run `syncd db upgrade`"):
         migrate.require_current(database)
     assert migrate.upgrade(database.engine.url.render_as_string(hide_password=False)) == (HEAD, NEXT)
@@ -219,6 +223,36 @@ def test_a_migration_that_is_killed_leaves_the_old_state(
     assert process.stderr is not None
     process.stderr.close()
     assert_untouched(database)
+
+
+def killed_at_each_statement(url: str, folder: Path) -> int:
+    """Upgrade until one gets through, killed one statement later each time; returns how many kills that took."""
+    command = [sys.executable, str(KILL_EACH), url, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_a_first_upgrade_that_is_killed_at_any_statement_leaves_nothing(empty_database_url: str) -> None:
+    kills = killed_at_each_statement(empty_database_url, migrate.migrations_folder())
+    assert kills > len(models.Base.metadata.tables) + len(views.VIEWS)
+    database = open_database(empty_database_url)
+    migrate.require_current(database)
+    with database.engine.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), models.Base.metadata) == []
+        assert set(inspect(connection).get_view_names()) == {view.name for view in views.VIEWS}
+    database.dispose()
+
+
+def test_a_later_upgrade_that_is_killed_at_any_statement_keeps_every_row(
+    database: Database, next_migration: Callable[[str], Path]
+) -> None:
+    rows_everywhere(database)
+    before = counts(database)
+    folder = next_migration(REBUILD)
+    assert killed_at_each_statement(database.engine.url.render_as_string(hide_password=False), folder) > 10
+    assert migrate.current(database) == NEXT
+    assert counts(database) == before
 
 
 def test_a_migration_that_breaks_references_is_refused(

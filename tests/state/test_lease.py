@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from syncd.errors import LeaseLost
 from syncd.state import lease
@@ -19,6 +20,8 @@ from tests.support import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
 
 TTL_S = 60.0
 
@@ -155,6 +158,55 @@ def test_after_a_release_even_the_own_late_write_is_refused(database: Database) 
     assert keeper.holder() is None
     with pytest.raises(LeaseLost), database.write():
         pass
+
+
+@pytest.mark.parametrize("clock", ["uptime", "wall"])
+def test_a_holder_knows_by_its_own_clocks_when_it_may_have_been_replaced(database: Database, clock: str) -> None:
+    """Either clock may be the one that noticed the pause."""
+    at = {"uptime": 1000.0, "wall": 5000.0}
+    keeper = LeaseKeeper(database, TTL_S, clocks=lambda: tuple(at.values()))
+    assert not keeper.holds()
+    assert keeper.acquire()
+    at[clock] += TTL_S - 1
+    assert keeper.holds()
+    at[clock] += 1
+    assert not keeper.holds()
+    keeper.renew()
+    assert keeper.holds()
+    keeper.release()
+    assert not keeper.holds()
+
+
+def test_a_renewal_counts_from_when_it_was_asked_for(database: Database) -> None:
+    """The answer may have been on its way for minutes, and the lease have ended meanwhile."""
+    at = [1000.0]
+
+    def clocks() -> tuple[float, ...]:
+        return (at[0],)
+
+    def slow_commit(_connection: Connection) -> None:
+        at[0] += TTL_S
+
+    keeper = LeaseKeeper(database, TTL_S, clocks=clocks)
+    event.listen(database.engine, "commit", slow_commit)
+    assert keeper.acquire()
+    acquired = keeper.holds()
+    keeper.renew()
+    renewed = keeper.holds()
+    event.remove(database.engine, "commit", slow_commit)
+    assert (acquired, renewed) == (False, False)
+    keeper.renew()
+    assert keeper.holds()
+
+
+def test_who_lost_the_lease_knows_it_from_then_on(database: Database) -> None:
+    keeper = LeaseKeeper(database, TTL_S)
+    assert keeper.acquire()
+    end_now(database)
+    assert acquire(database, "leader", "other", TTL_S) == 2
+    with pytest.raises(LeaseLost):
+        keeper.renew()
+    assert not keeper.holds()
 
 
 def test_a_keeper_renews_and_tells_when_it_lost(database: Database) -> None:

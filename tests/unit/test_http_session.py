@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -278,3 +280,53 @@ def test_secrets_do_not_reach_errors(server: SimServer, connect: Connect) -> Non
     with pytest.raises(OutcomeUnknown) as caught:
         connect(server.url).write("POST", "auth/", data={"refresh_token": "hidden-value"}, auth=("app", "hidden-value"))
     assert "hidden-value" not in f"{caught.value!r} {caught.value}"
+
+
+def test_a_process_that_may_not_write_sends_reads_and_token_requests_only(
+    server: SimServer, counter: Counter, connect: Connect
+) -> None:
+    session = connect(server.url, may_write=lambda: False)
+    with pytest.raises(Stopped, match=r"PUT stock/ was not sent: this process may not lead"):
+        session.write("PUT", "stock/", json={"add": 1})
+    assert session.read("things/").json() == {"value": 0}
+    assert session.write("POST", "token/", data={"grant_type": "x"}, guarded=False).json() == {"value": 1}
+    assert [(request.method, request.path) for request in counter.seen] == [("GET", "/things/"), ("POST", "/token/")]
+
+
+@pytest.mark.parametrize("questions", [2, 3])
+def test_the_last_question_is_asked_when_the_connection_stands_and_before_each_part(
+    connect: Connect, questions: int
+) -> None:
+    """Waiting for the budget, connecting and the handshake may all take long: what was true before says nothing."""
+    asked: list[bool] = []
+    connected = threading.Event()
+
+    def may_write() -> bool:
+        asked.append(len(asked) == 0 or connected.wait(10))
+        return len(asked) < questions
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def serve() -> bytes:
+            connection, _ = listener.accept()
+            connected.set()
+            with connection, connection.makefile("rb") as stream:
+                return stream.read()
+
+        received = pool.submit(serve)
+        session = connect(f"http://127.0.0.1:{listener.getsockname()[1]}/", may_write=may_write)
+        with pytest.raises(Stopped):
+            session.write("PUT", "stock/", json={"add": 1})
+        arrived = received.result(10)
+    assert asked == [True] * questions
+    head, _, body = arrived.partition(b"\r\n\r\n")
+    assert (head.startswith(b"PUT /stock/ HTTP/1.1"), body) == (questions == 3, b"")
+
+
+def test_the_kernel_does_not_go_on_sending_what_was_given_up(connect: Connect, server: SimServer) -> None:
+    """Unacknowledged data is repeated for a quarter of an hour by default, even after the process has ended."""
+    session = connect(server.url, timeout_s=7.0)
+    session.read("things/")
+    (pooled,) = session._client._transport._pool.connections  # type: ignore[attr-defined]  # only there to be seen
+    connection: socket.socket = pooled._connection._network_stream.get_extra_info("socket")
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000

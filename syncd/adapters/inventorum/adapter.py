@@ -70,6 +70,7 @@ class InventorumAdapter:
             deadline_s=3 * settings.request_timeout_seconds,
             on_request=context.on_request,
             now=context.now,
+            may_write=context.may_write,
         )
         self._http = http
         self._api = BearerApi(http, context.tokens, settings, context.now)

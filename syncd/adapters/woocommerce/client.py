@@ -61,6 +61,7 @@ class WooClient:
             on_request=context.on_request,
             now=context.now,
             sign=self.auth.sign,
+            may_write=context.may_write,
         )
         self._reads_accepted = False
         self._busters = itertools.count(time.time_ns())

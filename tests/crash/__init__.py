@@ -1,0 +1,1 @@
+"""Real processes that are killed, stopped or halted at chosen moments, on both databases."""
