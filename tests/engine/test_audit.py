@@ -328,7 +328,7 @@ def test_beside_traffic_nothing_false_is_called_a_difference(database: Database,
 
     Beside(account, act)
     differed = 0
-    for _ in range(4):
+    for _ in range(8):
         report = look(account, AT_WORK)
         assert report.books == []
         assert [(each.side, each.sku, each.reason) for each in report.differences if each.counts] == drifted
