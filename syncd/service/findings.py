@@ -12,7 +12,7 @@ from sqlalchemy import select
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -71,6 +71,12 @@ def open_subjects(session: Session, kind: str, side_id: int) -> set[str]:
     """What the open findings of a kind on one side are about."""
     query = select(Finding.subject).where(Finding.kind == kind, Finding.side_id == side_id, Finding.closed_at.is_(None))
     return set(session.scalars(query))
+
+
+def open_kinds(session: Session, subject: str, kinds: Sequence[str]) -> list[str]:
+    """Which of these kinds of findings are open about one subject."""
+    query = select(Finding.kind).where(Finding.kind.in_(kinds), Finding.subject == subject, Finding.closed_at.is_(None))
+    return list(session.scalars(query))
 
 
 def open_finding(session: Session, found: Found, now: datetime) -> None:

@@ -89,9 +89,10 @@ def _is_calm(session: Session, row: Listing, run: RunLog, events: Sequence[Stock
     """
     if row.recheck_at is not None or row.shadow is None:
         return False
-    if any(event.run_id == run.id for event in events):
+    if any((event.run_id or 0) >= run.id for event in events):
         return False
-    moved = select(Movement.id).where(Movement.run_id == run.id, Movement.listing_id == row.id)
+    # Also what another run counted meanwhile: its documents may be younger than the ones that this pass read.
+    moved = select(Movement.id).where(Movement.run_id >= run.id, Movement.listing_id == row.id)
     doubt = select(Operation.id).where(Operation.listing_id == row.id, is_open())
     return session.scalar(moved.limit(1)) is None and session.scalar(doubt.limit(1)) is None
 

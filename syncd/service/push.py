@@ -93,8 +93,7 @@ class Pusher:
                     if plan_listing(self._side, row, item.on_hand) is None:
                         row.pending, row.wanted = False, row.shadow if self._side.writable(row) else None
                         if (subject := f"{self._side.name} {row.external_id}") in refused:
-                            close_finding(session, "write_rejected", subject, self._side.now())
-                        close_finding(session, "write_rejected", f"{self._side.name} {row.external_id}", now)
+                            close_finding(session, "write_rejected", subject, now)
 
     def _refuse_plan(self, refusal: Stop) -> None:
         side = self._side

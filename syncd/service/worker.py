@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.doubt import look_at_once
-from syncd.service.findings import Found, close_finding, open_finding, open_subjects
+from syncd.service.findings import Found, close_finding, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import Observer, current_write_seq
@@ -159,10 +159,10 @@ class SideWorker:
         if self.side.is_hub:
             return
         with self.side.db.read() as session:
-            ready = ready_to_link(session, self.side)
-        if not ready:
-            return
-        if link_pending(self.side, self.hub_id, run):
+            if not ready_to_link(session, self.side):
+                return
+            waiting = self._waits_for_link(session)
+        if waiting and link_pending(self.side, self.hub_id, run):
             self.alive()
         if run.kind == "full" or run.modes_changed:
             with self.side.db.write() as session:
@@ -194,8 +194,11 @@ class SideWorker:
         if self.side.is_hub:
             return False
         with self.side.db.read() as session:
-            query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
-            return session.scalar(query) is not None and ready_to_link(session, self.side)
+            return self._waits_for_link(session) and ready_to_link(session, self.side)
+
+    def _waits_for_link(self, session: Session) -> bool:
+        query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
+        return session.scalar(query) is not None
 
     def _read(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool | None = None) -> set[str]:
         """Apply a read page by page; the cursor moves only after everything is committed.
@@ -315,8 +318,10 @@ class SideWorker:
 
     def _note_success(self, run: RunLog) -> None:
         if self.failures or run.kind != "push":
-            with self.side.db.write() as session:
-                for kind in _FAILURE_KINDS:
+            with self.side.db.read() as session:
+                kinds = open_kinds(session, self.side.name, _FAILURE_KINDS)
+            for kind in kinds:
+                with self.side.db.write() as session:
                     close_finding(session, kind, self.side.name, self.side.now())
         self.failures = 0
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from syncd.adapters.memory import MemorySide
+from syncd.service.runs import RequestCounter, start_run
+from syncd.service.worker import SideWorker
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
-    from syncd.core.model import StockWrite
+    from collections.abc import Callable, Iterator
+
+    from syncd.core.model import ChangePage, Cursor, StockWrite
     from syncd.state.engine import Database
 
 
@@ -230,3 +236,37 @@ def test_a_swallowed_order_before_a_sweep_is_counted(database: Database) -> None
     _pass(account)
     assert _both(account) == (7, 7)
     assert [m.quantity for m in account.movements("lost_update")] == [-2]
+
+
+class _Interrupted(MemorySide):
+    """A side on which something happens while its pages are on the way to us."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        pages = list(super().read_changes(cursor))
+        self.meanwhile()
+        yield from pages
+
+
+def test_an_order_that_another_run_counted_meanwhile_is_not_called_swallowed(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    web, worker = account.worlds["web"], account.workers["web"]
+    web.sell("w-A", 1, reference="76")
+    account.poll("web")
+    account.worlds["till"].sell("t-A", 4)
+    account.poll("till")
+    side = worker.side.adapter = _Interrupted(web, worker.side.adapter.capabilities)
+
+    def sell_and_push_beside() -> None:
+        web.sell("w-A", 3, reference="77")
+        other = SideWorker(worker.side, worker.hub_id, RequestCounter(), threading.Event())
+        other.push(start_run(other.side, "push", "beside"))
+
+    side.meanwhile = sell_and_push_beside
+    account.poll("web")
+    side.meanwhile = lambda: None
+    _pass(account)
+    assert _both(account) == (2, 2)
+    assert account.movements("lost_update") == []

@@ -36,9 +36,9 @@ _FEW = 20
 settings.register_profile(
     "histories",
     parent=settings.get_profile("dev" if _ASKED else settings.get_current_profile_name()),
-    max_examples=max(1, (_ASKED or _FEW) // 2),  # there are two machines
+    max_examples=max(1, _ASKED // 16 if _ASKED else _FEW // 2),  # two machines, in eight shares if many are asked for
     report_multiple_bugs=False,
-    stateful_step_count=40 if _ASKED else 25,
+    stateful_step_count=32 if _ASKED else 25,
     phases=tuple(phase for phase in Phase if phase is not Phase.explain),  # it costs more than finding does
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ lost_answers = st.sampled_from((
     "lost_after", "lost_before", "late", "half", "refused_connection", "token_expired", "rate_limited",
 ))  # fmt: skip
 shops = st.sampled_from(PAIRS)
+
+SHARES = 8 if os.environ.get("HISTORIES") else 1
+"""Parts of the histories that are asked for: each begins at random, so that several processes try different ones."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -226,13 +230,13 @@ class Histories(RuleBasedStateMachine):
                 TALLY["fault:missed_by_feed"] += 1
                 history.account.worlds[side].miss(external_id)
 
-    @precondition(lambda self: self.since_dry_run >= 15)
+    @precondition(lambda self: self.since_dry_run >= 25)
     @rule(full=st.booleans())
     def dry_run(self, full: bool) -> None:
         look_without_touching(self.step(), full=full)
         self.since_dry_run = 0
 
-    @precondition(lambda self: self.since_rest >= 15)
+    @precondition(lambda self: self.since_rest >= 20)
     @rule()
     def rest(self) -> None:
         self.step().compare()
@@ -265,11 +269,15 @@ class FromRest(Histories):
         self.history.clock.advance(61)
 
 
-def test_every_unit_is_counted_once_from_the_first_link_on(new_database: Callable[[], TroubledDatabase]) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_unit_is_counted_once_from_the_first_link_on(
+    new_database: Callable[[], TroubledDatabase], share: int
+) -> None:
     _try(FromNothing, new_database)
 
 
-def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase]) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase], share: int) -> None:
     _try(FromRest, new_database)
 
 

@@ -13,7 +13,7 @@ from syncd.core.model import Quantity
 from syncd.core.stock import project
 from syncd.errors import AuthRejected, DatabaseUnavailable, RateLimited, Transient
 from syncd.service.runs import RequestCounter, start_run
-from syncd.service.worker import SideWorker
+from syncd.service.worker import SideWorker, pending_sides
 from syncd.state.models import Item, Listing, Operation, Side, StockEventRow
 from tests.support.comparison import Comparison
 from tests.support.engine import Account, Clock
@@ -223,10 +223,10 @@ class History:
 
     def lag(self, side: str, *, on: bool) -> bool:
         """Pages of the side come from a replica that is some seconds behind, or not any more."""
-        on = on and KINDS[side].lags
-        self.account.worlds[side].lag_s = _LAG_S if on else 0
-        if on:
-            self.truth.lagged.add(side)
+        on, world = on and KINDS[side].lags, self.account.worlds[side]
+        if on or world.lag_s:
+            self.truth.lagged[side] = self.clock()
+        world.lag_s = _LAG_S if on else 0
         return on
 
     def delete(self, side: str, sku: str) -> bool:
@@ -281,13 +281,18 @@ class History:
         for side in self.sides:
             self.run(side, kind)
         for _ in range(_MOST_ROUNDS):
-            waiting = [
-                n for n, worker in self.account.workers.items() if worker.has_pending() or worker.has_link_work()
-            ]
+            waiting = self._waiting()
             if not waiting:
                 return
             for side in waiting:
                 self.run(side, "push")
+
+    def _waiting(self) -> list[str]:
+        with self.db.read() as session:
+            pending = pending_sides(session)
+            unlinked = set(session.scalars(select(Listing.side_id).where(Listing.link_pending)))
+        workers = self.account.workers.items()
+        return [n for n, w in workers if w.side.id in pending or (w.side.id in unlinked and w.has_link_work())]
 
     # What goes wrong
 
@@ -373,7 +378,8 @@ class History:
         self.trouble.rows_twice.clear()
         for world in self.account.worlds.values():
             world.faults.clear()
-            world.stale, world.lag_s, world.before_effect = False, 0, None
+            self.lag(world.name, on=False)
+            world.stale, world.before_effect = False, None
 
     def compare(self) -> None:
         """Let everything come to rest, then compare all books."""

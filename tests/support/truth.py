@@ -8,7 +8,7 @@ write that took effect, and what a side swallowed and nobody found yet.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -19,7 +19,6 @@ from tests.support.swallowed import Swallowed, could_be_mistaken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from syncd.adapters.memory import MemoryWorld
     from syncd.state.engine import Database
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 Units = tuple[Quantity, ...]
 
 _NEAR = timedelta(seconds=10)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _LAG = timedelta(seconds=60)
-"""How old a replica's pages may be when they are recorded: its lag, and a slow pass."""
+"""For how long books may show what a replica brought."""
 
 _ROWS = (
     select(
@@ -73,7 +73,7 @@ class Truth:
     Attributes:
         totals: By item id, what its quantity is once everything is read.
         happened: By listing, everything that happened to it.
-        lagged: Sides that have had a replica behind their pages.
+        lagged: When a side last began or ceased to have a replica behind its pages.
         accounted: By listing, when the database was first seen to know each of these; the rest it does not know.
     """
 
@@ -82,7 +82,7 @@ class Truth:
     worlds: dict[str, MemoryWorld]
     kinds: Mapping[str, Kind]
     hub: str
-    lagged: set[str] = field(default_factory=set)
+    lagged: dict[str, datetime] = field(default_factory=dict)
     swallowed: Swallowed = field(init=False)
     totals: dict[int, Quantity] = field(default_factory=dict)
     happened: dict[Key, list[Happening]] = field(default_factory=dict)
@@ -146,27 +146,22 @@ class Truth:
         self.linked = now
 
     def _check_prefix(self, row: Row) -> None:
-        """The books hold what happened on a side up to some moment, and never what did not happen.
+        """The books hold what happened on a side up to some moment that never goes back, and nothing else.
 
-        That moment never goes back, except by what a replica may lag.
+        A replica shows older moments, from before our own writes too; what it brought is put right by later readings.
         """
+        side = row.key[0]
+        if self.worlds[side].lag_s or self.clock() < self.lagged.get(side, _NEVER) + _LAG:
+            return
         happened = self.happened.get(row.key, [])
         unread = self.unread(row)
         seen = self.accounted.setdefault(row.key, [])
-        for known in range(self._known_for_good(row.key), len(happened) + 1):
+        for known in range(len(seen), len(happened) + 1):
             if sum((each.units for each in happened[known:]), ZERO) == unread:
-                del seen[known:]
                 seen += [self.clock()] * (known - len(seen))
                 return
         late = happened[len(seen) :]
         raise AssertionError(f"invented: {row.key} shadow {row.shadow} leaves {unread} unread, but it was {late}")
-
-    def _known_for_good(self, key: Key) -> int:
-        known = len(self.accounted[key])
-        if key[0] not in self.lagged:
-            return known
-        back = self.clock() - _LAG
-        return sum(each.at < back for each in self.happened.get(key, [])[:known])
 
     def happen(self, key: Key, units: Quantity, document: str) -> None:
         """Note one real change, after ``look`` and together with the change itself."""
