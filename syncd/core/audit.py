@@ -115,7 +115,7 @@ class Around:
     """What is known of the side at the end of the audit.
 
     Attributes:
-        now: Moment of the last look into the database.
+        looked_at: Moment of the last look into the database.
         patience: How long what waits for a run is under way; zero if nobody is at work.
         in_doubt: How long a write may be under way.
         settle: How long the side may show the value before our last write.
@@ -125,7 +125,7 @@ class Around:
         new_policy: The configuration is not what was last planned with.
     """
 
-    now: datetime
+    looked_at: datetime
     patience: timedelta = timedelta(0)
     in_doubt: timedelta = timedelta(seconds=60)
     settle: timedelta = timedelta(0)
@@ -136,7 +136,7 @@ class Around:
 
     def is_young(self, at: datetime | None) -> bool:
         """Whether somebody is at work and has not had the time yet."""
-        return bool(self.patience) and at is not None and self.now - at <= self.patience
+        return bool(self.patience) and at is not None and self.looked_at - at <= self.patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def judge(before: Book, after: Book, seen: Seen, around: Around) -> Verdict:
     if before != after:
         return Verdict(Standing.UNDER_WAY, Reason.CHANGED_MEANWHILE, after.moved_at)
     if after.doing:
-        if after.doing_since is not None and around.now - after.doing_since <= around.in_doubt:
+        if after.doing_since is not None and around.looked_at - after.doing_since <= around.in_doubt:
             return Verdict(Standing.UNDER_WAY, Reason.BEING_WRITTEN, after.doing_since)
         return _in_doubt(after, seen, around)  # whoever sent it has stopped
     named = after.external_id in around.named and around.is_young(around.read_at)
@@ -201,7 +201,7 @@ def _in_doubt(book: Book, seen: Seen, around: Around) -> Verdict:
 
 def _unread(book: Book, seen: Seen, around: Around) -> Verdict:
     """The side does not hold what we believe."""
-    if book.shadow_at is not None and around.now - book.shadow_at < around.settle:
+    if book.shadow_at is not None and around.looked_at - book.shadow_at < around.settle:
         return Verdict(Standing.UNDER_WAY, Reason.CHANGED_MEANWHILE, book.shadow_at)
     if book.recheck_at is not None:
         return _explained(Reason.READ_AGAIN, book.shadow_at, young=around.is_young(book.recheck_at))

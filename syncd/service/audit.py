@@ -327,7 +327,7 @@ def _around(session: Session, look: _Look, patience: timedelta) -> Around:
     side = look.side
     row = session.get_one(Side, side.id)
     return Around(
-        now=side.now(),
+        looked_at=side.now(),
         patience=patience,
         in_doubt=side.in_doubt,
         settle=side.settle,

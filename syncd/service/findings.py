@@ -101,8 +101,10 @@ def open_finding(session: Session, found: Found, now: datetime) -> None:
         row.advice = _numbered(found.advice, row.id)
         log = logger.bind(finding=row.id, kind=found.kind, subject=found.subject, detail=found.message)
         log.log("ERROR" if found.severity == "error" else "WARNING", "finding.opened")
-    elif row.message != found.message:
-        row.message, row.advice, row.changed_at = found.message, _numbered(found.advice, row.id), now
+        return
+    row.advice = _numbered(found.advice, row.id)  # another version may have worded it
+    if row.message != found.message:
+        row.message, row.changed_at = found.message, now
         row.counts = _text(found.counts)
 
 

@@ -76,7 +76,7 @@ class Database:
 
         Args:
             fenced: Verify first, in the same transaction, that this process still holds the lease given to
-                ``set_fence``. ``False`` only for what any process may write: tokens, notes of the CLI, leases.
+                ``set_fence``. ``False`` only for what any process may write: tokens, a person's word, leases.
 
         Raises:
             LeaseLost: another process took the lease; nothing was written.

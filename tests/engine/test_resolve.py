@@ -13,7 +13,7 @@ from syncd.core.model import Quantity
 from syncd.core.settle import Doubt, two_ways
 from syncd.service.finding_story import COMMANDS, UnknownFinding, tell_finding
 from syncd.service.resolve import NotResolvable, resolve, ways_of
-from syncd.state.models import Side
+from syncd.state.models import Finding, Side
 from tests.docs.pages import ROOT, table
 from tests.support.engine import HUB, Account, two_sides
 
@@ -209,6 +209,11 @@ def test_the_finding_names_both_ways_in_units_and_the_commands(database: Databas
     ways = ways_of(database, finding.id)
     assert ways.applied in finding.advice
     assert ways.not_applied in finding.advice
+    with database.write() as session:
+        session.get_one(Finding, finding.id).advice = "as an older version worded it"
+    account.settle_down(2)
+    (same,) = account.findings()
+    assert (same.advice, same.changed_at) == (finding.advice, finding.changed_at)
     account.worlds["till"].sell("t-A", 2)
     account.settle_down(2)
     (later,) = account.findings()

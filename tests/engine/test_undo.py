@@ -13,11 +13,14 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Quantity
 from syncd.errors import SafetyStop
 from syncd.service.explain import explain
+from syncd.service.resolve import resolve
 from syncd.service.undo import UnknownRun, carry_out_undo, plan_undo, writing_runs
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
-    from syncd.core.model import StockWrite
+    from collections.abc import Iterator
+
+    from syncd.core.model import ChangePage, Cursor, StockWrite
     from syncd.state.engine import Database
 
 
@@ -238,6 +241,43 @@ def test_an_undo_below_zero_is_an_oversell_with_a_name(database: Database) -> No
     carry_out_undo(database, run, now=account.clock())
     (finding,) = account.findings()
     assert finding.message == "t-A (A) is oversold: -3 on hand"
+
+
+def test_an_undo_in_the_middle_of_a_pass_does_not_date_what_the_pass_read(database: Database) -> None:
+    """An order after the reading and before the undo is not in the shadow: it must not pass for our own lost write."""
+    account = two_sides(database, {"A": 10, "B": 10}, {"A": 10, "B": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    web.sell("w-B", 1)
+    account.settle_down()
+    account.clock.advance(100)
+    till.sell("t-A", 1)
+    adapter = account.workers["till"].side.adapter
+    original = adapter.read_changes
+
+    def meanwhile(cursor: Cursor) -> Iterator[ChangePage]:
+        pages = list(original(cursor))
+        account.clock.advance(5)
+        till.sell("t-A", 2, reference="900001")
+        account.clock.advance(15)
+        assert carry_out_undo(database, run_of(account, "till"), now=account.clock()).rows
+        account.clock.advance(1)
+        yield from pages
+
+    adapter.read_changes = meanwhile  # type: ignore[method-assign]
+    account.poll("till")
+    adapter.read_changes = original  # type: ignore[method-assign]
+    account.clock.advance(1)
+    web.sell("w-A", 2)
+    account.poll("web")
+    till.faults.append("lost_before")
+    account.workers["till"].run("push", "test")
+    assert [doubt.difference for doubt in account.operations("unknown")] == [-2]
+    account.settle_down(3)
+    for finding in account.findings():
+        resolve(database, finding.id, applied=False, now=account.clock())
+    account.settle_down(3)
+    assert account.on_hand("A") == till.quantity("t-A") == web.quantity("w-A") == 10 - 1 - 2 - 2
+    assert account.on_hand("B") == till.quantity("t-B") == web.quantity("w-B") == 10
 
 
 def test_runs_that_wrote_are_listed(database: Database) -> None:

@@ -106,7 +106,7 @@ books = st.builds(
 )
 arounds = st.builds(
     Around,
-    now=st.just(NOW),
+    looked_at=st.just(NOW),
     patience=st.sampled_from([timedelta(0), timedelta(minutes=1)]),
     read_at=st.sampled_from([None, NOW]),
     named=st.sampled_from([frozenset(), frozenset({"7"})]),
