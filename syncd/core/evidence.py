@@ -17,8 +17,11 @@ from syncd.core.model import ZERO, Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CLOSE = timedelta(seconds=3)
-"""Clocks of two systems and whole seconds: moments this close may be the same."""
+CLOCKS = timedelta(seconds=1)
+"""How far the side's clock may be off after its offset was taken out."""
+
+CUT = timedelta(seconds=1)
+"""Documents are dated in whole seconds, cut off: they may be this much younger than they say."""
 
 _SWALLOWED = 2
 _BY_HAND = 7
@@ -47,11 +50,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One change that readings of the listing showed.
+    """What one reading of the listing showed against the one before.
 
     Attributes:
-        quantity: Signed units.
-        read_from: When the reading that showed it began at the earliest, our clock.
+        quantity: Signed units by which it had changed; zero if it had not.
+        read_from: Of when the reading was at the earliest, our clock.
         read_until: When it was recorded.
     """
 
@@ -69,7 +72,7 @@ class Window:
 
     def may_hold(self, document: Document) -> bool:
         """Whether the document may have happened while the side was at work on our write."""
-        return self.from_at - CLOSE <= document.to_at and document.from_at <= self.until + CLOSE
+        return self.from_at - CLOCKS - CUT <= document.to_at and document.from_at <= self.until + CLOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +160,10 @@ def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Seque
         if not document.quantity:
             continue
         first = 0
-        while first < len(seen) and seen[first].read_until + CLOSE < document.from_at:
+        while first < len(seen) and seen[first].read_until + CLOCKS < document.from_at:
             first += 1
         last = first
-        while last < len(seen) and seen[last].read_from - CLOSE <= document.to_at:
+        while last < len(seen) and seen[last].read_from - CLOCKS - CUT <= document.to_at:
             last += 1
         inside = any(window.may_hold(document) for window in windows)
         groups[document.quantity, 2 * first, min(2 * last + 1, 2 * len(seen)), inside].append(document)

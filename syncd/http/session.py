@@ -25,17 +25,17 @@ import tenacity
 
 from syncd import __version__
 from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
+from syncd.http.clock import ServerClock
 from syncd.http.redact import redact, shorten
 from syncd.http.reply import Reply
 
 if TYPE_CHECKING:
     import ssl
 
-    from syncd.http.budget import RateBudget
+from syncd.http.budget import RateBudget
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-_DATE_RESOLUTION_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class HttpSession:
         self._may_write = may_write
         self._timeout_s = timeout_s
         self._now = now
-        self._clock_offset_s = 0.0
+        self._clock = ServerClock()
         self._client = httpx.Client(
             base_url=base_url,
             headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
@@ -265,12 +265,12 @@ class HttpSession:
 
     @property
     def clock_offset(self) -> timedelta:
-        """The server's clock minus ours by its last answers; zero while it cannot be told from whole seconds."""
-        return timedelta(seconds=self._clock_offset_s if abs(self._clock_offset_s) > _DATE_RESOLUTION_S else 0)
+        """The server's clock minus ours by its last answers; zero while it may be none."""
+        return self._clock.offset
 
     def _note_clock(self, reply: Reply) -> None:
-        if reply.date is not None and reply.elapsed_ms < _DATE_RESOLUTION_S * 1000:
-            self._clock_offset_s = (reply.date - self._now()).total_seconds()
+        if reply.date is not None:
+            self._clock.note(reply.date, self._now(), timedelta(milliseconds=reply.elapsed_ms))
 
     def _judge(self, reply: Reply, *, write: bool) -> Reply:
         if 300 <= reply.status < 400:

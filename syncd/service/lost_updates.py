@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.evidence import CLOSE, Document, Explained, Seen, Window, weigh
+from syncd.core.evidence import CLOCKS, CUT, Document, Explained, Seen, Window, weigh
+from syncd.core.model import ZERO
 from syncd.service.evidence import LATE, look_before, store_events
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Listing, Movement, Operation, Run, StockEventRow, has_open_part, is_open
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from syncd.core.model import Quantity
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
     from syncd.state.models import Item
 
 GIVE_UP = timedelta(minutes=15)
 """After so long a document that the readings do not confirm is taken as balanced by an edit in the same moments."""
+
+_CLOSE = CLOCKS + CUT
 
 _AGAIN = timedelta(minutes=5)
 """Documents that were explained so recently are held against the readings again beside a new one: it may be late, and
@@ -72,7 +74,7 @@ def _weigh_listing(session: Session, side: SideContext, run: RunLog, external_id
     if row is None or row.item_id is None or row.linked_at is None:
         _forget(events)
         return
-    older = [event for event in events if event.began_at < row.linked_at - CLOSE]
+    older = [event for event in events if event.began_at < row.linked_at - _CLOSE]
     # What moved stock before the first link is part of the quantity that both sides started from.
     _forget(older)
     item = lock_items(session, [row.item_id])[row.item_id]
@@ -104,13 +106,14 @@ def _decide(
     since = min(event.began_at for event in rows.values())
     # Movements are dated by our clock, documents by the side's: if that is ahead, they are older than their documents.
     looked_at = look_before(session, side, min(event.run_id or 0 for event in rows.values()))
-    movements = _movements(session, row, min(looked_at, _before(since)))
+    movements = _movements(session, side, row, min(looked_at, _before(since)))
+    seen = [change for _, change in movements] + _looks(session, side, row, _before(since))
     verdict = weigh(
         [Document(event.key, event.quantity, event.began_at, event.occurred_at) for event in rows.values()],
-        [Seen(quantity, began, recorded) for _, quantity, began, recorded in movements],
+        sorted(seen, key=lambda change: change.read_until),
         _windows(session, side, row, _before(since)),
     )
-    latest = max((number for number, *_ in movements), default=0)
+    latest = max((number for number, _ in movements), default=0)
     if isinstance(verdict, Explained):
         for document in verdict.swallowed:
             _count(session, side, run, row, item, rows[document.key])
@@ -127,7 +130,7 @@ def _decide(
 
 def _before(moment: datetime) -> datetime:
     """A little earlier; the first document of all may come with no earlier look, which is as early as times go."""
-    return max(moment, datetime.min.replace(tzinfo=UTC) + CLOSE) - CLOSE
+    return max(moment, datetime.min.replace(tzinfo=UTC) + _CLOSE) - _CLOSE
 
 
 def _is_closed(event: StockEventRow) -> bool:
@@ -163,8 +166,8 @@ def _count(session: Session, side: SideContext, run: RunLog, row: Listing, item:
     )
 
 
-def _movements(session: Session, row: Listing, since: datetime) -> list[tuple[int, Quantity, datetime, datetime]]:
-    """Changes seen on this listing: id, units, when the reading began at the earliest, when it was recorded."""
+def _movements(session: Session, side: SideContext, row: Listing, since: datetime) -> list[tuple[int, Seen]]:
+    """Changes seen on this listing, with the ids of their movements. A reading may show a cache of ``settle`` ago."""
     query = (
         select(Movement.id, Movement.quantity, Run.started_at, Movement.recorded_at)
         .join(Run, Run.id == Movement.run_id)
@@ -176,7 +179,31 @@ def _movements(session: Session, row: Listing, since: datetime) -> list[tuple[in
         )
         .order_by(Movement.id)
     )
-    return [(number, units, began, at) for number, units, began, at in session.execute(query)]
+    return [(number, Seen(units, began - side.settle, at)) for number, units, began, at in session.execute(query)]
+
+
+def _looks(session: Session, side: SideContext, row: Listing, since: datetime) -> list[Seen]:
+    """Complete reads that saw no change of this listing: what happened before them and was not balanced was swallowed.
+
+    Reads beside one of our own writes may not have counted what they saw, so they are left out.
+    """
+    moved = select(Movement.run_id).where(Movement.listing_id == row.id, Movement.recorded_at >= since)
+    query = select(Run.started_at, Run.finished_at).where(
+        Run.side_id == side.id,
+        Run.kind.in_(("poll", "full")),
+        Run.result == "ok",
+        Run.started_at >= since,
+        Run.id.not_in(moved),
+    )
+    written = select(Operation.intended_at, Operation.settled_at).where(
+        Operation.listing_id == row.id, Operation.settled_at >= since
+    )
+    writes = [(begun, settled) for begun, settled in session.execute(written) if settled is not None]
+    return [
+        Seen(ZERO, began - side.settle, ended)
+        for began, ended in session.execute(query)
+        if ended is not None and not any(begun <= ended and settled + side.settle >= began for begun, settled in writes)
+    ]
 
 
 def _windows(session: Session, side: SideContext, row: Listing, since: datetime) -> list[Window]:

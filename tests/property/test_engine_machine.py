@@ -273,18 +273,18 @@ class FromRest(Histories):
 def test_every_unit_is_counted_once_from_the_first_link_on(
     new_database: Callable[[], TroubledDatabase], share: int
 ) -> None:
-    _try(FromNothing, new_database)
+    _try(FromNothing, new_database, share)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase], share: int) -> None:
-    _try(FromRest, new_database)
+    _try(FromRest, new_database, share)
 
 
-def _try(kind: type[Histories], new_database: Callable[[], TroubledDatabase]) -> None:
+def _try(kind: type[Histories], new_database: Callable[[], TroubledDatabase], share: int) -> None:
     class WithDatabase(kind):  # type: ignore[valid-type,misc]  # a class is wanted, not a function that makes one
         def __init__(self) -> None:
             super().__init__(new_database)
 
-    WithDatabase.__name__ = kind.__name__  # what a failing history is printed with
+    WithDatabase.__name__ = f"{kind.__name__}{share or ''}"  # what a failing history is printed with
     run_state_machine_as_test(WithDatabase, settings=settings.get_profile("histories"))
