@@ -107,8 +107,6 @@ class Observer:
         for row, remote in seen:
             self._held.pop(row.external_id, None)  # of two readings in one read the later one counts
             self._refresh(session, row, remote)
-            if remote.quantity == row.shadow:
-                self._held.pop(remote.ref.external_id, None)
         self._count(session, [(row, remote) for row, remote in seen if _needs_judgement(row, remote)])
         self._look_for_lost_children(session, remotes)
 

@@ -83,9 +83,10 @@ def adding_shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> Account:
     """A till with 7 and a shop that did not count; told to start, it adds to what it has counted meanwhile."""
     apply = MemoryWorld.apply
 
-    def add(world: MemoryWorld, write: StockWrite, *, marker: bool) -> WriteResult:
+    def add(world: MemoryWorld, write: StockWrite, *, marker: bool, absolute: bool = False) -> WriteResult:
         counted = world.things[write.ref.external_id].listing.quantity is not None
-        return apply(world, replace(write, start_managing=write.start_managing and not counted), marker=marker)
+        write = replace(write, start_managing=write.start_managing and not counted)
+        return apply(world, write, marker=marker, absolute=absolute)
 
     monkeypatch.setattr(MemoryWorld, "apply", add)
     account = Account(database)
