@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,9 +45,6 @@ lost_answers = st.sampled_from((
     "lost_after", "lost_before", "late", "half", "refused_connection", "token_expired", "rate_limited",
 ))  # fmt: skip
 shops = st.sampled_from(PAIRS)
-
-SHARES = 8 if os.environ.get("HISTORIES") else 1
-"""Parts of the histories that are asked for: each begins at random, so that several processes try different ones."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -269,15 +265,13 @@ class FromRest(Histories):
         self.history.clock.advance(61)
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_every_unit_is_counted_once_from_the_first_link_on(
-    new_database: Callable[[], TroubledDatabase], share: int
-) -> None:
+@pytest.mark.usefixtures("share")
+def test_every_unit_is_counted_once_from_the_first_link_on(new_database: Callable[[], TroubledDatabase]) -> None:
     _try(FromNothing, new_database)
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase], share: int) -> None:
+@pytest.mark.usefixtures("share")
+def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase]) -> None:
     _try(FromRest, new_database)
 
 
