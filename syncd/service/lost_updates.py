@@ -123,7 +123,8 @@ def _decide(
     late = [event for event in events if event.recorded_at < side.now() - GIVE_UP]
     if late:
         log.bind(documents=", ".join(event.reference for event in late)).warning("evidence.given_up")
-        _close(late, latest)
+        # Which movements were theirs is not known: none of them is taken away from the documents that stay.
+        _close(late, 0)
     else:
         log.debug("evidence.unclear")
 

@@ -80,6 +80,20 @@ class ChangePromises:
             }
             cursor = found.cursor
 
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    def test_a_change_that_shows_late_is_not_missed(self, side: SideDriver, sku: str) -> None:
+        """A change may be stamped before a read begins and show only after it: a slow transaction, a busy index."""
+        cursor = read_everything(side).cursor
+        side.pass_time(20)
+        cursor = changes(side, cursor).cursor
+        side.pass_time(-15)
+        side.count(sku, Decimal(3))
+        side.pass_time(15 + 30)
+        found = changes(side, cursor)
+        assert_true(side, found)
+        assert side.ref(sku).external_id in found.listings
+        assert found.sku(sku).quantity == 3
+
     def test_a_deletion_comes_with_proof(self, side: SideDriver) -> None:
         """A deleted product is reported gone, or at least proved to be gone when asked for; nothing else is."""
         before = read_everything(side)

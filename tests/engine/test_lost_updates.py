@@ -238,6 +238,21 @@ def test_a_swallowed_order_before_a_sweep_is_counted(database: Database) -> None
     assert [m.quantity for m in account.movements("lost_update")] == [-2]
 
 
+def test_documents_that_are_given_up_take_no_movement_of_younger_ones_along(database: Database) -> None:
+    account = two_sides(database, {"A": 30}, {"A": 30})
+    web = account.worlds["web"]
+    account.clock.advance(60)
+    web.sell("w-A", 3, reference="77")
+    web.sell("w-A", 1)
+    _pass(account, 28)
+    _till_sale_pushed(account)
+    web.sell("w-A", 2, reference="78")
+    web.sell("w-A", 7)
+    _pass(account, 40)
+    assert _both(account) == (16, 16)
+    assert account.movements("lost_update") == []
+
+
 class _Interrupted(MemorySide):
     """A side on which something happens while its pages are on the way to us."""
 

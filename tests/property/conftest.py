@@ -1,6 +1,7 @@
 """Profiles of Hypothesis, the database of a history, and one line that says what was tried.
 
-``HISTORIES=1000`` asks for that many histories of the engine, with more steps each.
+``HISTORIES=1000`` asks for that many histories of the engine, with more steps each; always the same ones if ``CI`` is
+set. ``SHRINK=no`` reports the first history that fails as it is.
 """
 
 from __future__ import annotations
@@ -33,13 +34,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 _ASKED = int(os.environ.get("HISTORIES", "0"))
 _FEW = 20
+_LEFT_OUT = {Phase.explain}  # it costs more than finding does
+if os.environ.get("SHRINK") == "no":
+    _LEFT_OUT |= {Phase.shrink}
+_SHARES = 8 if _ASKED and not os.environ.get("CI") else 1
+"""Parts of what is asked for. Each begins at random, so that processes beside each other try different histories."""
 settings.register_profile(
     "histories",
-    parent=settings.get_profile("dev" if _ASKED else settings.get_current_profile_name()),
-    max_examples=max(1, _ASKED // 16 if _ASKED else _FEW // 2),  # two machines, in eight shares if many are asked for
+    max_examples=max(1, (_ASKED or _FEW) // (2 * _SHARES)),  # there are two machines
     report_multiple_bugs=False,
     stateful_step_count=32 if _ASKED else 25,
-    phases=tuple(phase for phase in Phase if phase is not Phase.explain),  # it costs more than finding does
+    phases=[phase for phase in Phase if phase not in _LEFT_OUT],
 )
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory where there is one; each run has a folder of its own
@@ -52,6 +57,13 @@ def _quiet() -> Iterator[None]:
     logger.disable("syncd")
     yield
     logger.enable("syncd")
+
+
+@pytest.fixture(params=range(_SHARES), ids="share {}".format)
+def share(request: pytest.FixtureRequest) -> int:
+    """One part of the histories that are asked for."""
+    number: int = request.param
+    return number
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,9 +45,6 @@ lost_answers = st.sampled_from((
     "lost_after", "lost_before", "late", "half", "refused_connection", "token_expired", "rate_limited",
 ))  # fmt: skip
 shops = st.sampled_from(PAIRS)
-
-SHARES = 8 if os.environ.get("HISTORIES") else 1
-"""Parts of the histories that are asked for: each begins at random, so that several processes try different ones."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -269,22 +265,20 @@ class FromRest(Histories):
         self.history.clock.advance(61)
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_every_unit_is_counted_once_from_the_first_link_on(
-    new_database: Callable[[], TroubledDatabase], share: int
-) -> None:
-    _try(FromNothing, new_database, share)
+@pytest.mark.usefixtures("share")
+def test_every_unit_is_counted_once_from_the_first_link_on(new_database: Callable[[], TroubledDatabase]) -> None:
+    _try(FromNothing, new_database)
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase], share: int) -> None:
-    _try(FromRest, new_database, share)
+@pytest.mark.usefixtures("share")
+def test_every_unit_is_counted_once_whatever_fails(new_database: Callable[[], TroubledDatabase]) -> None:
+    _try(FromRest, new_database)
 
 
-def _try(kind: type[Histories], new_database: Callable[[], TroubledDatabase], share: int) -> None:
+def _try(kind: type[Histories], new_database: Callable[[], TroubledDatabase]) -> None:
     class WithDatabase(kind):  # type: ignore[valid-type,misc]  # a class is wanted, not a function that makes one
         def __init__(self) -> None:
             super().__init__(new_database)
 
-    WithDatabase.__name__ = f"{kind.__name__}{share or ''}"  # what a failing history is printed with
+    WithDatabase.__name__ = kind.__name__  # what a failing history is printed with
     run_state_machine_as_test(WithDatabase, settings=settings.get_profile("histories"))

@@ -36,6 +36,7 @@ class Comparison:
             self._rest(kind)
         if self._open():
             self._resolve_parked()
+        self.history.truth.lagged.clear()
         self._check_rest()
         before = self._activity()
         self._rest("poll")

@@ -223,10 +223,10 @@ class History:
 
     def lag(self, side: str, *, on: bool) -> bool:
         """Pages of the side come from a replica that is some seconds behind, or not any more."""
-        on, world = on and KINDS[side].lags, self.account.worlds[side]
-        if on or world.lag_s:
-            self.truth.lagged[side] = self.clock()
-        world.lag_s = _LAG_S if on else 0
+        on = on and KINDS[side].lags
+        self.account.worlds[side].lag_s = _LAG_S if on else 0
+        if on:
+            self.truth.lagged.add(side)
         return on
 
     def delete(self, side: str, sku: str) -> bool:

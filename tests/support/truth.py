@@ -8,7 +8,7 @@ write that took effect, and what a side swallowed and nobody found yet.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from tests.support.swallowed import Swallowed, could_be_mistaken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from syncd.adapters.memory import MemoryWorld
     from syncd.state.engine import Database
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 Units = tuple[Quantity, ...]
 
 _NEAR = timedelta(seconds=10)
-_NEVER = datetime.min.replace(tzinfo=UTC)
-_LAG = timedelta(seconds=60)
-"""For how long books may show what a replica brought."""
-
 _ROWS = (
     select(
         Side.name, Listing.external_id, Listing.item_id, Item.on_hand, Listing.shadow, Listing.shadow_at,
@@ -73,7 +70,7 @@ class Truth:
     Attributes:
         totals: By item id, what its quantity is once everything is read.
         happened: By listing, everything that happened to it.
-        lagged: When a side last began or ceased to have a replica behind its pages.
+        lagged: Sides that had a replica behind their pages since everything was last at rest.
         accounted: By listing, when the database was first seen to know each of these; the rest it does not know.
     """
 
@@ -82,7 +79,7 @@ class Truth:
     worlds: dict[str, MemoryWorld]
     kinds: Mapping[str, Kind]
     hub: str
-    lagged: dict[str, datetime] = field(default_factory=dict)
+    lagged: set[str] = field(default_factory=set)
     swallowed: Swallowed = field(init=False)
     totals: dict[int, Quantity] = field(default_factory=dict)
     happened: dict[Key, list[Happening]] = field(default_factory=dict)
@@ -150,8 +147,7 @@ class Truth:
 
         A replica shows older moments, from before our own writes too; what it brought is put right by later readings.
         """
-        side = row.key[0]
-        if self.worlds[side].lag_s or self.clock() < self.lagged.get(side, _NEVER) + _LAG:
+        if row.key[0] in self.lagged:
             return
         happened = self.happened.get(row.key, [])
         unread = self.unread(row)
