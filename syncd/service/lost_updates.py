@@ -184,7 +184,7 @@ def _movements(session: Session, side: SideContext, row: Listing, since: datetim
 
 
 def _looks(session: Session, side: SideContext, row: Listing, since: datetime) -> list[Seen]:
-    """Complete reads that saw no change of this listing: what happened before them and was not balanced was swallowed.
+    """Complete reads and answers that saw no change of this listing: what happened before was balanced, or swallowed.
 
     Reads beside one of our own writes may not have counted what they saw, so they are left out.
     """
@@ -196,11 +196,16 @@ def _looks(session: Session, side: SideContext, row: Listing, since: datetime) -
         Run.started_at >= since,
         Run.id.not_in(moved),
     )
-    written = select(Operation.intended_at, Operation.settled_at).where(
-        Operation.listing_id == row.id, Operation.settled_at >= since
-    )
-    writes = [(begun, settled) for begun, settled in session.execute(written) if settled is not None]
-    return [
+    written = select(Operation).where(Operation.listing_id == row.id, Operation.settled_at >= since)
+    operations = session.scalars(written).all()
+    writes = [(each.intended_at, each.settled_at) for each in operations if each.settled_at is not None]
+    answers = [
+        Seen(ZERO, each.sent_at, each.settled_at)
+        for each in operations
+        if each.settled_by == "answer" and each.reported == each.expected_before + each.difference
+        if each.sent_at is not None and each.settled_at is not None
+    ]
+    return answers + [
         Seen(ZERO, began - side.settle, ended)
         for began, ended in session.execute(query)
         if ended is not None and not any(begun <= ended and settled + side.settle >= began for begun, settled in writes)

@@ -285,3 +285,18 @@ def test_an_order_that_another_run_counted_meanwhile_is_not_called_swallowed(dat
     _pass(account)
     assert _both(account) == (2, 2)
     assert account.movements("lost_update") == []
+
+
+def test_many_orders_swallowed_by_different_writes_are_found_together(database: Database) -> None:
+    """Nobody read the shop between the writes, but their answers showed what it held: one edit explains them not all."""
+    account = two_sides(database, {"A": 40}, {"A": 40})
+    account.clock.advance(60)
+    for number, quantity in enumerate((2, 2, 1, 3)):
+        _swallow_orders(account, (f"o-{number}", quantity))
+        _till_sale_pushed(account)
+        account.clock.advance(7)
+    account.clock.advance(60)
+    account.poll("web", kind="full")
+    _pass(account)
+    assert _both(account) == (28, 28)
+    assert len(account.movements("lost_update")) == 4
