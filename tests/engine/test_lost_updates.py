@@ -288,7 +288,7 @@ def test_an_order_that_another_run_counted_meanwhile_is_not_called_swallowed(dat
 
 
 def test_many_orders_swallowed_by_different_writes_are_found_together(database: Database) -> None:
-    """Nobody read the shop between the writes, but their answers showed what it held: one edit explains them not all."""
+    """Nobody read the shop between the writes, but their answers showed what it held: no single edit explains them."""
     account = two_sides(database, {"A": 40}, {"A": 40})
     account.clock.advance(60)
     for number, quantity in enumerate((2, 2, 1, 3)):
