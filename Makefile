@@ -21,7 +21,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: property help install develop demo test lint check format build clean chaos soak fuzz
+.PHONY: property mutants help install develop demo test lint check format build clean chaos soak fuzz
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -55,7 +55,10 @@ test: $(VENV)/.developed ## Run the tests
 HISTORIES ?= 500
 
 property: $(VENV)/.developed ## Invented histories of the engine against the promise (HISTORIES)
-	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q --timeout 0 tests/property $(ARGS)
+	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/property $(ARGS)
+
+mutants: $(VENV)/.developed ## Take out one protection after the other: tests must notice
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)

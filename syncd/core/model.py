@@ -110,6 +110,7 @@ class StockEvent:
     Attributes:
         ref: Listing whose stock it moved.
         key: Unique and stable on the side, for example ``order:505:line:37``. The same key again replaces the value.
+            Where writes carry no marker, part of a document that comes back must be a document of its own (a return).
         kind: What document.
         reference: What a person calls it, for example ``order 505``.
         quantity: Signed effect on the side's stock so far, in units; a sale of 2 is ``-2``. Zero when undone.

@@ -201,8 +201,7 @@ class Histories(RuleBasedStateMachine):
         TALLY["fault:stale"] += stale
         external_id = history.there(side, sku)
         if misses and external_id is not None:
-            TALLY["fault:missed_by_feed"] += 1
-            history.account.worlds[side].miss(external_id)
+            history.miss(side, external_id)
 
     @rule(after=st.sampled_from((1, 11, 61, 4000)), restart=st.booleans(), side=sides, kind=kinds)
     def wait(self, after: int, restart: bool, side: str, kind: str) -> None:
@@ -223,8 +222,7 @@ class Histories(RuleBasedStateMachine):
         elif action in ("delete", "miss"):
             history.delete(side, sku)
             if action == "miss":
-                TALLY["fault:missed_by_feed"] += 1
-                history.account.worlds[side].miss(external_id)
+                history.miss(side, external_id)
 
     @precondition(lambda self: self.since_dry_run >= 25)
     @rule(full=st.booleans())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from syncd.core.model import StockWrite
+    from syncd.core.model import StockEvent, StockWrite
     from tests.support.trouble import TroubledDatabase
 
 _LOSING = frozenset({"lost_before", "lost_after", "late", "half"})
@@ -49,6 +49,7 @@ class History:
     Attributes:
         sides: Their names, the till first; kinds of ``tests.support.sides``.
         orders: Side, listing and reference of orders that can be cancelled or refunded.
+        feeds_are_whole: No feed left anything out since everything was last at rest: a sweep must find nothing.
         swallowed_orders: Side and document of orders that were swallowed.
         forms: Opened forms of products: side, listing and the quantity that a person sees there.
     """
@@ -62,6 +63,7 @@ class History:
     orders: list[tuple[str, str, str]] = field(default_factory=list)
     forms: list[tuple[str, str, Quantity]] = field(default_factory=list)
     swallowed_orders: list[tuple[str, str]] = field(default_factory=list)
+    feeds_are_whole: bool = True
     _numbers: int = 0
 
     def __post_init__(self) -> None:
@@ -117,10 +119,10 @@ class History:
 
     def take_stock(self, side: str, sku: str, quantity: Quantity | int) -> bool:
         """Somebody counts, and sets what is there."""
-        external_id = self.there(side, sku)
-        if external_id is None:
-            return False
-        return self.change(side, sku, quantity - self.account.worlds[side].quantity(external_id), document=False)
+        external_id, world = self.there(side, sku), self.account.worlds[side]
+        return external_id is not None and self.change(
+            side, sku, quantity - world.quantity(external_id), document=False
+        )
 
     def open_form(self, side: str, sku: str) -> None:
         """A person opens the product's form, and sees what is there now."""
@@ -164,25 +166,39 @@ class History:
                 continue
             world = self.account.worlds[side]
             if 0 < units < -world.document(reference, external_id).quantity:
-                world.refund(reference, external_id, units)
+                if KINDS[side].returns:
+                    self._numbers += 1
+                    world.sell(external_id, -units, reference=f"return {self._numbers}")
+                else:
+                    world.refund(reference, external_id, units)
                 self.truth.happen((side, external_id), Quantity(units), "refund")
                 return True
         return False
 
-    def _can_give_back(self, side: str, external_id: str, reference: str) -> bool:
-        """Not before a swallowed order was read: of both together, its document would say less than happened."""
+    def _can_give_back(self, side: str, external_id: str, reference: str, *, swallowed: bool = False) -> bool:
+        """Whether an order can be undone so that its document tells.
+
+        One that syncd has not read yet shows only what is left of it: not if one of both steps was swallowed.
+        """
         if external_id not in self.account.worlds[side].things:
             return False
         event = self.account.worlds[side].document(reference, external_id)
-        if (side, event.key) in self.unread_swallowed():
+        if (swallowed or (side, event.key) in self.swallowed_orders) and not self._is_read(side, event):
             return False
         return self._tellable(side, external_id, -event.quantity, document=True)
+
+    def _is_read(self, side: str, event: StockEvent) -> bool:
+        """Whether syncd knows a document as it is."""
+        with self.db.read() as session:
+            query = select(StockEventRow.quantity).join(Side, Side.id == StockEventRow.side_id)
+            versions = session.scalars(query.where(Side.name == side, StockEventRow.document == event.key)).all()
+        return bool(versions) and sum(versions) == event.quantity
 
     def swallow(self, write: StockWrite, side: str, units: int, *, cancel: bool) -> bool:
         """An order (or the cancellation of one) lands inside our write, and the side overwrites its effect."""
         world, key = self.account.worlds[side], (side, write.ref.external_id)
         mine = [order for order in self.orders if order[:2] == key]
-        cancel = cancel and bool(mine) and self._can_give_back(*mine[-1])
+        cancel = cancel and bool(mine) and self._can_give_back(*mine[-1], swallowed=True)
         quantity = -world.document(mine[-1][2], key[1]).quantity if cancel else Quantity(-units)
         self.truth.look()
         if not quantity or not self.truth.counts(key) or self.truth.blurs(key, documents=(quantity,), swallowed=True):
@@ -212,15 +228,6 @@ class History:
         yield
         world.before_effect = None
 
-    def unread_swallowed(self) -> list[tuple[str, str]]:
-        """Swallowed orders whose document syncd has not read yet."""
-        if not self.swallowed_orders:
-            return []
-        with self.db.read() as session:
-            query = select(Side.name, StockEventRow.document).join(Side, Side.id == StockEventRow.side_id)
-            known = {(side, document) for side, document in session.execute(query)}
-        return [order for order in self.swallowed_orders if order not in known]
-
     def lag(self, side: str, *, on: bool) -> bool:
         """Pages of the side come from a replica that is some seconds behind, or not any more."""
         on = on and KINDS[side].lags
@@ -243,6 +250,12 @@ class History:
         item = self.truth.linked.get((side, external_id))
         partners = [key for key, its in self.truth.linked.items() if item is not None and its == item]
         return any(self.truth.swallowed.missing(key) for key in partners)
+
+    def miss(self, side: str, external_id: str) -> None:
+        """The side's feed says nothing of what happened to a listing so far."""
+        TALLY["fault:missed_by_feed"] += 1
+        self.feeds_are_whole = False
+        self.account.worlds[side].miss(external_id)
 
     def rename(self, side: str, sku: str) -> bool:
         """Another name, and in a shop another SKU: once linked, ids count."""
@@ -361,7 +374,9 @@ class History:
                     .join(Operation, Operation.listing_id == Listing.id)
                     .where(Operation.uid == write.operation_id)
                 )
-                on_hand, row = session.execute(query).one()
+                stored = session.execute(query).one_or_none()
+                assert stored is not None, f"intent: {side} is written to before that is committed"
+                on_hand, row = stored
                 wants = project(on_hand, KINDS[side].policy, row.sku_key)
                 assert write.expected_after == wants, f"bounds: {side} is told {write.expected_after}, not {wants}"
                 assert write.expected_before == row.shadow, "a difference from something else than the shadow"

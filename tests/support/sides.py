@@ -22,11 +22,13 @@ class Kind:
         lags: Its pages may come from a replica that is some seconds behind. Not where writes carry no marker: a value
             from before our write that counts as a reading could then pass for its effect. Nor where swallowed orders
             are found by comparing: there it is an edit by hand, and the opposite edit.
+        returns: What comes back of an order has a document of its own; elsewhere the order's document says less.
     """
 
     capabilities: Capabilities
     policy: StockPolicy
     lags: bool = False
+    returns: bool = False
 
     @property
     def swallows(self) -> bool:
@@ -36,7 +38,7 @@ class Kind:
 
 TILL, MARKED, LOSSY, PLAIN = "till", "marked", "lossy", "plain"
 KINDS = {
-    TILL: Kind(HUB, StockPolicy(hub=True, fractions=True)),
+    TILL: Kind(HUB, StockPolicy(hub=True, fractions=True), returns=True),
     MARKED: Kind(Capabilities(relative=True, marker=True, batch_size=20, events=True), StockPolicy(), lags=True),
     LOSSY: Kind(
         Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True),

@@ -1,0 +1,398 @@
+"""The mutants: which protection is taken out, by which change of text, and which tests must fail for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HISTORIES = ("tests/property/test_engine_machine.py",)
+"""The property machine of the whole engine."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of text; ``old`` occurs exactly once in ``file``."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One protection taken out.
+
+    Attributes:
+        name: Short name, for ``--only``.
+        protection: What does not hold any more.
+        edits: Changes of the sources.
+        tests: Arguments for pytest: the smallest set of tests that notices.
+    """
+
+    name: str
+    protection: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...] = HISTORIES
+
+
+MUTANTS = (
+    # Settlement
+    Mutant(
+        "repeat",
+        "a write whose answer was lost is settled first: here it is sent again at once",
+        (
+            Edit(
+                "syncd/service/push.py",
+                "                        put_in_doubt(side, row, operation, reason)\n",
+                "                        give_back(side, row, operation, reason)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "not-applied",
+        "settlement looks: here every lost answer means that nothing happened",
+        (
+            Edit(
+                "syncd/core/settle.py",
+                "    if evidence.marker is True:\n",
+                "    if True:\n        return WasNotApplied(Settler.READ_BACK)\n    if evidence.marker is True:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "applied",
+        "settlement looks: here every lost answer means that the write took effect",
+        (
+            Edit(
+                "syncd/core/settle.py",
+                "    if evidence.marker is True:\n",
+                "    if True:\n        return WasApplied(Settler.READ_BACK)\n    if evidence.marker is True:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "marker",
+        "the marker must be that of this very operation",
+        (Edit("syncd/service/settlement.py", "(remote.marker == case.uid)", "(remote.marker is not None)"),),
+    ),
+    Mutant(
+        "marker-unread",
+        "a marker is looked at where a side carries one: here the numbers alone decide",
+        (
+            Edit(
+                "syncd/service/settlement.py",
+                "marker = (remote.marker == case.uid) if side.adapter.capabilities.marker else None",
+                "marker = None",
+            ),
+        ),
+    ),
+    Mutant(
+        "in-doubt-wait",
+        "nothing is said while the lost request may still be running",
+        (
+            Edit(
+                "syncd/core/settle.py",
+                "evidence.read_at < doubt.since + in_doubt",
+                "evidence.read_at < doubt.since",
+            ),
+            Edit(
+                "syncd/service/settlement.py",
+                "    return side.now() >= case.doubt.since + side.in_doubt\n",
+                "    return side.now() >= case.doubt.since\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "settle-documents",
+        "what documents moved is no effect of our write",
+        (Edit("syncd/core/settle.py", "Step(change, evidence.moved or ZERO,", "Step(change, ZERO,"),),
+    ),
+    # Readings
+    Mutant(
+        "doubt-readings",
+        "readings of a listing in doubt move nothing",
+        (Edit("syncd/core/stock.py", "if state.in_doubt:", "if state.in_doubt is None:"),),
+    ),
+    Mutant(
+        "pre-write-drop",
+        "a reading that began before our write was confirmed is dropped",
+        (Edit("syncd/core/stock.py", "if began_seq < state.write_seq:", "if began_seq < 0:"),),
+    ),
+    Mutant(
+        "settle-window",
+        "the value before our write is a cache for some seconds",
+        (Edit("syncd/core/stock.py", "    if stale_until:\n", "    if stale_until and settle is None:\n"),),
+    ),
+    Mutant(
+        "stale-forever",
+        "the value before our write counts after some seconds",
+        (
+            Edit(
+                "syncd/core/stock.py",
+                "if write.before == quantity and now < write.confirmed_at + settle",
+                "if write.before == quantity",
+            ),
+        ),
+        ("tests/property/test_core.py",),
+    ),
+    Mutant(
+        "shadow-by-answer",
+        "the shadow moves by the difference, and what an answer shows beyond it was a sale",
+        (
+            Edit(
+                "syncd/service/outcome.py",
+                "    operation.reported = reported\n",
+                "    operation.reported = reported\n"
+                "    if reported is not None:\n        row.shadow = expected = reported\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "forgotten-recheck",
+        "what a reading could not count is read again",
+        (
+            Edit(
+                "syncd/service/observe.py",
+                "                row.recheck_at = at\n",
+                "                row.recheck_at = None\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "cursor-first",
+        "the cursor moves after the effects of its pages are committed",
+        (
+            Edit(
+                "syncd/service/worker.py",
+                "        for page in pages:\n            self._stop_if_asked()\n",
+                "        pages = iter(kept := list(pages))\n"
+                "        with side.db.write() as session:\n"
+                "            self._store_cursor(session, kept[-1].cursor or {}, run)\n"
+                "        for page in pages:\n            self._stop_if_asked()\n",
+            ),
+        ),
+    ),
+    # Writes
+    Mutant(
+        "intent-after-call",
+        "an operation is stored before its call",
+        (
+            Edit(
+                "syncd/service/push.py",
+                "            return [(operation.id, _wire(operation, planned)) for operation, planned in made]\n",
+                "            names = [column.key for column in Operation.__table__.columns]\n"
+                "            self._held = {o.id: {name: getattr(o, name) for name in names} for o, _ in made}\n"
+                "            wires = [(operation.id, _wire(operation, planned)) for operation, planned in made]\n"
+                "            for operation, _ in made:\n"
+                "                session.delete(operation)\n"
+                "            return wires\n",
+            ),
+            Edit(
+                "syncd/service/push.py",
+                "            side_row.write_seq += 1\n",
+                "            side_row.write_seq += 1\n"
+                "            held = [Operation(**{**self._held[key], 'state': 'sent'}) for key in by_id]\n"
+                "            session.add_all(held)\n"
+                "            session.flush()\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "bounds",
+        "a shop without back-orders is never told less than nothing",
+        (Edit("syncd/core/stock.py", "return free if policy.allow_negative else max(ZERO, free)", "return free"),),
+        ("tests/property/test_core.py",),
+    ),
+    # Feeds
+    Mutant(
+        "overlap-woocommerce",
+        "each read of a shop's feeds overlaps the one before",
+        (
+            Edit(
+                "syncd/adapters/woocommerce/adapter.py",
+                "self._overlap = timedelta(seconds=context.overlap_s)",
+                "self._overlap = timedelta(0)",
+            ),
+        ),
+        ("tests/conformance", "-k", "shows_late and woocommerce"),
+    ),
+    Mutant(
+        "overlap-inventorum",
+        "each read of the till's feed overlaps the one before",
+        (
+            Edit(
+                "syncd/adapters/inventorum/times.py",
+                "return to_wire(instant - timedelta(seconds=overlap_s))",
+                "return to_wire(instant)",
+            ),
+        ),
+        ("tests/conformance", "-k", "shows_late and inventorum"),
+    ),
+    Mutant(
+        "emptiness",
+        "a side that had products and lists none is broken, not empty",
+        (Edit("syncd/service/worker.py", "if missing and not seen:", "if missing and seen is None:"),),
+        ("tests/engine/test_stock.py", "-k", "emptied or whole_again"),
+    ),
+    Mutant(
+        "absence",
+        "a product that a list does not show is asked for by id before it counts as gone",
+        (
+            Edit(
+                "syncd/service/worker.py",
+                ".values(recheck_at=now)",
+                ".values(gone_at=now, gone_proof='not_found', item_id=None)",
+            ),
+        ),
+        ("tests/engine",),
+    ),
+    Mutant(
+        "tombstones",
+        "a product that was deleted is remembered",
+        (Edit("syncd/service/gone.py", "    session.add(\n        Tombstone(\n", "    repr(\n        Tombstone(\n"),),
+        ("tests/engine",),
+    ),
+    # Swallowed orders
+    Mutant(
+        "lost-updates",
+        "orders that a shop swallowed are looked for",
+        (Edit("syncd/service/worker.py", "            weigh_evidence(self.side, run)\n", "            pass\n"),),
+    ),
+    Mutant(
+        "lost-update-windows",
+        "only a document from the time of one of our writes can have been swallowed",
+        (
+            Edit(
+                "syncd/core/evidence.py",
+                "any(window.may_hold(document) for window in windows)",
+                "(windows is not None)",
+            ),
+        ),
+        ("tests/property/test_core.py", "tests/engine/test_lost_updates.py"),
+    ),
+    Mutant(
+        "lost-update-order",
+        "only what was read next after a document can hold it",
+        (Edit("syncd/core/evidence.py", "seen[first].read_until + CLOCKS < document.from_at", "seen is None"),),
+        ("tests/unit/test_evidence.py", "tests/engine/test_lost_updates.py"),
+    ),
+    Mutant(
+        "lost-update-answers",
+        "the answers of writes are readings too",
+        (
+            Edit(
+                "syncd/service/lost_updates.py",
+                "each.reported == each.expected_before + each.difference",
+                "each.reported is None",
+            ),
+        ),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    Mutant(
+        "put-back-marks",
+        "a shop that carries the mark of an older write is not believed",
+        (Edit("syncd/core/guard.py", "    if put_back:\n", "    if put_back < 0:\n"),),
+        ("tests/engine/test_put_back.py",),
+    ),
+    Mutant(
+        "looks",
+        "looks during a doubt tell what numbers at its end do not",
+        (Edit("syncd/core/settle.py", "    for step in steps:\n", "    for step in steps[:0]:\n"),),
+        ("tests/engine/test_looks.py",),
+    ),
+    Mutant(
+        "absolute-look",
+        "a shop that is set to a quantity is looked at just before",
+        (
+            Edit(
+                "syncd/service/push.py",
+                "            if not capabilities.relative:\n                self._read(refs)\n",
+                "",
+            ),
+        ),
+        ("tests/engine/test_absolute.py",),
+    ),
+    Mutant(
+        "lost-update-calm",
+        "documents are held against readings only in a pass that brought neither",
+        (
+            Edit(
+                "syncd/service/lost_updates.py",
+                "    if fresh and _is_calm(session, row, run, fresh):\n",
+                "    if fresh:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "lost-update-sweep",
+        "a sweep reads documents before it begins the feeds anew",
+        (Edit("syncd/service/worker.py", "            read_evidence(side, run)\n", "            pass\n"),),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    # Safety stops, leases, links
+    Mutant(
+        "safety-stop",
+        "a plan that looks like an accident waits for a person",
+        (Edit("syncd/service/push.py", "        if refusal:\n", "        if refusal and writes is None:\n"),),
+        ("tests/engine/test_stock.py", "-k", "safety or zero or approval"),
+    ),
+    Mutant(
+        "safety-recheck",
+        "what changed since the plan was guarded is not written",
+        (
+            Edit(
+                "syncd/service/push.py",
+                "if planned is not None and not self._side.is_hub and planned.wants != guarded[row.id]:",
+                "if planned is not None and planned.wants is None:",
+            ),
+        ),
+        ("tests/engine/test_review_findings.py",),
+    ),
+    Mutant(
+        "approval-twice",
+        "an approval serves one plan",
+        (
+            Edit(
+                "syncd/service/planning.py",
+                'row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"',
+                'row.closed_by = word if fits else f"{word}, not needed"',
+            ),
+        ),
+        ("tests/engine/test_stock.py", "-k", "approval"),
+    ),
+    Mutant(
+        "approval-unused",
+        "an approval that was not needed is used up",
+        (Edit("syncd/service/planning.py", 'else f"{word}, not needed"', "else word"),),
+        ("tests/engine/test_stock.py", "tests/engine/test_review_findings.py", "-k", "approval"),
+    ),
+    Mutant(
+        "fence",
+        "a leader that slept through the end of its lease writes nothing more",
+        (Edit("syncd/state/engine.py", "if row is None or row.fence != fence:", "if row is None:"),),
+        ("tests/state/test_lease.py",),
+    ),
+    Mutant(
+        "lease",
+        "a lease that another process holds is not taken",
+        (
+            Edit(
+                "syncd/state/lease.py",
+                "    if not row.owner or row.expires_at <= moment:\n",
+                "    if row is not None:\n",
+            ),
+        ),
+        ("tests/state/test_lease.py",),
+    ),
+    Mutant(
+        "ambiguous-codes",
+        "a code that two products of the till share links nothing",
+        (Edit("syncd/core/link.py", "        if len(found) > 1:\n", "        if not found:\n"),),
+        ("tests/property/test_core.py",),
+    ),
+    Mutant(
+        "double-link",
+        "a product of the till is not given to two listings of a shop",
+        (Edit("syncd/core/link.py", "    return _refuse_double(matches)\n", "    return matches\n"),),
+        ("tests/property/test_core.py",),
+    ),
+)
