@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from syncd.adapters.base import Capabilities
+from syncd.adapters.memory import MemorySide
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
@@ -17,8 +19,9 @@ from syncd.service.findings import APPROVED, close_finding
 from tests.support.engine import HUB, Account, two_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from syncd.core.model import ChangePage
     from syncd.state.engine import Database
 
 
@@ -279,6 +282,25 @@ def test_an_emptied_side_changes_nothing(database: Database) -> None:
     account.worlds["till"].sell("t-A", 1)
     account.poll()
     assert account.worlds["web"].quantity("w-A") == 4
+
+
+class _Forgetful(MemorySide):
+    """A side whose list leaves a product out."""
+
+    def read_all(self) -> Iterator[ChangePage]:
+        for page in super().read_all():
+            yield replace(page, listings=tuple(one for one in page.listings if one.ref.external_id != "w-A"))
+
+
+def test_a_product_that_a_list_leaves_out_is_not_gone(database: Database) -> None:
+    account = two_sides(database, {"A": 5, "B": 5}, {"A": 5, "B": 5})
+    side = account.workers["web"].side
+    side.adapter = _Forgetful(account.worlds["web"], side.adapter.capabilities)
+    account.poll("web", kind="full")
+    account.worlds["till"].sell("t-A", 2)
+    account.poll()
+    assert account.worlds["web"].quantity("w-A") == 3
+    assert account.findings() == []
 
 
 def test_a_sweep_finds_what_the_feed_missed_and_counts_it(database: Database) -> None:
