@@ -14,7 +14,7 @@ from syncd.adapters.memory import MemorySide
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
-from syncd.errors import SafetyStop
+from syncd.errors import SafetyStop, Transient
 from syncd.service.findings import APPROVED, close_finding
 from tests.support.engine import HUB, Account, two_sides
 
@@ -423,6 +423,21 @@ def test_an_approval_never_waves_through_a_later_accident(database: Database) ->
     for sku in "DEF":
         account.worlds["till"].sell(f"t-{sku}", 5)
     assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
+
+
+def test_an_approval_is_used_up_by_a_plan_that_could_not_be_carried_out(database: Database) -> None:
+    """What the next plan holds nobody has seen, even if it is no larger."""
+    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
+    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
+    for sku in "ABC":
+        account.worlds["till"].sell(f"t-{sku}", 5)
+    account.poll("till", "web")
+    with database.write() as session:
+        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
+    account.worlds["web"].faults.append("refused_connection")
+    assert isinstance(account.poll("web")[0].error, Transient)
+    assert isinstance(account.poll("web")[0].error, SafetyStop)
+    assert account.worlds["web"].quantity("w-A") == 5
 
 
 def test_an_approval_is_for_no_more_than_was_shown(database: Database) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 _COPIED = ("syncd", "tests", "migrations", "docs", "pyproject.toml", "config.example.toml", "README.md")
-_ASSERTION = re.compile(r"^E\s+(AssertionError|assert |Failed: DID NOT RAISE)", re.MULTILINE)
+_ASSERTION = re.compile(r"^E\s+(AssertionError|assert |Failed: DID NOT RAISE)|^[E\s]*\|\s*AssertionError", re.MULTILINE)
+"""As pytest shows it, alone or within a group of several."""
+
 _FAILED = 1
 """Exit code of pytest when tests ran and some failed; others mean that they could not run."""
 
