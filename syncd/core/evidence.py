@@ -53,12 +53,13 @@ class Seen:
     """What one reading of the listing showed against the one before.
 
     Attributes:
-        quantity: Signed units by which it had changed; zero if it had not.
+        quantity: Signed units by which it had changed; zero if it had not. ``None`` for the first reading of all: it
+            began the books with whatever it held.
         read_from: Of when the reading was at the earliest, our clock.
         read_until: When it was recorded.
     """
 
-    quantity: Quantity
+    quantity: Quantity | None
     read_from: datetime
     read_until: datetime
 
@@ -114,7 +115,7 @@ def weigh(documents: Sequence[Document], seen: Sequence[Seen], windows: Sequence
     nothing = (0,) * len(classes)
     stories: _Stories = {nothing: {ZERO: (0, nothing)}}
     for step in range(2 * len(seen) + 1):
-        told = _tell(stories, classes, step, seen[step // 2].quantity if step % 2 else None, 2 * len(seen))
+        told = _tell(stories, classes, step, seen)
         if told is None:
             return Unclear("there are too many ways to read these documents")
         stories = told
@@ -170,10 +171,10 @@ def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Seque
     return [_Class(*key, tuple(members)) for key, members in groups.items()]
 
 
-def _tell(
-    stories: _Stories, classes: Sequence[_Class], step: int, change: Quantity | None, end: int
-) -> _Stories | None:
+def _tell(stories: _Stories, classes: Sequence[_Class], step: int, seen: Sequence[Seen]) -> _Stories | None:
     """Tell every story on by one step; ``None`` if there are too many ways."""
+    is_between, is_last = step % 2 == 0, step == 2 * len(seen)
+    change = ZERO if is_between else seen[step // 2].quantity
     told: _Stories = {}
     ways = 0
     for counts, known in stories.items():
@@ -182,9 +183,10 @@ def _tell(
             if ways > _MOST_WAYS:
                 return None
             held = _units(classes, taken)
-            if change is None and held and step < end:
+            if is_between and held and not is_last:
                 continue  # by hand in the step that follows: the same story
-            cost = _SWALLOWED * sum(eaten) + (_BY_HAND if held != (change or ZERO) else 0)
+            by_hand = change is not None and held != change
+            cost = _SWALLOWED * sum(eaten) + (_BY_HAND if by_hand else 0)
             units = _units(classes, eaten)
             ends = told.setdefault(_sum(counts, taken, eaten), {})
             for former_units, (former_cost, former_eaten) in known.items():

@@ -108,6 +108,9 @@ def _decide(
     looked_at = look_before(session, side, min(event.run_id or 0 for event in rows.values()))
     movements = _movements(session, side, row, min(looked_at, _before(since)))
     seen = [change for _, change in movements] + _looks(session, side, row, _before(since))
+    if row.linked_at is not None and row.linked_at >= _before(since):
+        opening = Seen(None, row.linked_at - side.settle, row.linked_at)
+        seen = [opening, *(change for change in seen if change.read_until >= row.linked_at)]
     verdict = weigh(
         [Document(event.key, event.quantity, event.began_at, event.occurred_at) for event in rows.values()],
         sorted(seen, key=lambda change: change.read_until),

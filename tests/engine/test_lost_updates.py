@@ -113,6 +113,22 @@ def test_an_edit_by_hand_beside_an_order_is_a_movement_of_its_own(database: Data
     assert account.movements("lost_update") == []
 
 
+def test_an_order_of_the_same_second_as_the_first_reading_is_part_of_it(database: Database) -> None:
+    """The first write follows within milliseconds; with clocks of a second the order may seem to lie inside it."""
+    account = Account(database)
+    till, web = account.add_side("till", "hub"), account.add_side("web")
+    till.put("t-A", 10, sku="A")
+    account.poll("till")
+    web.put("w-A", 7, sku="A")
+    web.sell("w-A", 1, reference="11")
+    account.clock.advance(0.01)
+    account.poll("web")
+    assert int(web.quantity("w-A")) == 10
+    _pass(account)
+    assert _both(account) == (10, 10)
+    assert account.movements("lost_update") == []
+
+
 def test_an_order_from_before_the_first_link_proves_nothing(database: Database) -> None:
     account = two_sides(database, {"A": 10}, {"A": 10})
     account.clock.advance(60)

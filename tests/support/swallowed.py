@@ -27,15 +27,20 @@ Key = tuple[str, str]
 """Side and external id."""
 
 _NEAR = timedelta(seconds=10)
+_CLOCKS = timedelta(seconds=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is weighed together on one listing: documents that a write of ours may hold, and since when movements."""
+    """What is weighed together on one listing: documents that a write of ours may hold, and since when movements.
+
+    ``just_linked``: a document of now may as well be older than the first reading, which then holds it.
+    """
 
     documents: tuple[Quantity, ...]
     since: datetime
+    just_linked: bool
 
 
 @dataclass
@@ -97,7 +102,8 @@ class Swallowed:
         ]
         looks = [_last_look(session, side_id, min((row.run_id or 0 for row in is_open), default=None))]
         looks += [row.began_at for row in is_open]
-        return Case((*near, *news), min(looks))
+        linked_at = session.scalar(select(Listing.linked_at).where(Listing.id == listing_id))
+        return Case((*near, *news), min(looks), linked_at is not None and linked_at >= now - _CLOCKS)
 
     @staticmethod
     def _ids(session: Session, key: Key) -> tuple[int, int | None]:

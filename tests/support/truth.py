@@ -205,6 +205,8 @@ class Truth:
             return False
         with self.db.read() as session:
             case = self.swallowed.case(session, key, self.clock())
+        if swallowed and case.just_linked:
+            return True
         edits += self._edits_since(key, case.since)
         if edits and (swallowed or self.swallowed.missing(key)):
             return True
