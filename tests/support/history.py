@@ -154,8 +154,9 @@ class History:
             if self._can_give_back(side, external_id, reference):
                 world = self.account.worlds[side]
                 units = -world.document(reference, external_id).quantity
+                told = self._will_tell(side, external_id, reference)
                 world.cancel(reference, external_id)
-                self.truth.happen((side, external_id), units, "undone")
+                self.truth.happen((side, external_id), units, "undone" if told else "")
                 return True
         return False
 
@@ -169,11 +170,27 @@ class History:
                 if KINDS[side].returns:
                     self._numbers += 1
                     world.sell(external_id, -units, reference=f"return {self._numbers}")
+                    self.truth.happen((side, external_id), Quantity(units), "refund")
                 else:
+                    told = self._will_tell(side, external_id, reference)
                     world.refund(reference, external_id, units)
-                self.truth.happen((side, external_id), Quantity(units), "refund")
+                    self.truth.happen((side, external_id), Quantity(units), "refund" if told else "")
                 return True
         return False
+
+    def _will_tell(self, side: str, external_id: str, reference: str) -> bool:
+        """Whether an order that gives something back tells both steps; if not, its first step loses its document.
+
+        Where nobody has read it yet its document shows only what is left, which proves neither step.
+        """
+        event = self.account.worlds[side].document(reference, external_id)
+        tells = self._tells(side, event)
+        if not tells:
+            self.truth.lose_document((side, external_id), event.quantity)
+        return tells
+
+    def _tells(self, side: str, event: StockEvent) -> bool:
+        return not KINDS[side].swallows or self._is_read(side, event)
 
     def _can_give_back(self, side: str, external_id: str, reference: str, *, swallowed: bool = False) -> bool:
         """Whether an order can be undone so that its document tells.
@@ -185,7 +202,10 @@ class History:
         event = self.account.worlds[side].document(reference, external_id)
         if (swallowed or (side, event.key) in self.swallowed_orders) and not self._is_read(side, event):
             return False
-        return self._tellable(side, external_id, -event.quantity, document=True)
+        if not self._tellable(side, external_id, -event.quantity, document=True):
+            return False
+        both = event.quantity, -event.quantity
+        return self._tells(side, event) or not self.truth.blurs((side, external_id), edits=both)
 
     def _is_read(self, side: str, event: StockEvent) -> bool:
         """Whether syncd knows a document as it is."""

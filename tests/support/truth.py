@@ -7,7 +7,7 @@ write that took effect, and what a side swallowed and nobody found yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -165,6 +165,14 @@ class Truth:
         item = self.linked.get(key)
         if item in self.totals:
             self.totals[item] += units
+
+    def lose_document(self, key: Key, units: Quantity) -> None:
+        """The document of the latest such order will not say any more what happened."""
+        happened = self.happened.get(key, [])
+        for number, each in reversed(list(enumerate(happened))):
+            if (each.document, each.units) == ("order", units):
+                happened[number] = replace(each, document="")
+                return
 
     def swallow(self, key: Key, units: Quantity) -> None:
         """Note a real change that its side overwrites at the same moment; only of listings that are counted."""
