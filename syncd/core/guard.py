@@ -31,6 +31,7 @@ class SafetyLimits:
     max_changed: Limit | None = None
     max_jump: Quantity | None = None
     max_unexplained: Limit | None = None
+    max_gone: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,17 @@ def check_reported(changes: Sequence[Reported], linked: int, limits: SafetyLimit
     if too_many:
         return Stop(f"{unexplained} of {linked} linked items changed at once without an order that says why", counts)
     return None
+
+
+def check_gone(gone: int, linked: int, limits: SafetyLimits) -> Stop | None:
+    """Return why linked items that are gone from a side must not be unlinked before a person looked.
+
+    Args:
+        gone: How many one pass found gone.
+        linked: Linked items of that side, these among them.
+        limits: The side's limits.
+    """
+    limit = limits.max_gone
+    if limit is None or not (limit.exceeded(gone, linked) or gone >= linked > 1):
+        return None
+    return Stop(f"{gone} of {linked} linked items are gone at once", {"gone": gone, "of": linked})

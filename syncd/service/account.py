@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
+from syncd.config.schema import SafetyConfig
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
@@ -207,9 +208,10 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
             allow_negative=stock.allow_negative,
             fractions=adapter.capabilities.fractions,
         ),
-        limits=SafetyLimits()
+        limits=SafetyLimits(max_gone=_limit(SafetyConfig().max_zeroed))
         if hub
         else SafetyLimits(
+            max_gone=_limit(safety.max_zeroed),
             max_zeroed=_limit(safety.max_zeroed),
             max_changed=_limit(safety.max_changed),
             max_jump=safety.max_jump.units if safety.max_jump else None,

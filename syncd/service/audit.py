@@ -18,7 +18,7 @@ from syncd.core.audit import Around, Book, Reason, Seen, Standing, Verdict, at_r
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.errors import PermissionMissing, SideError, Stopped
-from syncd.service.findings import open_subjects, reported_subject
+from syncd.service.findings import gone_subject, open_subjects, reported_subject
 from syncd.service.planning import open_stop
 from syncd.state.models import CursorRow, Item, Listing, Movement, Operation, Side, is_open
 
@@ -323,6 +323,11 @@ def _check_sums(session: Session, report: AuditReport) -> None:
     report.items_unlisted = session.scalar(select(func.count()).where(Item.id.not_in(listed))) or 0
 
 
+def _stops(side: str) -> tuple[str, ...]:
+    """Subjects of the safety stops that may hold a side."""
+    return side, reported_subject(side), gone_subject(side)
+
+
 def _around(session: Session, look: _Look, patience: timedelta) -> Around:
     side = look.side
     row = session.get_one(Side, side.id)
@@ -333,7 +338,7 @@ def _around(session: Session, look: _Look, patience: timedelta) -> Around:
         settle=side.settle,
         read_at=row.last_read_at,
         named=look.named,
-        stopped=any(open_stop(session, subject) for subject in (side.name, reported_subject(side.name))),
+        stopped=any(open_stop(session, subject) for subject in _stops(side.name)),
         new_policy=row.policy != side.policy_text,
     )
 

@@ -34,6 +34,11 @@ def reported_subject(side: str) -> str:
     return f"{_REPORTED}{side}"
 
 
+def gone_subject(side: str) -> str:
+    """Subject of the safety stop on linked items that are gone from a side."""
+    return f"deletions of {side}"
+
+
 def is_reported(subject: str) -> bool:
     """Whether a safety stop with this subject is about what a side reports."""
     return subject.startswith(_REPORTED)

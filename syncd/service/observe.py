@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.core.model import ChangePage, Quantity, RemoteListing
+    from syncd.service.departures import Departures
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
@@ -37,10 +38,18 @@ class Observer:
         began_seq: The side's write number when the read began.
         count_drift: True in a sweep of a side that feeds keep up to date: what it finds is drift.
         how: How its readings are made, in the words of an item's story.
+        departures: Takes proofs of deletion; they count at once if it is left out.
     """
 
     def __init__(
-        self, side: SideContext, run: RunLog, began_seq: int, *, count_drift: bool = False, how: str = "delta reading"
+        self,
+        side: SideContext,
+        run: RunLog,
+        began_seq: int,
+        *,
+        count_drift: bool = False,
+        how: str = "delta reading",
+        departures: Departures | None = None,
     ) -> None:
         self._side = side
         self._run = run
@@ -48,6 +57,7 @@ class Observer:
         self._began_at = side.now()
         self._count_drift = count_drift
         self._holding = is_guarded(side)
+        self._departures = departures
         self._held: dict[str, tuple[RemoteListing, Quantity, bool]] = {}
         self._how = how
         self._changed: dict[str, Quantity | None] = {}
@@ -60,7 +70,9 @@ class Observer:
         if page.listings:
             self._apply_listings(session, page.listings)
             self._run.counts.listings_read += len(page.listings)
-        if page.gone:
+        if page.gone and self._departures is not None:
+            self._departures.add(session, page.gone)
+        elif page.gone:
             mark_gone(session, self._side, page.gone, self._run)
 
     def release(self) -> None:
@@ -99,6 +111,8 @@ class Observer:
 
     def _apply_listings(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
         remotes = self._once(remotes)
+        if self._departures is not None:
+            self._departures.seen(remote.ref.external_id for remote in remotes)
         known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
         fresh = [remote for remote in remotes if remote.ref.external_id not in known]
         if fresh:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from syncd.core.guard import Reported, check_reported
 from syncd.core.model import ZERO, Quantity
 from syncd.errors import SafetyStop
-from syncd.service.findings import PUT_BACK, Found, close_finding, open_finding, reported_subject
+from syncd.service.findings import PUT_BACK, Found, close_finding, gone_subject, open_finding, reported_subject
 from syncd.service.planning import open_stop, take_approval
 from syncd.state.models import Finding, Listing, Operation, StockEventRow, has_open_part
 
@@ -67,7 +67,7 @@ def judge_reported(side: SideContext, changes: Sequence[tuple[str, Quantity, boo
         SafetyStop: It waits for a person.
     """
     subject = reported_subject(side.name)
-    if not changes and waits(side) is Waiting.NO:
+    if not changes and not _is_stopped(side, subject):
         return True
     with side.db.read() as session:
         explained = _with_documents(session, side, [external_id for external_id, _, _ in changes])
@@ -88,6 +88,11 @@ def judge_reported(side: SideContext, changes: Sequence[tuple[str, Quantity, boo
     raise SafetyStop(side.name, refusal.reason, refusal.counts)
 
 
+def _is_stopped(side: SideContext, subject: str) -> bool:
+    with side.db.read() as session:
+        return open_stop(session, subject)
+
+
 class Waiting(Enum):
     """How things stand with a person's word on what a side reports."""
 
@@ -98,14 +103,14 @@ class Waiting(Enum):
 
 def waits(side: SideContext) -> Waiting:
     """Whether what a side reports waits for a person's word."""
-    subject = reported_subject(side.name)
+    subjects = reported_subject(side.name), gone_subject(side.name)
     with side.db.read() as session:
-        if not open_stop(session, subject):
+        if not any(open_stop(session, subject) for subject in subjects):
             return Waiting.NO
         asked = select(Finding.id).where(
-            Finding.kind == "safety_stop", Finding.subject == subject, Finding.closed_at.is_(None)
+            Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
         )
-        return Waiting.ASKED if session.scalar(asked) is not None else Waiting.ANSWERED
+        return Waiting.ASKED if session.scalar(asked.limit(1)) is not None else Waiting.ANSWERED
 
 
 def documented_since(session: Session, side: SideContext, external_id: str, moment: datetime) -> Quantity:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.departures import Departures
 from syncd.service.doubt import look_at_once
 from syncd.service.findings import Found, close_finding, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
@@ -145,14 +146,16 @@ class SideWorker:
             first = self.side.row(session).last_full_read_at is None
             listed_nothing = bool(open_subjects(session, "side_empty", self.side.id))
             cursor = self._load_cursor(session)
-        adapter = self.side.adapter
+        adapter, departures = self.side.adapter, Departures(self.side, run)
         if whole and not first:
-            self._read_everything(run, chain(adapter.read_all(), adapter.read_changes(cursor)), sweep=False)
+            pages = chain(adapter.read_all(), adapter.read_changes(cursor))
+            self._read_everything(run, pages, departures, sweep=False)
         elif first or listed_nothing or run.kind == "full":
-            self._read_everything(run, adapter.read_all(), sweep=not first)
+            self._read_everything(run, adapter.read_all(), departures, sweep=not first)
         else:
-            self._read(run, self.side.adapter.read_changes(cursor))
-        self._recheck(run)
+            self._read(run, adapter.read_changes(cursor), departures)
+        self._recheck(run, departures)
+        departures.release()
 
     def link(self, run: RunLog) -> None:
         """Link what became linkable; the hub has nothing to link, its listings are the items."""
@@ -200,7 +203,9 @@ class SideWorker:
         query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
         return session.scalar(query) is not None
 
-    def _read(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool | None = None) -> set[str]:
+    def _read(
+        self, run: RunLog, pages: Iterator[ChangePage], departures: Departures, *, sweep: bool | None = None
+    ) -> set[str]:
         """Apply a read page by page; the cursor moves only after everything is committed.
 
         ``sweep`` is ``None`` for changes; for a read of everything, whether feeds kept the side up to date before it.
@@ -212,7 +217,7 @@ class SideWorker:
         with side.db.read() as session:
             began_seq = current_write_seq(session, side.id)
         how = "delta reading" if sweep is None else "sweep"
-        observer = Observer(side, run, began_seq, count_drift=bool(sweep), how=how)
+        observer = Observer(side, run, began_seq, count_drift=bool(sweep), how=how, departures=departures)
         seen: set[str] = set()
         cursor: Mapping[str, str] | None = None
         for page in pages:
@@ -230,11 +235,13 @@ class SideWorker:
                 self._store_cursor(session, cursor, run)
         return seen
 
-    def _read_everything(self, run: RunLog, pages: Iterator[ChangePage], *, sweep: bool) -> None:
+    def _read_everything(
+        self, run: RunLog, pages: Iterator[ChangePage], departures: Departures, *, sweep: bool
+    ) -> None:
         side = self.side
         if sweep:
             read_evidence(side, run)
-        seen = self._read(run, pages, sweep=sweep)
+        seen = self._read(run, pages, departures, sweep=sweep)
         now = side.now()
         with side.db.write() as session:
             missing = self._missing(session, seen)
@@ -283,18 +290,19 @@ class SideWorker:
                 .values(link_pending=True)
             )
 
-    def _recheck(self, run: RunLog) -> None:
+    def _recheck(self, run: RunLog, departures: Departures) -> None:
         """Read again, by id, what an earlier read could not count."""
         side, now = self.side, self.side.now()
         due = (Listing.recheck_at <= now) | (Listing.recheck_at > now + _CLOCK_STEP)
         with side.db.read() as session:
             query = select(Listing.external_id, Listing.parent_external_id).where(Listing.side_id == side.id, due)
-            refs = [ListingRef(external_id, parent) for external_id, parent in session.execute(query)]
+            known = session.execute(query).all()
+        refs = [ListingRef(*row) for row in known if row[0] not in departures.held]
         for start in range(0, len(refs), _RECHECK_CHUNK):
             self._stop_if_asked()
             with side.db.read() as session:
                 began_seq = current_write_seq(session, side.id)
-            observer = Observer(side, run, began_seq, how="read again by id")
+            observer = Observer(side, run, began_seq, how="read again by id", departures=departures)
             result = side.adapter.fetch(refs[start : start + _RECHECK_CHUNK])
             with side.db.write() as session:
                 observer.apply(session, ChangePage(result.listings, result.gone))

@@ -114,7 +114,7 @@ class ChaosStage:
         database: str,
         *,
         shops: Sequence[str] = ("main",),
-        products: int = 32,
+        products: int = 96,
         seed: int = 1,
         race_s: float = 0.0,
         daemons: int = 1,
