@@ -83,13 +83,12 @@ def test_a_person_says_that_they_were_deleted(database: Database) -> None:
 def test_a_pass_that_fails_midway_forgets_no_deletion(database: Database) -> None:
     account = _account(database)
     account.worlds["till"].delete("t-S0")
-    till = account.workers["till"]
-    fetch, till.side.adapter.fetch = till.side.adapter.fetch, _unreachable  # type: ignore[method-assign]
     with account.db.write() as session:
         session.merge(account.listing("till", "t-S1")).recheck_at = account.clock()
-    _error(account, "till", Transient)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(account.workers["till"].side.adapter, "fetch", _unreachable)
+        _error(account, "till", Transient)
     assert _links(account) == 8
-    till.side.adapter.fetch = fetch  # type: ignore[method-assign]
     account.poll("till")
     assert _links(account) == 7
 
