@@ -83,6 +83,7 @@ def test_a_person_says_that_they_were_deleted(database: Database) -> None:
 def test_a_pass_that_fails_midway_forgets_no_deletion(database: Database) -> None:
     account = _account(database)
     account.worlds["till"].delete("t-S0")
+    account.worlds["till"].sell("t-S2", 1)  # the feed's position goes past the deletion
     with account.db.write() as session:
         session.merge(account.listing("till", "t-S1")).recheck_at = account.clock()
     with pytest.MonkeyPatch.context() as patch:

@@ -337,6 +337,42 @@ MUTANTS = (
         ("tests/engine/test_stock.py", "-k", "safety or zero or approval"),
     ),
     Mutant(
+        "mass-deletion",
+        "many linked items that are gone at once wait for a person",
+        (
+            Edit(
+                "syncd/core/guard.py",
+                "    if limit is None or not (limit.exceeded(gone, linked) or gone >= linked > 1):\n",
+                "    if limit is None or gone or not limit.exceeded(gone, linked):\n",
+            ),
+        ),
+        ("tests/engine/test_departures.py",),
+    ),
+    Mutant(
+        "deletion-forgotten",
+        "a deletion that was held when the pass failed is read again by id",
+        (
+            Edit(
+                "syncd/service/departures.py",
+                "                row.recheck_at = self._side.now()\n",
+                "",
+            ),
+        ),
+        ("tests/engine/test_departures.py",),
+    ),
+    Mutant(
+        "opening",
+        "an order of the second of the first reading is part of it",
+        (
+            Edit(
+                "syncd/core/evidence.py",
+                "            by_hand = change is not None and held != change\n",
+                "            by_hand = held != (change or ZERO)\n",
+            ),
+        ),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    Mutant(
         "safety-recheck",
         "what changed since the plan was guarded is not written",
         (
