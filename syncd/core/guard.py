@@ -115,15 +115,21 @@ def check_reported(changes: Sequence[Reported], linked: int, limits: SafetyLimit
     return None
 
 
-def check_gone(gone: int, linked: int, limits: SafetyLimits) -> Stop | None:
+def check_gone(gone: int, linked: int, limits: SafetyLimits, *, lately: int = 0) -> Stop | None:
     """Return why linked items that are gone from a side must not be unlinked before a person looked.
 
     Args:
         gone: How many one pass found gone.
         linked: Linked items of that side, these among them.
         limits: The side's limits.
+        lately: How many more were unlinked lately because they answered "not found", nobody having looked at them.
     """
     limit = limits.max_gone
-    if limit is None or not (limit.exceeded(gone, linked) or gone >= linked > 1):
+    if limit is None or not gone:
         return None
-    return Stop(f"{gone} of {linked} linked items are gone at once", {"gone": gone, "of": linked})
+    if not (limit.exceeded(gone + lately, linked + lately) or gone >= linked > 1):
+        return None
+    counts = {"gone": gone, "of": linked}
+    if lately:
+        return Stop(f"{gone} of {linked} linked items are gone, after {lately} within a day", counts)
+    return Stop(f"{gone} of {linked} linked items are gone at once", counts)

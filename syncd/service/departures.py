@@ -5,16 +5,18 @@ One product that answers 404 was deleted. If a tenth of them do, the key is more
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from syncd.core.guard import check_gone
+from syncd.core.model import ListingRef, Proof
 from syncd.errors import SafetyStop
-from syncd.service.findings import Found, close_finding, gone_subject, open_finding
+from syncd.service.findings import APPROVED, Found, close_finding, gone_subject, open_finding, reported_subject
 from syncd.service.gone import mark_gone
 from syncd.service.planning import open_stop, take_approval
-from syncd.state.models import Listing
+from syncd.state.models import Finding, Listing, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from syncd.core.model import GoneListing
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
+
+
+_LATELY = timedelta(days=1)
+_PROBES = 5
 
 
 class Departures:
@@ -75,7 +81,8 @@ class Departures:
         """
         side, subject = self._side, gone_subject(self._side.name)
         with side.db.read() as session:
-            refusal = check_gone(len(self._held), side.linked_count(session), side.limits)
+            linked, lately = side.linked_count(session), _gone_lately(session, side)
+            refusal = check_gone(len(self._held), linked, side.limits, lately=lately)
             stopped = open_stop(session, subject)
         if not self._held and not stopped:
             return
@@ -91,6 +98,44 @@ class Departures:
             raise SafetyStop(side.name, refusal.reason, refusal.counts)
 
 
+def some_are_back(side: SideContext) -> bool:
+    """Whether held listings are there again: a cheap look while a person's word on them is awaited."""
+    with side.db.read() as session:
+        if open_stop(session, reported_subject(side.name)) or not open_stop(session, gone_subject(side.name)):
+            return False
+        query = select(Listing.external_id, Listing.parent_external_id).where(
+            Listing.side_id == side.id,
+            Listing.item_id.is_not(None),
+            Listing.gone_at.is_(None),
+            Listing.recheck_at.is_not(None),
+        )
+        refs = [ListingRef(*row) for row in session.execute(query.order_by(Listing.id).limit(_PROBES))]
+    return bool(refs) and bool(side.adapter.fetch(refs).listings)
+
+
+def _gone_lately(session: Session, side: SideContext) -> int:
+    """How many were unlinked one by one because they answered "not found": a wrong key looks like that.
+
+    After a person approved deletions of a side it counts none of them for a day.
+    """
+    since = side.now() - _LATELY
+    approved = select(Finding.id).where(
+        Finding.kind == "safety_stop",
+        Finding.subject == gone_subject(side.name),
+        Finding.closed_at >= since,
+        Finding.closed_by.startswith(APPROVED),
+    )
+    if session.scalar(approved.limit(1)) is not None:
+        return 0
+    query = select(func.count()).where(
+        Tombstone.side_id == side.id,
+        Tombstone.item_id.is_not(None),
+        Tombstone.proof == str(Proof.NOT_FOUND),
+        Tombstone.gone_at >= since,
+    )
+    return session.scalar(query) or 0
+
+
 def _found(side: SideContext, refusal: Stop) -> Found:
     return Found(
         kind="safety_stop",
@@ -100,6 +145,6 @@ def _found(side: SideContext, refusal: Stop) -> Found:
         counts=refusal.counts,
         message=f"{side.name}: {refusal.reason}; none of them is taken as deleted and nothing is written there until a "
         "person decides",
-        advice="Is the key, token or address one of another account or shop? Put it right, then `syncd sync --full` "
-        "goes on. Were they really deleted? `syncd approve {id}` unlinks them.",
+        advice="Is the key, token or address one of another account or shop? Put it right and restart the service: it "
+        "goes on by itself. Were they really deleted? `syncd approve {id}` unlinks them.",
     )

@@ -109,7 +109,7 @@ def _decide(
     movements = _movements(session, side, row, min(looked_at, _before(since)))
     seen = [change for _, change in movements] + _looks(session, side, row, _before(since))
     if row.linked_at is not None and row.linked_at >= _before(since):
-        opening = Seen(None, row.linked_at - side.settle, row.linked_at)
+        opening = _opening(session, side, row.linked_at)
         seen = [opening, *(change for change in seen if change.read_until >= row.linked_at)]
     verdict = weigh(
         [Document(event.key, event.quantity, event.began_at, event.occurred_at) for event in rows.values()],
@@ -130,6 +130,18 @@ def _decide(
         _close(late, 0)
     else:
         log.debug("evidence.unclear")
+
+
+def _opening(session: Session, side: SideContext, linked_at: datetime) -> Seen:
+    """The reading that the books of a listing began with: the last one before it was linked, maybe some time before."""
+    query = (
+        select(Run.started_at, Run.finished_at)
+        .where(Run.side_id == side.id, Run.kind.in_(("poll", "full")), Run.started_at <= linked_at)
+        .order_by(Run.started_at.desc())
+        .limit(1)
+    )
+    began, ended = session.execute(query).one_or_none() or (linked_at, None)
+    return Seen(None, began - side.settle, min(linked_at, ended or linked_at))
 
 
 def _before(moment: datetime) -> datetime:

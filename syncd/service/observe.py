@@ -11,7 +11,7 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.evidence import look_before, name_cause, store_events
-from syncd.service.gone import mark_gone, welcome_back
+from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.state.models import Item, Listing, Operation, Side, is_open
@@ -38,7 +38,7 @@ class Observer:
         began_seq: The side's write number when the read began.
         count_drift: True in a sweep of a side that feeds keep up to date: what it finds is drift.
         how: How its readings are made, in the words of an item's story.
-        departures: Takes proofs of deletion; they count at once if it is left out.
+        departures: Takes proofs of deletion; if it is left out they are left to the next pass's reading.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Observer:
         if page.gone and self._departures is not None:
             self._departures.add(session, page.gone)
         elif page.gone:
-            mark_gone(session, self._side, page.gone, self._run)
+            self._read_again(session, [entry.ref.external_id for entry in page.gone])
 
     def release(self) -> None:
         """At the end of the read, before its cursor is kept: let what it found count, all of it or nothing.
@@ -85,8 +85,11 @@ class Observer:
             self._release_held()
         if self._contradicted:
             with self._side.db.write() as session:
-                for row in load_listings(session, self._side.id, sorted(self._contradicted)).values():
-                    row.recheck_at = self._side.now()
+                self._read_again(session, sorted(self._contradicted))
+
+    def _read_again(self, session: Session, external_ids: Sequence[str]) -> None:
+        for row in load_listings(session, self._side.id, external_ids).values():
+            row.recheck_at = self._side.now()
 
     def _release_held(self) -> None:
         self._look_again()
@@ -280,6 +283,8 @@ class Observer:
                 )  # fmt: skip
                 self._run.counts.drift += self._count_drift
                 self._changed[remote.ref.external_id] = quantity
+        if row.recheck_at is not None and row.item_id is not None and row.wanted != quantity:
+            row.pending = True  # a write that was refused because it seemed gone is still owed
         row.shadow, row.shadow_at, row.recheck_at = quantity, now, None
         row.marker = remote.marker or row.marker
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from syncd.core.model import GoneListing, Proof, Quantity, RemoteListing
+from syncd.core.model import Proof, Quantity, RemoteListing
 from syncd.core.settle import Evidence, Park, Settlement, Step, Wait, WasApplied, WasNotApplied, settle, two_ways
 from syncd.service.documents import Documents, read_documents
 from syncd.service.doubt import FETCH_CHUNK, Case, doubt_of, keep_looks, take_looks, take_up
 from syncd.service.findings import Found, open_finding
-from syncd.service.gone import mark_gone
 from syncd.service.ledger import lock_items
 from syncd.service.outcome import confirm, count_reading, not_applied, refuse
 from syncd.state.models import Item, Listing, Operation
@@ -93,8 +92,10 @@ def _settle_case(
         return
     proof = proofs.get(case.ref.external_id)
     if proof is not None and proof is not Proof.TRASHED:
-        refuse(session, side, row, operation, "the listing does not exist any more", gone=True)
-        mark_gone(session, side, [GoneListing(case.ref, proof)], run)
+        if row.gone_at is None:
+            row.recheck_at = side.now()  # a wrong key shows the same: this pass's reading judges all that is gone
+        else:
+            refuse(session, side, row, operation, "the listing does not exist any more", gone=True)
         return
     remote = remotes.get(case.ref.external_id)
     if remote is None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service.departures import Departures
+from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.findings import Found, close_finding, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
@@ -119,8 +119,8 @@ class SideWorker:
 
     def _pass(self, run: RunLog) -> None:
         waiting = waits(self.side)
-        if waiting is Waiting.ASKED and run.kind != "full":
-            raise SafetyStop(self.side.name, "what it reports waits for a person's word: `syncd findings`", {})
+        if waiting is Waiting.ASKED and run.kind != "full" and not (run.kind == "poll" and some_are_back(self.side)):
+            raise SafetyStop(self.side.name, "a safety stop waits for a person's word: `syncd findings`", {})
         if self.dry_run:
             self.observe(run)
             return

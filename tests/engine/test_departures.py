@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from syncd.adapters.base import Capabilities
 from syncd.core.guard import Limit, SafetyLimits, check_gone
-from syncd.core.model import Quantity
+from syncd.core.model import ListingRef, Quantity
 from syncd.errors import SafetyStop, Transient
 from syncd.service.findings import APPROVED, close_finding
 from tests.support.engine import Account, two_sides
@@ -15,7 +16,7 @@ from tests.support.engine import Account, two_sides
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from syncd.core.model import FetchResult, ListingRef
+    from syncd.core.model import FetchResult
     from syncd.state.engine import Database
 
 SKUS = [f"S{number}" for number in range(8)]
@@ -59,7 +60,7 @@ def test_a_key_of_another_account_unlinks_nothing(database: Database, side: str)
     assert _links(account) == 8
     assert "waits for a person" in _error(account, side, SafetyStop)
     account.worlds[side].things.update(taken)
-    account.poll(side, kind="full")
+    account.poll(side)
     assert (_stops(account), _links(account)) == ([], 8)
     account.worlds["till"].sell("t-S0", 1)
     account.poll()
@@ -104,6 +105,64 @@ def test_a_few_deletions_count_at_once(database: Database) -> None:
         account.worlds["till"].delete(f"t-{sku}")
     account.poll("till")
     assert (_stops(account), _links(account)) == ([], 6)
+
+
+def test_a_wrong_key_unlinks_no_more_one_by_one_than_at_once(database: Database) -> None:
+    """Each write is refused as gone, in a pass of its own."""
+    account = _account(database)
+    taken = _another_account(account, "web", 7)
+    for sku in SKUS[:7]:
+        account.clock.advance(20)
+        account.worlds["till"].sell(f"t-{sku}", 1)
+        for _ in range(2):
+            account.poll()
+    assert (_stops(account), _links(account)) == ([("safety_stop", "deletions of web")], 6)
+    account.worlds["web"].things.update(taken)
+    account.settle_down(3)
+    assert _stops(account) == []
+    assert [account.worlds["web"].quantity(f"w-{sku}") for sku in SKUS] == [4] * 7 + [5]
+
+
+def test_writes_in_doubt_and_a_wrong_key_unlink_nothing(database: Database) -> None:
+    account = _account(database)
+    web = account.workers["web"]
+    for sku in SKUS[:7]:
+        account.worlds["till"].sell(f"t-{sku}", 1)
+    account.worlds["web"].faults.append("lost_after")
+    account.poll()
+    assert len(account.operations("unknown")) == 7
+    taken = _another_account(account, "web", 7)
+    account.clock.advance(100)
+    assert "gone at once" in _error(account, "web", SafetyStop)
+    assert (_links(account), len(account.operations("unknown"))) == (8, 7)
+    account.worlds["web"].things.update(taken)
+    account.settle_down(3)
+    assert [web.side.adapter.fetch([ListingRef(f"w-{sku}")]).listings[0].quantity for sku in SKUS] == [4] * 7 + [5]
+    assert (account.operations("unknown"), _stops(account)) == ([], [])
+
+
+def test_the_look_before_an_absolute_write_unlinks_nothing(database: Database) -> None:
+    stock = dict.fromkeys(SKUS, 5)
+    shop = Capabilities(relative=False, atomic=False, batch_size=20, events=True)
+    account = two_sides(database, stock, stock, capabilities=shop)
+    account.workers["web"].side.limits = LIMITS
+    _another_account(account, "web", 7)
+    for sku in SKUS[:7]:
+        account.worlds["till"].sell(f"t-{sku}", 1)
+    for _ in range(3):
+        account.clock.advance(20)
+        account.poll()
+    assert (_stops(account), _links(account)) == ([("safety_stop", "deletions of web")], 8)
+
+
+def test_a_write_refused_as_gone_is_owed_if_the_product_is_there_after_all(database: Database) -> None:
+    account = _account(database)
+    taken = _another_account(account, "web", 1)
+    account.worlds["till"].sell("t-S0", 1)
+    account.poll()
+    account.worlds["web"].things.update(taken)
+    account.settle_down(2)
+    assert account.worlds["web"].quantity("w-S0") == 4
 
 
 @pytest.mark.parametrize(

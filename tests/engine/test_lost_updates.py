@@ -129,6 +129,25 @@ def test_an_order_of_the_same_second_as_the_first_reading_is_part_of_it(database
     assert account.movements("lost_update") == []
 
 
+def test_an_order_swallowed_by_the_first_write_is_found_if_the_reading_was_earlier(database: Database) -> None:
+    """The shop's product has long been read when the till's appears, so it is linked and written to unread."""
+    account = Account(database)
+    till, web = account.add_side("till", "hub"), account.add_side("web")
+    till.put("t-Z", 1, sku="Z")
+    web.put("w-Z", 1, sku="Z")
+    web.put("w-A", 5, sku="A")
+    account.settle_down(3)
+    till.put("t-A", 10, sku="A")
+    account.clock.advance(30)
+    account.poll("till")
+    account.clock.advance(0.5)
+    _swallow_orders(account, ("1", 1))
+    account.workers["web"].run("push", "test")
+    _pass(account)
+    assert _both(account) == (9, 9)
+    assert len(account.movements("lost_update")) == 1
+
+
 def test_an_order_from_before_the_first_link_proves_nothing(database: Database) -> None:
     account = two_sides(database, {"A": 10}, {"A": 10})
     account.clock.advance(60)
