@@ -342,8 +342,30 @@ MUTANTS = (
         (
             Edit(
                 "syncd/core/guard.py",
-                "    if limit is None or not (limit.exceeded(gone, linked) or gone >= linked > 1):\n",
-                "    if limit is None or gone or not limit.exceeded(gone, linked):\n",
+                "    if not (limit.exceeded(gone + lately, linked + lately) or gone >= linked > 1):\n",
+                "    if gone:\n",
+            ),
+        ),
+        ("tests/engine/test_departures.py",),
+    ),
+    Mutant(
+        "deletion-drip",
+        "linked items that are gone one by one wait for a person as well",
+        (
+            Edit(
+                "syncd/core/guard.py", "limit.exceeded(gone + lately, linked + lately)", "limit.exceeded(gone, linked)"
+            ),
+        ),
+        ("tests/engine/test_departures.py",),
+    ),
+    Mutant(
+        "refused-forgotten",
+        "a write refused as gone is owed if the listing is there after all",
+        (
+            Edit(
+                "syncd/service/observe.py",
+                "        if row.recheck_at is not None and row.item_id is not None and row.wanted != quantity:\n",
+                "        if row.recheck_at is not None and row.item_id is None:\n",
             ),
         ),
         ("tests/engine/test_departures.py",),
