@@ -35,7 +35,10 @@ _ADVICE: tuple[tuple[type[SyncdError], str], ...] = (
     (Transient, "nothing was changed; try again in a few minutes"),
     (OutcomeUnknown, "the next run finds out whether it took effect; nothing is sent twice"),
     (InvalidResponse, "check the address; something between may answer in place of the side"),
-    (SafetyStop, "look at `syncd plan`; if it is right, `syncd approve --all`"),
+    (
+        SafetyStop,
+        "look at `syncd plan` and `syncd findings`; if it is right, `syncd approve` with the number of the finding",
+    ),
     (LeaseLost, "another syncd is at work on this database; nothing more was written here"),
     (DatabaseUnavailable, "try again; if it stays, look at the disk or the database server"),
     (StateError, "this is a mistake in syncd; keep a copy of the database (`syncd db backup FILE`) and report it"),
