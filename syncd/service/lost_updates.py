@@ -102,17 +102,23 @@ def _is_calm(session: Session, row: Listing, run: RunLog, events: Sequence[Stock
 def _decide(
     session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, events: Sequence[StockEventRow]
 ) -> None:
-    rows = {event.key: event for event in [*_explained_lately(session, row, events), *events]}
+    seen_since = min(
+        look_before(session, side, min(event.run_id or 0 for event in events)),
+        _before(min(event.began_at for event in events)),
+    )
+    explained = _explained_lately(session, row, events, seen_since)
+    rows = {event.key: event for event in [*explained, *events]}
     since = min(event.began_at for event in rows.values())
     # Movements are dated by our clock, documents by the side's: if that is ahead, they are older than their documents.
     looked_at = look_before(session, side, min(event.run_id or 0 for event in rows.values()))
     movements = _movements(session, side, row, min(looked_at, _before(since)))
     seen = [change for _, change in movements] + _looks(session, side, row, _before(since))
+    opening: Seen | None = None
     if row.linked_at is not None and row.linked_at >= _before(since):
         opening = _opening(session, side, row.linked_at)
         seen = [opening, *(change for change in seen if change.read_until >= row.linked_at)]
     verdict = weigh(
-        [Document(event.key, event.quantity, event.began_at, event.occurred_at) for event in rows.values()],
+        [_document(event, opening, side.settle) for event in rows.values()],
         sorted(seen, key=lambda change: change.read_until),
         _windows(session, side, row, _before(since)),
     )
@@ -144,6 +150,15 @@ def _opening(session: Session, side: SideContext, linked_at: datetime) -> Seen:
     return Seen(None, began - side.settle, min(linked_at, ended or linked_at))
 
 
+def _document(event: StockEventRow, opening: Seen | None, settle: timedelta) -> Document:
+    """A stored document. What a known one changed since the books began is not in the reading that they began with."""
+    from_at = event.began_at
+    is_change = event.key != event.document
+    if opening is not None and is_change and from_at >= opening.read_from + settle:
+        from_at = max(from_at, min(event.occurred_at, opening.read_until + 2 * CLOCKS))
+    return Document(event.key, event.quantity, from_at, event.occurred_at)
+
+
 def _before(moment: datetime) -> datetime:
     """A little earlier; the first document of all may come with no earlier look, which is as early as times go."""
     return max(moment, datetime.min.replace(tzinfo=UTC) + _CLOSE) - _CLOSE
@@ -153,14 +168,20 @@ def _is_closed(event: StockEventRow) -> bool:
     return event.explained == event.quantity
 
 
-def _explained_lately(session: Session, row: Listing, events: Sequence[StockEventRow]) -> Sequence[StockEventRow]:
-    """Documents that were explained by what was seen, not counted as swallowed, shortly before these came."""
-    first = min(event.recorded_at for event in events)
+def _explained_lately(
+    session: Session, row: Listing, events: Sequence[StockEventRow], seen_since: datetime
+) -> Sequence[StockEventRow]:
+    """Documents that were explained by what was seen, not counted as swallowed, shortly before these came.
+
+    Also those that changes are of which these may be held in: a change that has its document is no place for another.
+    """
+    known_since = max(seen_since, datetime.min.replace(tzinfo=UTC) + LATE) - LATE
+    recorded_since = min(min(event.recorded_at for event in events) - _AGAIN, known_since)
     swallowed = select(Movement.id).where(Movement.id == StockEventRow.movement_id, Movement.cause == "lost_update")
     query = select(StockEventRow).where(
         StockEventRow.side_id == row.side_id,
         StockEventRow.external_id == row.external_id,
-        StockEventRow.recorded_at >= first - _AGAIN,
+        StockEventRow.recorded_at >= recorded_since,
         StockEventRow.quantity == StockEventRow.explained,
         StockEventRow.movement_id.is_not(None),
         ~swallowed.exists(),

@@ -148,6 +148,47 @@ def test_an_order_swallowed_by_the_first_write_is_found_if_the_reading_was_earli
     assert len(account.movements("lost_update")) == 1
 
 
+def test_a_cancellation_swallowed_soon_after_the_first_link_is_found(database: Database) -> None:
+    """The order is part of the first reading, its cancellation came later."""
+    account = Account(database)
+    till, web = account.add_side("till", "hub"), account.add_side("web")
+    web.put("w-A", 10, sku="A")
+    account.poll()
+    web.sell("w-A", 3, reference="10")
+    account.poll("web")
+    till.put("t-A", 14, sku="A")
+    account.clock.advance(30)
+    account.poll("till", "web", "web")
+    assert _both(account) == (14, 14)
+    account.clock.advance(7)
+
+    def cancel(_: StockWrite) -> None:
+        web.before_effect = None
+        web.cancel("10", "w-A", swallowed=True)
+
+    web.before_effect = cancel
+    _till_sale_pushed(account)
+    _pass(account)
+    assert _both(account) == (16, 16)
+
+
+def test_a_change_that_has_its_document_is_no_place_for_another_an_hour_later(database: Database) -> None:
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    web.sell("w-A", 5, reference="8")
+    _pass(account)
+    web.refund("8", "w-A", 1)
+    account.poll("web", "web")
+    web.refund("8", "w-A", 1)
+    account.clock.advance(4000)
+    _swallow_orders(account, ("77", 2))
+    _till_sale_pushed(account)
+    _pass(account)
+    assert _both(account) == (14, 14)
+    assert [m.quantity for m in account.movements("lost_update")] == [-2]
+
+
 def test_an_order_from_before_the_first_link_proves_nothing(database: Database) -> None:
     account = two_sides(database, {"A": 10}, {"A": 10})
     account.clock.advance(60)
