@@ -402,3 +402,17 @@ def test_an_edit_by_hand_that_takes_back_a_counted_order_is_left_alone(database:
     _pass(account, 40)
     assert _both(account) == (9, 9)
     assert account.movements("lost_update") == []
+
+
+def test_an_order_that_a_cached_page_does_not_show_yet_is_not_called_swallowed(database: Database) -> None:
+    """Its document is known before its effect is seen; called swallowed, it would be counted again by the next look."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    web.stale = True
+    _till_sale_pushed(account)
+    web.sell("w-A", 2, reference="77")
+    account.poll("web", "till", "web")
+    _pass(account)
+    assert _both(account) == (7, 7)
+    assert account.movements("lost_update") == []

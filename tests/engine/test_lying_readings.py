@@ -117,6 +117,20 @@ def test_a_read_that_began_before_a_confirmed_write_is_dropped(
     assert all_hold(account, 6)
 
 
+def test_a_change_that_a_cached_page_hid_is_read_again_though_its_feed_is_silent(account: Account) -> None:
+    web = account.worlds["web"]
+    web.stale = True
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till")
+    account.workers["web"].run("push", "test")
+    web.sell("w-A", 2)
+    web.sell("w-B", 1)  # the feed's position moves past the change of A
+    account.poll("web")
+    assert account.on_hand("A") == 9
+    account.settle_down()
+    assert all_hold(account, 7)
+
+
 def test_an_old_value_beyond_the_window_is_counted_and_taken_back_when_it_ends(account: Account) -> None:
     """The documented limit: for as long as the cache lasts the numbers are wrong everywhere, and then right again."""
     till, web = account.worlds["till"], account.worlds["web"]

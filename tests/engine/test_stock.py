@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,17 +12,15 @@ from sqlalchemy import event
 
 from syncd.adapters.base import Capabilities
 from syncd.adapters.memory import MemorySide
-from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
-from syncd.errors import SafetyStop, Transient
-from syncd.service.findings import APPROVED, close_finding
+from syncd.errors import Stopped
 from tests.support.engine import HUB, Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from syncd.core.model import ChangePage
+    from syncd.core.model import ChangePage, Cursor
     from syncd.state.engine import Database
 
 
@@ -284,6 +283,33 @@ def test_an_emptied_side_changes_nothing(database: Database) -> None:
     assert account.worlds["web"].quantity("w-A") == 4
 
 
+class _Interrupting(MemorySide):
+    """The process is asked to stop while the first page of changes is on its way."""
+
+    stop: threading.Event
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        pages = list(super().read_changes(cursor))
+        self.stop.set()
+        yield from pages
+
+
+def test_a_read_that_ends_early_is_read_again_from_where_it_began(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    web, worker = account.worlds["web"], account.workers["web"]
+    side, honest = worker.side, worker.side.adapter
+    web.sell("w-A", 3)
+    web.put("w-Z", 1, sku="Z")  # moves the feed past the sale
+    side.adapter = interrupting = _Interrupting(web, honest.capabilities)
+    interrupting.stop = worker.stop
+    with pytest.raises(Stopped):
+        account.poll("web")
+    side.adapter = honest
+    worker.stop.clear()
+    account.poll("web")
+    assert account.on_hand("A") == 7
+
+
 class _Forgetful(MemorySide):
     """A side whose list leaves a product out."""
 
@@ -313,43 +339,6 @@ def test_a_sweep_finds_what_the_feed_missed_and_counts_it(database: Database) ->
     outcome = account.poll("web", kind="full")[0]
     assert account.on_hand("A") == 3
     assert outcome.run.counts.drift == 1
-
-
-def test_too_many_items_to_zero_wait_for_a_person(database: Database) -> None:
-    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCD", 5), dict.fromkeys("ABCD", 5), limits=limits)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    account.poll("till")
-    outcome = account.poll("web")[0]
-    assert isinstance(outcome.error, SafetyStop)
-    assert account.worlds["web"].quantity("w-A") == 5
-    assert account.findings()[0].kind == "safety_stop"
-    account.worlds["till"].sell("t-A", -5)
-    account.poll("till", "web")
-    assert account.findings() == []
-    assert account.worlds["web"].quantity("w-B") == 0
-
-
-def _three_zeros_approved(database: Database) -> Account:
-    """Three of eight items were sold out at the till, more than the limit; a person said that this is right."""
-    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    account.poll("till", "web")
-    with database.write() as session:
-        assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
-    return account
-
-
-def test_an_approval_serves_one_plan(database: Database) -> None:
-    account = _three_zeros_approved(database)
-    account.poll("web")
-    assert account.worlds["web"].quantity("w-A") == 0
-    for sku in "DEF":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
 
 
 def test_a_shop_that_does_not_count_is_left_alone_or_taken_over_by_policy(database: Database) -> None:
@@ -413,46 +402,6 @@ def test_the_ledger_sums_to_the_quantity(database: Database) -> None:
     assert sum(m.quantity for m in account.movements()) == account.on_hand("A")
     assert account.movements()[-1].on_hand_after == account.on_hand("A")
     assert HUB.events
-
-
-def test_an_approval_never_waves_through_a_later_accident(database: Database) -> None:
-    account = _three_zeros_approved(database)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", -5)
-    account.poll("till", "web")
-    for sku in "DEF":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
-
-
-def test_an_approval_is_used_up_by_a_plan_that_could_not_be_carried_out(database: Database) -> None:
-    """What the next plan holds nobody has seen, even if it is no larger."""
-    account = _three_zeros_approved(database)
-    account.worlds["web"].faults.append("refused_connection")
-    assert isinstance(account.poll("web")[0].error, Transient)
-    assert isinstance(account.poll("web")[0].error, SafetyStop)
-    assert account.worlds["web"].quantity("w-A") == 5
-
-
-def test_an_approval_is_for_no_more_than_was_shown(database: Database) -> None:
-    account = _three_zeros_approved(database)
-    for sku in "DEFG":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    assert isinstance(account.poll("till", "web")[1].error, SafetyStop)
-    assert account.worlds["web"].quantity("w-A") == 5
-
-
-def test_a_safety_stop_closes_when_its_cause_is_repaired(database: Database) -> None:
-    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCD", 5), dict.fromkeys("ABCD", 5), limits=limits)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    account.poll("till", "web")
-    assert [f.kind for f in account.findings()] == ["safety_stop"]
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", -5)
-    account.poll("till", "web")
-    assert account.findings() == []
 
 
 def test_a_side_that_is_whole_again_is_empty_no_more(database: Database) -> None:

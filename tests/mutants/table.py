@@ -157,6 +157,7 @@ MUTANTS = (
                 "                row.recheck_at = None\n",
             ),
         ),
+        ("tests/engine/test_lying_readings.py", "-k", "cached_page_hid"),
     ),
     Mutant(
         "cursor-first",
@@ -171,6 +172,7 @@ MUTANTS = (
                 "        for page in pages:\n            self._stop_if_asked()\n",
             ),
         ),
+        ("tests/engine/test_stock.py", "-k", "ends_early"),
     ),
     # Writes
     Mutant(
@@ -268,7 +270,7 @@ MUTANTS = (
                 "(windows is not None)",
             ),
         ),
-        ("tests/property/test_core.py",),
+        ("tests/unit/test_evidence.py",),
     ),
     Mutant(
         "lost-update-order",
@@ -322,6 +324,7 @@ MUTANTS = (
                 "    if fresh:\n",
             ),
         ),
+        ("tests/engine/test_lost_updates.py",),
     ),
     Mutant(
         "lost-update-sweep",
@@ -334,7 +337,7 @@ MUTANTS = (
         "safety-stop",
         "a plan that looks like an accident waits for a person",
         (Edit("syncd/service/push.py", "        if refusal:\n", "        if refusal and writes is None:\n"),),
-        ("tests/engine/test_stock.py", "-k", "safety or zero or approval"),
+        ("tests/engine/test_approvals.py",),
     ),
     Mutant(
         "mass-deletion",
@@ -416,13 +419,13 @@ MUTANTS = (
                 'row.closed_by = word if fits else f"{word}, not needed"',
             ),
         ),
-        ("tests/engine/test_stock.py", "-k", "approval"),
+        ("tests/engine/test_approvals.py",),
     ),
     Mutant(
         "approval-unused",
         "an approval that was not needed is used up",
         (Edit("syncd/service/planning.py", 'else f"{word}, not needed"', "else word"),),
-        ("tests/engine/test_stock.py", "tests/engine/test_review_findings.py", "-k", "approval"),
+        ("tests/engine/test_approvals.py", "tests/engine/test_review_findings.py", "-k", "approval"),
     ),
     Mutant(
         "fence",

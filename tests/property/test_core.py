@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR
 from itertools import chain, combinations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from syncd.core.guard import Change, Limit, SafetyLimits, check_plan
@@ -286,6 +286,7 @@ def test_a_code_that_two_share_links_nothing(both: tuple[list[Candidate], list[C
 
 
 @given(catalogues())
+@example(([Candidate(1, "x", None), Candidate(2, None, "1")], [Candidate(3, "x", "1")]))
 def test_no_hub_listing_is_given_twice_or_again(both: tuple[list[Candidate], list[Candidate]]) -> None:
     shop, hub = both
     given_ids = [match.hub_id for match in match_listings(shop, hub, shop) if match.hub_id is not None]
