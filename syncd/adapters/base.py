@@ -5,6 +5,8 @@ Reading
     stores the cursor of the last page at the end. A generator that is abandoned midway has no effect.
     A feed may repeat and may miss; it must never invent. A short, empty or malformed page is never "everything is
     gone": malformed raises ``InvalidResponse``. Deletions are reported only with proof.
+    ``read_changes`` yields documents (orders, refunds) first, and then, among its listings, every one that they moved,
+    as it is by then: a document without its effect would look like one that our own write swallowed.
 
 Writing
     ``write_stock`` sends each write at most once. It never repeats a relative write, not even after a time-out.

@@ -11,6 +11,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import LEASE_TTL_S, database
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
+from syncd.service.memory import keep_few_arenas
 from syncd.state.lease import LeaseKeeper
 
 
@@ -18,6 +19,7 @@ from syncd.state.lease import LeaseKeeper
 @pass_cli
 def run(cli: CliContext) -> int:
     """Keep all sides the same until SIGTERM. A second daemon on the same database stands by and takes over."""
+    keep_few_arenas()
     stop = threading.Event()
     for number in (SIGTERM, SIGINT):
         signal(number, lambda *_: stop.set())

@@ -61,6 +61,17 @@ class ChangePromises:
         if act == "new name":
             assert found.sku(SIMPLE).name == "Renamed"
 
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    def test_documents_are_followed_by_what_they_moved(self, side: SideDriver, sku: str) -> None:
+        """A document whose effect is not in the same read would look like an order that our own write swallowed."""
+        cursor = read_everything(side).cursor
+        side.cancel(side.sell(sku, Decimal(2)))
+        waiting: set[str] = set()
+        for page in side.adapter.read_changes(cursor):
+            waiting |= {event.ref.external_id for event in page.events}
+            waiting -= {listing.ref.external_id for listing in page.listings}
+        assert not waiting
+
     def test_our_own_write_may_show_but_as_it_is(self, side: SideDriver) -> None:
         """What we wrote is a change of that side like any other: if it shows, then with the quantity that is there."""
         before = read_everything(side)

@@ -416,3 +416,16 @@ def test_an_order_that_a_cached_page_does_not_show_yet_is_not_called_swallowed(d
     _pass(account)
     assert _both(account) == (7, 7)
     assert account.movements("lost_update") == []
+
+
+def test_an_order_whose_product_the_feed_leaves_out_is_not_called_swallowed(database: Database) -> None:
+    """A shop whose orders do not move the dates of their products: the products of documents are read all the same."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    _till_sale_pushed(account)
+    web.sell("w-A", 2, reference="77")
+    web.miss("w-A")
+    _pass(account)
+    assert _both(account) == (7, 7)
+    assert account.movements("lost_update") == []

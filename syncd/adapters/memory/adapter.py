@@ -286,14 +286,21 @@ class MemorySide:
         with self.world.lock:
             view = self.world.view()
             position = {"changes": str(view.tick)}
-            changed = [self.world.shown(key, thing) for key, thing in view.things.items() if thing.changed >= since]
+            documents = self.world.documents(since_tick=since, until_tick=view.tick)
+            events = documents if self._capabilities.events else []
+            moved = {event.ref.external_id for event in events}
+            changed = [
+                self.world.shown(key, thing)
+                for key, thing in view.things.items()
+                if thing.changed >= since or key in moved
+            ]
             gone = [
                 GoneListing(ListingRef(external_id), Proof.DELETED_FEED)
                 for external_id, at in view.deleted.items()
                 if at >= since and external_id not in view.things
             ]
-            documents = self.world.documents(since_tick=since, until_tick=view.tick)
-            events = documents if self._capabilities.events else []
+            told = {*view.things, *(one.ref.external_id for one in gone)}
+            gone += [GoneListing(ListingRef(key), Proof.NOT_FOUND) for key in sorted(moved - told)]
         yield ChangePage(events=tuple(events))
         for start in range(0, len(changed), _PAGE):
             yield ChangePage(tuple(changed[start : start + _PAGE]))
