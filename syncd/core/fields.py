@@ -1,0 +1,152 @@
+"""One field of one product on two sides: who changed it, who may, and what to write (design 4, rule 1). Pure.
+
+Values are canonical texts: what a side showed, brought into one spelling (numbers without an exponent, lists sorted
+where order means nothing). A side may store something else than it was given: HTML is filtered, letters are dropped
+from codes. So what counts as unchanged is not what we sent, but the pair that both sides showed after the last
+write: a side that still shows its half of the pair was not edited, however little the halves resemble each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+EMPTY = ""
+
+
+class Owner(StrEnum):
+    """Who may change a field of a product."""
+
+    HUB = "hub"
+    """The hub's value is written to the shop; an edit there is overwritten and noted."""
+    SHOP = "shop"
+    """The shop's value is written to the hub; nothing is ever written to the shop."""
+    BOTH = "both"
+    """The side that was edited wins; if both were, the hub, and the shop's value is kept in a finding."""
+    NONE = "none"
+    """The field is left alone."""
+
+
+class End(StrEnum):
+    """The two ends of a link."""
+
+    HUB = "hub"
+    SHOP = "shop"
+
+    @property
+    def other(self) -> End:
+        """The opposite end."""
+        return End.SHOP if self is End.HUB else End.HUB
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What hub and shop showed at one moment."""
+
+    hub: str
+    shop: str
+
+    def at(self, end: End) -> str:
+        """The value of one end."""
+        return self.hub if end is End.HUB else self.shop
+
+    def after(self, end: End, returned: str) -> Pair:
+        """The pair after a write to ``end``, which showed ``returned`` in its answer."""
+        return Pair(returned, self.shop) if end is End.HUB else Pair(self.hub, returned)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a field from before.
+
+    Attributes:
+        agreed: The pair after the last write or agreement; ``None`` before the first.
+        refused: The pair at which a side refused the write; it is asked again only when one of the two changes.
+        unsure: The end whose last write had no answer: what it shows instead of its half may be our own.
+    """
+
+    agreed: Pair | None = None
+    refused: Pair | None = None
+    unsure: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Nothing is to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Nothing is to be written, and what both show now is agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteField:
+    """Write ``value`` to one end.
+
+    Attributes:
+        to: Where.
+        value: What the other end shows.
+        overwritten: What is lost at ``to`` by this and may be a person's words, to be kept; ``None`` if both ends had
+            agreed on it.
+        conflict: Both ends may change the field, and both did.
+    """
+
+    to: End
+    value: str
+    overwritten: str | None = None
+    conflict: bool = False
+
+
+FieldVerdict = Keep | Agree | WriteField
+
+
+def reconcile(owner: Owner, hub: str | None, shop: str | None, past: Past) -> FieldVerdict:
+    """Decide on one field.
+
+    Args:
+        owner: Who may change it.
+        hub: What the hub shows; ``None`` if it says nothing of the field.
+        shop: The same of the shop.
+        past: What is known from before.
+
+    >>> reconcile(Owner.HUB, "new", "old", Past(Pair("old", "old")))
+    WriteField(to=<End.SHOP: 'shop'>, value='new', overwritten=None, conflict=False)
+    >>> reconcile(Owner.HUB, "<b>x</b>", "x", Past(Pair("<b>x</b>", "x")))
+    Keep()
+    """
+    if owner is Owner.NONE or hub is None or shop is None:
+        return Keep()
+    now = Pair(hub, shop)
+    if hub == shop:
+        return Keep() if now == past.agreed else Agree()
+    if now in (past.agreed, past.refused):
+        return Keep()
+    if past.agreed is None:
+        return _first(owner, now, past)
+    changed = {end for end in End if now.at(end) != past.agreed.at(end)}
+    edited = changed - {past.unsure}
+    to = _follower(owner)
+    if owner is Owner.BOTH and (edited == {End.SHOP} or (not edited and past.unsure is End.HUB)):
+        to = End.HUB
+    return _overwrite(to, now, changed, conflict=owner is Owner.BOTH and edited == set(End))
+
+
+def _first(owner: Owner, now: Pair, past: Past) -> FieldVerdict:
+    """Nothing is agreed yet: a value is never replaced by the lack of one, for nobody took it away."""
+    to = _follower(owner)
+    if now.at(to.other) == EMPTY:
+        if owner is not Owner.BOTH:
+            return Keep()
+        to = to.other
+    filled = {end for end in End if now.at(end) != EMPTY}
+    return _overwrite(to, now, filled, conflict=owner is Owner.BOTH and filled - {past.unsure} == set(End))
+
+
+def _follower(owner: Owner) -> End:
+    """The end that is written to if nothing else decides."""
+    return End.HUB if owner is Owner.SHOP else End.SHOP
+
+
+def _overwrite(to: End, now: Pair, changed: set[End], *, conflict: bool) -> WriteField:
+    return WriteField(to, now.at(to.other), overwritten=now.at(to) if to in changed else None, conflict=conflict)

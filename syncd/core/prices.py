@@ -1,0 +1,65 @@
+"""Prices: gross in cents is what customers pay and what is compared; net follows from it (design 4, rule 2). Pure.
+
+Amounts are ``Decimal`` in the currency of the account, rates are per cent (``Decimal(19)``). Rounding is half up, as
+the till does it (inventorum-api.md section 8.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CENT = Decimal("0.01")
+NET_PLACES = 10
+"""Decimal places of net prices: enough that every gross price to 10 million comes back to the cent."""
+
+_EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
+_HUNDRED = Decimal(100)
+
+
+def gross_of(net: Decimal, rate: Decimal) -> Decimal:
+    """Gross price with two places.
+
+    >>> gross_of(Decimal("1.6722689076"), Decimal(19))
+    Decimal('1.99')
+    """
+    return _EXACT.divide(_EXACT.multiply(net, _HUNDRED + rate), _HUNDRED).quantize(CENT, context=_EXACT)
+
+
+def net_of(gross: Decimal, rate: Decimal) -> Decimal:
+    """Net price with ten places.
+
+    >>> net_of(Decimal("150.00"), Decimal(7))
+    Decimal('140.1869158879')
+    """
+    net = _EXACT.divide(_EXACT.multiply(gross, _HUNDRED), _HUNDRED + rate)
+    return net.quantize(Decimal(1).scaleb(-NET_PLACES), context=_EXACT)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTaxClass:
+    """No tax class can be chosen without guessing; ``candidates`` are those with the rate (none, or several)."""
+
+    rate: Decimal
+    candidates: tuple[str, ...]
+
+
+def tax_class_for(rate: Decimal, classes: Mapping[str, Decimal], chosen: Mapping[Decimal, str]) -> str | NoTaxClass:
+    """Tax class of a side for a rate.
+
+    Args:
+        rate: Per cent.
+        classes: The side's tax classes with the rate that each means where the shop is.
+        chosen: What the configuration says, by rate; it counts even if a class with that rate exists.
+
+    >>> tax_class_for(Decimal(7), {"standard": Decimal(19), "reduced": Decimal("7.000")}, {})
+    'reduced'
+    """
+    if rate in chosen:
+        return chosen[rate]
+    candidates = tuple(sorted(name for name, of_class in classes.items() if of_class == rate))
+    return candidates[0] if len(candidates) == 1 else NoTaxClass(rate, candidates)
