@@ -13,6 +13,9 @@ from enum import StrEnum
 
 EMPTY = ""
 
+PRICE = "price"
+"""Gross price of one unit in the account's currency, with two places."""
+
 
 class Owner(StrEnum):
     """Who may change a field of a product."""

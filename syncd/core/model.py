@@ -59,6 +59,8 @@ class RemoteListing:
         quantity: Units the side holds; ``None`` unless ``stock_mode`` is ``OWN`` (or unknown for another reason).
         published: Whether customers of that side can buy it.
         marker: Operation id saved with our last stock write, where the side can carry one.
+        fields: What the side shows of the product's fields, as canonical texts (``core.fields``); a field that it
+            does not say is missing, one that is empty is ``""``.
         children: For ``GROUP`` listings, ids of all variations if the side lists them; a known variation that is not
             among them is read again by id.
     """
@@ -72,6 +74,7 @@ class RemoteListing:
     published: bool = True
     marker: str | None = None
     children: tuple[str, ...] | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class Proof(StrEnum):

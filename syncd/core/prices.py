@@ -7,8 +7,10 @@ the till does it (inventorum-api.md section 8.5).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
+
+from syncd.core.fields import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,7 @@ NET_PLACES = 10
 
 _EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
 _HUNDRED = Decimal(100)
+_MOST_DIGITS = 12
 
 
 def gross_of(net: Decimal, rate: Decimal) -> Decimal:
@@ -38,6 +41,25 @@ def net_of(gross: Decimal, rate: Decimal) -> Decimal:
     """
     net = _EXACT.divide(_EXACT.multiply(gross, _HUNDRED), _HUNDRED + rate)
     return net.quantize(Decimal(1).scaleb(-NET_PLACES), context=_EXACT)
+
+
+def canonical(amount: str | int | Decimal | None) -> str | None:
+    """A gross price as it is compared; ``None`` for what is no price, ``""`` for none.
+
+    >>> canonical("1E+1"), canonical(" 2.5"), canonical(""), canonical("12,5"), canonical(Decimal("-1"))
+    ('10.00', '2.50', '', None, None)
+    """
+    if amount is None or isinstance(amount, bool):
+        return None
+    try:
+        number = Decimal(amount.strip() or "NaN") if isinstance(amount, str) else Decimal(amount)
+    except InvalidOperation:
+        return None
+    if number.is_nan():
+        return EMPTY if isinstance(amount, str) and not amount.strip() else None
+    if not number.is_finite() or number < 0 or number.adjusted() > _MOST_DIGITS:
+        return None
+    return f"{number.quantize(CENT, context=_EXACT):f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from syncd.service.reported import documented_since, is_guarded, judge_reported,
 from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -166,6 +167,7 @@ class Observer:
             shadow_at=now if remote.quantity is not None else None,
             link_pending=sellable and not self._side.is_hub,
             first_seen_at=now,
+            fields=_as_json(remote.fields),
         )
 
     def _open_items(self, session: Session, rows: Sequence[Listing]) -> None:
@@ -206,6 +208,7 @@ class Observer:
         if row.gone_at is not None:
             welcome_back(session, self._side, row)
         codes = (row.sku_key, row.gtin_key, row.stock_mode)
+        row.fields = _as_json(remote.fields) or row.fields
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
@@ -323,6 +326,10 @@ class Observer:
                 )
                 .values(recheck_at=self._side.now())
             )
+
+
+def _as_json(fields: Mapping[str, str]) -> str | None:
+    return json.dumps(dict(sorted(fields.items())), ensure_ascii=False) if fields else None
 
 
 def _needs_judgement(row: Listing, remote: RemoteListing) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
+from syncd.core.fields import PRICE, Owner, Past, WriteField, reconcile
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
@@ -20,7 +23,7 @@ from syncd.state.scratch import scratch_copy
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -176,7 +179,8 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
     here = unlinked_rows(session, worker.side.id)
     by_id = {row.id: row for row in here}
     claimed: set[int] = set()
-    for match_ in find_matches(session, worker.side.id, hub.id, here):
+    matches = find_matches(session, worker.side.id, hub.id, here)
+    for match_ in matches:
         counts[str(match_.kind)] += 1
         if match_.hub_id is not None:
             claimed.add(match_.hub_id)
@@ -200,12 +204,34 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
     for row in session.scalars(not_counted.order_by(Listing.id)):
         counts["stock_kept_by_parent"] += 1
         rows.append(_row("stock_kept_by_parent", names, row, "let each variation keep its own stock"))
+    pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
+    for row, note in _different_prices(session, worker.side.id, hub.id, pairs):
+        counts["price_differs"] += 1
+        rows.append(_row("price_differs", names, row, note))
     ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
     return MatchReport(worker.side.name, ordered, rows, error)
 
 
 _ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")
-_CLASSES = (*_ALWAYS, "stock_kept_by_parent")
+_CLASSES = (*_ALWAYS, "price_differs", "stock_kept_by_parent")
+
+
+def _different_prices(
+    session: Session, shop_id: int, hub_id: int, linkable: Sequence[tuple[int, int]]
+) -> Iterator[tuple[Listing, str]]:
+    """Listings of the shop whose price is another than at the hub, linked ones and those that will be."""
+    shop, hub = aliased(Listing), aliased(Listing)
+    linked = select(shop, hub).join(hub, hub.item_id == shop.item_id)
+    pairs = session.execute(
+        linked.where(shop.side_id == shop_id, hub.side_id == hub_id, shop.gone_at.is_(None), hub.gone_at.is_(None))
+    ).all()
+    found = [(one, other) for one, other in pairs]
+    for here, there in linkable:
+        found.append((session.get_one(Listing, here), session.get_one(Listing, there)))
+    for one, other in found:
+        here_shown, there_shown = (json.loads(each.fields or "{}").get(PRICE) for each in (one, other))
+        if isinstance(reconcile(Owner.HUB, there_shown, here_shown, Past()), WriteField):
+            yield one, f"{here_shown or 'none'} here, {there_shown} at the till"
 
 
 def _row(kind: str, names: dict[int, str], row: Listing, note: str) -> MatchRow:

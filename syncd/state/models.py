@@ -147,6 +147,7 @@ class Listing(Base):
     marker: Mapped[str | None] = mapped_column(
         comment="operations.uid that the side showed last; an older one is a side put back"
     )
+    fields: Mapped[str | None] = mapped_column(comment="what the side shows of the product's fields, JSON")
     linked_at: Mapped[datetime | None]
     link_rule: Mapped[str | None] = mapped_column(Word, comment="sku, gtin, hub or manual")
     gone_at: Mapped[datetime | None] = mapped_column(comment="when it was proved to be gone from its side")

@@ -68,12 +68,14 @@ class MemoryDriver:
 
     def create(self, product: CatalogueProduct) -> None:
         if not product.variations:
-            self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None)
+            fields = {"price": f"{product.price:.2f}"}
+            self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
         self.world.put(product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children)
         for variation in product.variations:
             self._put_variation(product.sku, variation)
+            self._change(variation.sku, fields={"price": f"{product.price:.2f}"})
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -86,7 +88,7 @@ class MemoryDriver:
 
     def _change(self, sku: str, **fields: Any) -> None:
         before = self.world.things[sku].listing
-        names = ("name", "sku", "gtin", "stock_mode", "published", "marker", "children")
+        names = ("name", "sku", "gtin", "stock_mode", "published", "marker", "children", "fields")
         kept = {name: getattr(before, name) for name in names}
         self.world.put(sku, before.quantity, **{**kept, "parent": before.ref.parent_external_id, **fields})
 

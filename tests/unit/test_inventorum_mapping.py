@@ -355,3 +355,24 @@ def test_variations_of_a_product_that_says_it_has_none_are_refused() -> None:
     """Read as a parent, it would lose its own stock, and what it sells until the next reading be forgotten."""
     with pytest.raises(InvalidResponse, match="variation_count"):
         mapping.listing(cap(variation_count=0, variations=[{"id": 8, "quantity": "1.00"}]))
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"gross_price": "1E+3"}, {"price": "1000.00"}),
+        ({"gross_price": "0.00"}, {"price": "0.00"}),
+        ({"gross_price": "2.99", "custom_price": True}, {}),
+        ({"gross_price": None}, {}),
+        ({"gross_price": True}, {}),
+        ({"gross_price": "free"}, {}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_a_price_is_read_exactly_or_not_at_all(sent: dict[str, Any], read: dict[str, str]) -> None:
+    """It never stops the stock of its product from being read."""
+    body = {"id": 1, "name": "Mug", "quantity": "3.00", "variation_count": 0, **sent}
+    listing = mapping.listing(Fields(body, WHERE))
+    assert listing.fields == read
+    assert listing.quantity == 3

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
+from syncd.core.fields import PRICE
 from syncd.core.model import ListingRef, RemoteListing, StockMode
+from syncd.core.prices import canonical
 from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from decimal import Decimal
 
     from syncd.http import Reply
 
@@ -120,7 +122,16 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
         gtin=product.code("ean") or product.code("gtin"),
         stock_mode=mode,
         quantity=product.quantity("quantity") if own else None,
+        fields=_fields(product) if own else {},
     )
+
+
+def _fields(product: Fields) -> dict[str, str]:
+    """Fields as canonical texts; a price that is typed in at the till (``custom_price``) cannot be compared."""
+    amount = product.raw.get("gross_price")
+    known = isinstance(amount, str | int | Decimal) and product.raw.get("custom_price") is not True
+    price = canonical(amount) if known else None
+    return {} if price is None else {PRICE: price}
 
 
 def quantities(body: object, where: Where) -> dict[str, Decimal]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Malformed, Query, whole_list
+from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing, StockMode
 from syncd.errors import InvalidResponse, NotFound
 
@@ -30,6 +31,7 @@ class Catalogue:
 
     def __init__(self, client: WooClient) -> None:
         self._client = client
+        self._prices = ShopPrices(client)
         self._parents: dict[int, mapping.Parent] = {}
         self._children: dict[int, frozenset[int]] = {}
         self._pooled: dict[int, bool] = {}
@@ -58,7 +60,7 @@ class Catalogue:
         listings = []
         for row in rows:
             self._learn(row)
-            listings.append(mapping.product_listing(row))
+            listings.append(mapping.product_listing(row, self._prices.of(row)))
         return listings
 
     def variations(self, rows: Sequence[Row], parent_id: int | None = None) -> list[RemoteListing]:
@@ -74,7 +76,7 @@ class Catalogue:
         for row, parent in zip(rows, parents, strict=True):
             if parent is None:
                 raise Malformed(f"variation {row['id']} without a parent")
-            listing = mapping.variation_listing(row, parent, self._parents.get(parent))
+            listing = mapping.variation_listing(row, parent, self._parents.get(parent), self._prices.of(row))
             self._pooled[mapping.row_id(row)] = listing.stock_mode is StockMode.PARENT
             listings.append(listing)
         return listings

@@ -39,13 +39,15 @@ MARKER_KEY = "_syncd_op"
 """Metadata key that carries the id of our last stock write."""
 
 VARIATION_FIELDS = (
-    "id,type,status,name,sku,global_unique_id,manage_stock,stock_quantity,date_modified_gmt,parent_id,meta_data"
+    "id,type,status,name,sku,global_unique_id,regular_price,manage_stock,stock_quantity,date_modified_gmt,parent_id,"
+    "meta_data"
 )
 PRODUCT_FIELDS = f"{VARIATION_FIELDS},variations"
 ORDER_FIELDS = "id,number,status,date_created_gmt,date_modified_gmt,line_items,refunds"
 REFUND_FIELDS = "id,parent_id,date_created_gmt"
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
 
+_NO_FIELDS: Mapping[str, str] = {}
 _UNCOUNTED_TYPES = frozenset({"grouped", "external"})
 _NO_SUCH_ID = frozenset({"woocommerce_rest_product_invalid_id", "woocommerce_rest_product_variation_invalid_id"})
 
@@ -130,8 +132,8 @@ def is_variation(row: Row) -> bool:
     return _kind(row).endswith("variation")
 
 
-def product_listing(row: Row) -> RemoteListing:
-    """Read a product that is not a variation.
+def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteListing:
+    """Read a product that is not a variation; ``fields`` are those that need more than the row.
 
     Raises:
         Malformed: A value needed for stock is missing or of a wrong kind.
@@ -155,11 +157,14 @@ def product_listing(row: Row) -> RemoteListing:
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
+        fields={} if mode is StockMode.GROUP or is_group(row) else fields,
     )
 
 
-def variation_listing(row: Row, parent_id: int, parent: Parent | None) -> RemoteListing:
-    """Read a variation.
+def variation_listing(
+    row: Row, parent_id: int, parent: Parent | None, fields: Mapping[str, str] = _NO_FIELDS
+) -> RemoteListing:
+    """Read a variation; ``fields`` are those that need more than the row.
 
     A variation without SKU or GTIN shows its parent's (recording 05): such a value is not its own and is dropped.
 
@@ -182,6 +187,7 @@ def variation_listing(row: Row, parent_id: int, parent: Parent | None) -> Remote
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
+        fields=fields,
     )
 
 
