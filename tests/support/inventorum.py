@@ -14,13 +14,17 @@ from syncd.adapters.base import AdapterContext, TokenPair
 from syncd.adapters.inventorum import FACTORY, InventorumAdapter, InventorumSettings
 from syncd.core.model import ChangePage, GoneListing, ListingRef, RemoteListing, StockEvent
 from syncd.errors import AuthRejected
-from syncd.simulators.catalogue import CatalogueProduct
+from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
 from syncd.simulators.inventorum import InventorumSim
 from syncd.simulators.inventorum.settings import InventorumSettings as SimSettings
 from syncd.simulators.server import SimServer
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "reference" / "inventorum-examples"
 SEED = "sim-refresh-0"
+
+
+CATALOGUE = make_catalogue(9, 3, seed=4)
+"""What the accounts of these tests sell: products and three with variations."""
 
 
 def utc_now() -> datetime:
@@ -185,3 +189,8 @@ def collect(pages: Any) -> Collected:
     assert [page.cursor is not None for page in found.pages] == [False] * (len(found.pages) - 1) + [True]
     found.cursor = dict(found.pages[-1].cursor or {})
     return found
+
+
+def variation_skus() -> list[str]:
+    """Article numbers of all variations of ``CATALOGUE``."""
+    return [variation.sku for product in CATALOGUE for variation in product.variations]

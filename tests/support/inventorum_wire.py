@@ -21,6 +21,10 @@ EXAMPLES = Path(__file__).parents[1] / "data" / "reference" / "inventorum-exampl
 LONG_AGO = "2000-01-01T00:00:00.000Z"
 
 
+PARENT = "S-00006"
+"""A product with variations of the catalogue that ``merchant`` makes."""
+
+
 def example(name: str) -> Any:
     return json.loads((EXAMPLES / name).read_text(encoding="utf-8"))
 
@@ -100,3 +104,15 @@ def merchant(catalogue: Sequence[CatalogueProduct] | None = None, **settings: An
 def exactly(at: datetime) -> str:
     """An instant as the vendor documents ``start_date``, but with microseconds."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def modified(shop: Merchant, since: str = LONG_AGO, version: int = 12, **more: Any) -> list[int]:
+    """Ids that the delta lists."""
+    page = shop.get("products/delta/modified/", version, start_date=since, **more)
+    return [row["id"] for row in page["data" if "data" in page else "results"]]
+
+
+def variation_of(shop: Merchant, parent: str = PARENT) -> tuple[int, int]:
+    """Ids of a parent and of its first variation."""
+    number = shop.id_of(parent)
+    return number, shop.sim.state.products[number].variations[0]

@@ -12,6 +12,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from syncd.adapters.base import AdapterContext
 from syncd.adapters.woocommerce import FACTORY
 from syncd.adapters.woocommerce.adapter import WooCommerceAdapter
@@ -19,6 +21,11 @@ from syncd.core.model import ChangePage, GoneListing, RemoteListing, StockEvent
 from syncd.simulators.catalogue import make_catalogue
 from syncd.simulators.server import RequestRecord, SimRequest, SimResponse, SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
+
+OLD = {"has_variations_route": False, "has_refunds_route": False}
+"""A shop before WooCommerce 9.0."""
+SHOPS = [pytest.param({}, id="10.5"), pytest.param(OLD, id="before-9.0")]
+"""Settings of shops that reading is tried with."""
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "reference" / "woocommerce-recordings"
 
@@ -201,3 +208,8 @@ def whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: whole(item) for name, item in value.items()}
     return value
+
+
+def variation_sku(shop: Shop) -> str:
+    """Some variation that the shop sells."""
+    return next(sku for sku in sorted(shop.sim.people.stock()) if sku.startswith("V-"))
