@@ -24,6 +24,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from loguru import logger
 
 from syncd.errors import AuthRejected, DatabaseUnavailable, LeaseLost, PermissionMissing, Stopped, Transient
+from syncd.service.memory import give_back
 from syncd.service.notify import notify, watchdog_seconds
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ REFUSED_PAUSE_S = 300.0
 """A side that refused our credentials is asked again only so often; a new token takes effect with a restart."""
 
 _BEAT_S = 2.0
+_TIDY_S = 60.0
 
 
 class Daemon:
@@ -93,6 +95,7 @@ class Daemon:
             worker.alive = self._mark(name)
             self._add_jobs(worker)
         self._scheduler.add_job(self._guarded(self._beat), _every(_BEAT_S), id="beat", next_run_time=_now())
+        self._scheduler.add_job(self._guarded(_tidy), _every(_TIDY_S), id="tidy")
         logger.bind(sides=len(self._account.workers), pid=os.getpid()).info("daemon.started")
         self._scheduler.start()
         self._wind_down()
@@ -236,6 +239,10 @@ def _pause_s(error: SyncdError | None) -> float:
             return seconds
         case _:
             return 0.0
+
+
+def _tidy() -> None:
+    give_back()
 
 
 def _now() -> datetime:

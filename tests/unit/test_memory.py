@@ -32,6 +32,31 @@ libc.fclose(stream)
 """
 
 
+FREED = """
+import resource
+from pathlib import Path
+from syncd.service.memory import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+blocks = [bytearray(50_000) for _ in range(1000)]
+full = resident()
+del blocks[::2], blocks[:-1]
+kept = resident()
+assert give_back()
+print(full - resident(), full - kept)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a wish that only glibc knows")
+def test_freed_memory_goes_back_to_the_machine() -> None:
+    run = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=60)
+    returned, without = map(int, run.stdout.split())
+    assert returned > 40_000_000  # of 50 MB
+    assert returned > without
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a wish that only glibc knows")
 def test_threads_share_two_pools() -> None:
     def pools(how: str) -> int:
