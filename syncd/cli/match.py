@@ -20,6 +20,7 @@ _WORDS = {
     "missing_sku": "without SKU and EAN; cannot be linked",
     "only_here": "only in the shop",
     "only_there": "only at the till",
+    "name_differs": "another name in the shop than at the till",
     "price_differs": "another price in the shop than at the till",
     "stock_kept_by_parent": "variations without stock of their own (the parent product counts); not synced",
 }

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 EMPTY = ""
 
+NAME = "name"
+"""Name for customers, of a product that is no variation."""
 PRICE = "price"
 """Gross price of one unit in the account's currency, with two places."""
 

@@ -13,7 +13,8 @@ from sqlalchemy import func, select, update
 
 from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
-from syncd.config.schema import SafetyConfig
+from syncd.config.schema import HUB, SafetyConfig
+from syncd.core.fields import Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
     from syncd.adapters.base import SideAdapter
     from syncd.config import Config
+    from syncd.config.schema import FieldOwners, SideConfig
     from syncd.config.schema import Limit as LimitConfig
-    from syncd.config.schema import SideConfig
     from syncd.state.engine import Database
 
 _MOST_ROUNDS = 6
@@ -219,10 +220,15 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         ),
         initial_stock=stock.initial_stock if stock.initial_stock in ("shop", "equal_only") else "hub",
         manage_unmanaged=stock.manage_unmanaged,
+        owners={} if hub else _owners(side.products.owner),
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
         now=now,
     )
+
+
+def _owners(given: FieldOwners) -> dict[str, Owner]:
+    return {name: Owner.HUB if owner == HUB else Owner(owner) for name, owner in given if owner != Owner.NONE}
 
 
 def _limit(given: LimitConfig | None) -> Limit | None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
-from syncd.core.fields import PRICE, Owner, Past, WriteField, reconcile
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
+from syncd.service.differences import differences
 from syncd.service.linking import find_matches, link_pending, ready_to_link, unlinked_rows
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
 from syncd.service.runs import start_run
@@ -23,7 +21,7 @@ from syncd.state.scratch import scratch_copy
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy.orm import Session
 
@@ -205,33 +203,16 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
         counts["stock_kept_by_parent"] += 1
         rows.append(_row("stock_kept_by_parent", names, row, "let each variation keep its own stock"))
     pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
-    for row, note in _different_prices(session, worker.side.id, hub.id, pairs):
-        counts["price_differs"] += 1
-        rows.append(_row("price_differs", names, row, note))
+    for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners):
+        counts[f"{found.field}_differs"] += 1
+        note = f"{found.shop or 'none'} here, {found.hub or 'none'} at the till"
+        rows.append(_row(f"{found.field}_differs", names, found.listing, note))
     ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
     return MatchReport(worker.side.name, ordered, rows, error)
 
 
 _ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")
-_CLASSES = (*_ALWAYS, "price_differs", "stock_kept_by_parent")
-
-
-def _different_prices(
-    session: Session, shop_id: int, hub_id: int, linkable: Sequence[tuple[int, int]]
-) -> Iterator[tuple[Listing, str]]:
-    """Listings of the shop whose price is another than at the hub, linked ones and those that will be."""
-    shop, hub = aliased(Listing), aliased(Listing)
-    linked = select(shop, hub).join(hub, hub.item_id == shop.item_id)
-    pairs = session.execute(
-        linked.where(shop.side_id == shop_id, hub.side_id == hub_id, shop.gone_at.is_(None), hub.gone_at.is_(None))
-    ).all()
-    found = [(one, other) for one, other in pairs]
-    for here, there in linkable:
-        found.append((session.get_one(Listing, here), session.get_one(Listing, there)))
-    for one, other in found:
-        here_shown, there_shown = (json.loads(each.fields or "{}").get(PRICE) for each in (one, other))
-        if isinstance(reconcile(Owner.HUB, there_shown, here_shown, Past()), WriteField):
-            yield one, f"{here_shown or 'none'} here, {there_shown} at the till"
+_CLASSES = (*_ALWAYS, "name_differs", "price_differs", "stock_kept_by_parent")
 
 
 def _row(kind: str, names: dict[int, str], row: Listing, note: str) -> MatchRow:

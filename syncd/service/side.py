@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from syncd.core.fields import Owner
 from syncd.core.guard import SafetyLimits
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
@@ -41,6 +42,7 @@ class SideContext:
         limits: Safety limits (shops only).
         initial_stock: ``hub``, ``shop`` or ``equal_only``: whose quantity counts at the first link.
         manage_unmanaged: Switch stock management on for listings that do not count stock.
+        owners: Who may change which field of a product (shops only).
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -56,6 +58,7 @@ class SideContext:
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     initial_stock: str = "hub"
     manage_unmanaged: bool = False
+    owners: Mapping[str, Owner] = field(default_factory=dict)
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now

@@ -22,22 +22,42 @@ def stage(tmp_path: Path) -> Iterator[ChaosStage]:
     made.close()
 
 
-def test_prices_that_differ_are_named_before_and_after_the_first_sync(stage: ChaosStage, tmp_path: Path) -> None:
-    sku = sorted(stage.till_stock())[0]
-    stage.till.set_price(sku, "12.34")
+def syncd(stage: ChaosStage, *argv: str) -> str:
+    command = [*PROGRAM, *argv, "--config", str(stage.folder / "config.toml")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
-    def syncd(*argv: str) -> str:
-        command = [*PROGRAM, *argv, "--config", str(stage.folder / "config.toml")]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
+def differing(stage: ChaosStage) -> dict[tuple[str, str], str]:
+    """Notes on fields that differ, by field and SKU."""
+    (report,) = json.loads(syncd(stage, "match", "--json"))["shops"]
+    rows = [row for row in report["rows"] if row["kind"].endswith("_differs")]
+    assert all(row["side"] == "main" for row in rows)
+    assert len(rows) == sum(count for kind, count in report["counts"].items() if kind.endswith("_differs"))
+    return {(row["kind"].removesuffix("_differs"), row["sku"]): row["note"] for row in rows}
+
+
+def test_fields_that_differ_are_named_before_and_after_the_first_sync(stage: ChaosStage, tmp_path: Path) -> None:
+    simple, *_, variation = sorted(stage.till_stock())
+    stage.till.set_price(simple, "12.34")
+    stage.till.set_price(variation, "99.90")
+    stage.till.set_name(simple, "  Mug \u201eÄpfel\u201c &  more ")
     for _ in range(2):
-        (report,) = json.loads(syncd("match", "--json"))["shops"]
-        (row,) = [row for row in report["rows"] if row["kind"] == "price_differs"]
-        assert report["counts"]["price_differs"] == 1
-        assert (row["side"], row["sku"]) == ("main", sku)
-        assert row["note"].endswith("here, 12.34 at the till")
-        syncd("sync")
-    told = syncd("match", "--csv", str(tmp_path / "rows.csv"))
-    assert "1  another price in the shop than at the till" in told
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        assert [line["sku"] for line in csv.DictReader(file) if line["class"] == "price_differs"] == [sku]
+        found = differing(stage)
+        assert found.keys() == {("price", simple), ("price", variation), ("name", simple)}
+        assert found["price", simple].endswith("here, 12.34 at the till")
+        assert found["name", simple].endswith("here, Mug \u201eÄpfel\u201c & more at the till")
+        syncd(stage, "sync")
+    told = syncd(stage, "match", "--csv", str(tmp_path / "rows.csv"))
+    assert "2  another price in the shop than at the till" in told
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
+        listed = [line["sku"] for line in csv.DictReader(file) if line["class"] == "price_differs"]
+    assert sorted(listed) == sorted([simple, variation])
+
+
+def test_fields_that_nobody_keeps_the_same_are_not_compared(stage: ChaosStage) -> None:
+    simple = sorted(stage.till_stock())[0]
+    stage.till.set_price(simple, "12.34")
+    stage.till.set_name(simple, "Another")
+    with (stage.folder / "config.toml").open("a") as file:
+        file.write('\n[shops.main.products.owner]\nprice = "none"\nname = "shop"\n')
+    assert differing(stage).keys() == {("name", simple)}
