@@ -58,11 +58,19 @@ def read_documents(side: SideContext, cases: Sequence[Case], run: RunLog) -> dic
         return {case.operation_id: Documents() for case in cases}
     events: list[StockEvent] = []
     if capabilities.events:
-        events = side.adapter.read_events(min(case.sent_at for case in cases) - _LOOK_BACK)
+        with side.db.read() as session:
+            since = min(_documents_since(session, side, case) for case in cases)
+        events = side.adapter.read_events(since)
     if events:
         with side.db.write() as session:
             store_events(session, side, events, run)
     return {case.operation_id: _weigh(side, case, events) for case in cases}
+
+
+def _documents_since(session: Session, side: SideContext, case: Case) -> datetime:
+    """Since when documents may be missing in the shadow: a side that was away for hours may be written to unread."""
+    known_from, _ = _known_as_of(session, side, case)
+    return min(case.sent_at - _LOOK_BACK, known_from - _CLOSE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from syncd.core.model import ChangePage, Cursor
     from syncd.state.engine import Database
@@ -68,3 +68,25 @@ def test_a_first_pass_that_failed_after_reading_does_not_stop_the_next_ones(data
     account.poll("web")
     account.settle_down()
     assert account.on_hand("A") == web.quantity("w-A") == till.quantity("t-A") == 9
+
+
+@pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
+def test_a_return_from_before_a_long_silence_is_known_to_a_doubt(database: Database, fault: str) -> None:
+    """A side that was away for an hour is written to before it was read again; its documents of that hour count."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    account.settle_down()
+    account.clock.advance(20)
+    till.sell("t-A", -2, reference="16")
+    account.clock.advance(4000)
+    web.sell("w-A", 1, reference="17")
+    account.poll("web")
+    till.faults.append(fault)
+    account.workers["till"].run("push", "test")
+    till.count("t-A", till.quantity("t-A") + 5)
+    account.clock.advance(61)
+    account.poll("till")
+    till.count("t-A", till.quantity("t-A") - 5)
+    account.settle_down(3)
+    assert account.findings() == []
+    assert account.on_hand("A") == till.quantity("t-A") == web.quantity("w-A") == 11
