@@ -44,7 +44,7 @@ settings.register_profile(
     max_examples=max(1, (_ASKED or _FEW) // (2 * _SHARES)),  # there are two machines
     report_multiple_bugs=False,
     # A history that failed in one share would be replayed by all others, which then try nothing else.
-    database=None if _SHARES > 1 else settings.default.database,
+    **({"database": None} if _SHARES > 1 else {}),
     stateful_step_count=32 if _ASKED else 25,
     phases=[phase for phase in Phase if phase not in _LEFT_OUT],
 )
