@@ -109,6 +109,18 @@ MUTANTS = (
     ),
     # Readings
     Mutant(
+        "settle-silence",
+        "documents are read back to the last look at the side, however long ago",
+        (
+            Edit(
+                "syncd/service/documents.py",
+                "return min(case.sent_at - _LOOK_BACK, known_from - _CLOSE)",
+                "return max(case.sent_at - _LOOK_BACK, known_from - _LOOK_BACK)",
+            ),
+        ),
+        ("tests/engine/test_regressions.py", "-k", "silence"),
+    ),
+    Mutant(
         "doubt-readings",
         "readings of a listing in doubt move nothing",
         (Edit("syncd/core/stock.py", "if state.in_doubt:", "if state.in_doubt is None:"),),
