@@ -64,13 +64,37 @@ def read_documents(side: SideContext, cases: Sequence[Case], run: RunLog) -> dic
     if events:
         with side.db.write() as session:
             store_events(session, side, events, run)
-    return {case.operation_id: _weigh(side, case, events) for case in cases}
+    listed = _Listed(side)
+    return {case.operation_id: _weigh(side, case, events, listed) for case in cases}
 
 
 def _documents_since(session: Session, side: SideContext, case: Case) -> datetime:
     """Since when documents may be missing in the shadow: a side that was away for hours may be written to unread."""
     known_from, _ = _known_as_of(session, side, case)
     return min(case.sent_at - _LOOK_BACK, known_from - _CLOSE)
+
+
+class _Listed:
+    """Which documents a side lists since a moment: those of later moments are among those of earlier ones.
+
+    So one answer serves many moments. A till is asked channel by channel; asked for each write in doubt by itself, it
+    would spend all that its rate limit allows on this.
+    """
+
+    def __init__(self, side: SideContext) -> None:
+        self._side = side
+        self._answers: dict[datetime, frozenset[str]] = {}
+
+    def since(self, moment: datetime, key: str) -> bool:
+        """Whether the document is listed as changed since then."""
+        for asked, keys in self._answers.items():
+            if asked >= moment and key in keys:
+                return True
+            if asked <= moment and key not in keys:
+                return False
+        keys = frozenset(event.key for event in self._side.adapter.read_events(moment))
+        self._answers[moment] = keys
+        return key in keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +121,7 @@ def _effects(event: StockEvent) -> list[_Effect]:
     return [_Effect(event.quantity, began, event.occurred_at, event.key)] if event.quantity else []
 
 
-def _weigh(side: SideContext, case: Case, events: Sequence[StockEvent]) -> Documents:
+def _weigh(side: SideContext, case: Case, events: Sequence[StockEvent], listed: _Listed) -> Documents:
     """Count the documents that the shadow does not contain.
 
     Those of before the side was seen to hold it are in it, those of after are not, those close to it may be. Where they
@@ -113,7 +137,7 @@ def _weigh(side: SideContext, case: Case, events: Sequence[StockEvent]) -> Docum
     looks, between = _follow(side, case, shadow, mine)
     if not side.adapter.capabilities.events:
         return Documents(looks=looks, between=between)
-    moved, unsure = _beside_shadow(side, shadow, mine)
+    moved, unsure = _beside_shadow(listed, shadow, mine)
     if unsure and all(effect.is_dated for effect in mine):
         with side.db.read() as session:
             counted = _count_from_calm(session, side, case, mine)
@@ -205,24 +229,21 @@ def _known_as_of(session: Session, side: SideContext, case: Case) -> tuple[datet
 
 
 def _beside_shadow(
-    side: SideContext, shadow: _Moment, effects: Sequence[_Effect]
+    listed: _Listed, shadow: _Moment, effects: Sequence[_Effect]
 ) -> tuple[Quantity, tuple[Quantity, ...]]:
     """Sort documents by the moment of the shadow's reading; where a document has no moment, the side's filter tells."""
     begins, ends = shadow.begins, shadow.ends
     vague = [effect for effect in effects if effect.earliest < begins and effect.latest >= begins]
     vague += [effect for effect in effects if begins <= effect.earliest <= ends < effect.latest]
-    listed_from: set[str] = set()
-    listed_after: set[str] = set()
-    if vague:
-        listed_from = {event.key for event in side.adapter.read_events(begins)}
-        listed_after = {event.key for event in side.adapter.read_events(ends)}
     after, unsure = ZERO, []
     for effect in effects:
-        is_after = effect.key in listed_after if effect in vague else effect.earliest > ends
-        is_before = effect.key not in listed_from if effect in vague else effect.latest < begins
-        if is_after:
+        is_vague = effect in vague
+        is_before = not listed.since(begins, effect.key) if is_vague else effect.latest < begins
+        if is_before:
+            continue
+        if listed.since(ends, effect.key) if is_vague else effect.earliest > ends:
             after += effect.units
-        elif not is_before:
+        else:
             unsure.append(effect.units)
     return after, tuple(unsure)
 

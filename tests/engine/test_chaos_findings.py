@@ -78,6 +78,41 @@ def test_an_order_cancelled_during_a_doubt_is_not_our_write(database: Database, 
     assert account.on_hand("A") == till.quantity("t-A") == web.quantity("w-A") == 8
 
 
+def test_many_doubts_do_not_ask_for_documents_one_by_one(database: Database) -> None:
+    """Each asked twice for itself; a till at its rate limit was asked for longer than the daemon was left alive."""
+    skus = [f"A{number}" for number in range(8)]
+    account = two_sides(database, dict.fromkeys(skus, 10), dict.fromkeys(skus, 10))
+    till, web, worker = account.worlds["till"], account.worlds["web"], account.workers["till"]
+    show_undated(account, "till")
+    account.clock.advance(20)
+    for sku in skus:
+        till.sell(f"t-{sku}", -1, reference=f"return {sku}")
+    account.poll()
+    account.clock.advance(60)
+    for sku in skus:
+        web.sell(f"w-{sku}", 1, reference=f"order {sku}")
+        account.poll("web")
+        till.faults.append("lost_after")
+        worker.run("push", "test")
+        account.clock.advance(1)
+    assert len(account.operations("unknown")) == len(skus)
+    adapter = worker.side.adapter
+    read, asked = adapter.read_events, []
+
+    def read_and_note(since: datetime) -> list[StockEvent]:
+        asked.append(since)
+        return read(since)
+
+    adapter.read_events = read_and_note  # type: ignore[method-assign]
+    account.clock.advance(61)
+    account.poll("till")
+    assert account.operations("unknown") == []
+    assert len(asked) <= 3
+    account.settle_down()
+    assert [finding.message for finding in account.findings()] == []
+    assert {account.on_hand(sku) for sku in skus} == {10}
+
+
 def show_undated(account: Account, side: str) -> dict[str, StockEvent]:
     """Have the side's documents name what was returned or cancelled since a moment, but not when.
 
