@@ -101,6 +101,7 @@ class Run:
         """Everything, in bounded time."""
         began = time.monotonic()
         opening = self._first_sync()
+        self._stage.begin_races()
         traffic = Traffic(self._stage, self._plan.seed + 3, per_second=self._plan.per_second, rough=self._plan.rough)
         traffic.start()
         try:

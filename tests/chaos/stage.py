@@ -104,7 +104,7 @@ class ChaosStage:
         shops: Names of the shops.
         products: How many products; a few of them have variations.
         seed: Makes the catalogue repeatable.
-        race_s: How long a shop waits between reading and writing a quantity.
+        race_s: How long a shop waits between reading and writing a quantity, once ``begin_races`` was called.
         daemons: How many daemons share the database.
     """
 
@@ -122,12 +122,13 @@ class ChaosStage:
         self.folder = folder
         self.database = database
         self.diary = Diary()
+        self._race_s = race_s
         catalogue = make_catalogue(products, max(1, products // 7), seed)
         self.till = InventorumSim(InventorumSettings(rate_limit_per_second=0))
         self.till.seed(catalogue)
         self.shops: dict[str, WooCommerceSim] = {}
         for name in shops:
-            self.shops[name] = WooCommerceSim(WooCommerceSettings(delta_race_seconds=race_s))
+            self.shops[name] = WooCommerceSim(WooCommerceSettings())
             self.shops[name].seed(catalogue, quantities="random")
         self.servers = {"inventorum": SimServer(self.till)}
         self.servers |= {name: SimServer(shop) for name, shop in self.shops.items()}
@@ -154,6 +155,11 @@ class ChaosStage:
         )
         shops = [_SHOP.format(name=name, url=self.servers[name].url, **times) for name in self.shops]
         write_private(self.folder / "config.toml", head + "".join(shops))
+
+    def begin_races(self) -> None:
+        """From now on orders may land inside writes. The first sync writes everything and would take minutes so."""
+        for shop in self.shops.values():
+            shop.settings.delta_race_seconds = self._race_s
 
     def close(self) -> None:
         """Stop whatever still runs."""
