@@ -256,6 +256,7 @@ def test_interrupt_from_the_keyboard_exits_130() -> None:
         "import os, signal, sys, click\n"
         "from syncd.cli.command import CliContext, Group\n"
         "from syncd.cli.failure import run_guarded\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "@click.group(cls=Group)\n"
         "def g(): ...\n"
         "@g.command()\n"
