@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncd.adapters.inventorum.paging import ListPage, read_growing, read_newest_last
@@ -89,6 +89,7 @@ def read_all(read: Reader, live: LiveList) -> set[int]:
 
 
 @given(length=st.integers(0, 30), size=st.integers(1, 7), script=changes("touch", "delete", "create"))
+@example(length=5, size=1, script=[[("delete", 0)]] * 3)
 def test_no_unchanged_row_is_lost_from_a_list_sorted_by_change(
     length: int, size: int, script: list[list[Change]]
 ) -> None:

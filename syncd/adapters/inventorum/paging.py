@@ -136,20 +136,24 @@ def read_newest_last(
     if reading.complete():
         return
     size = len(first.rows)
-    for attempt in range(MAX_PASSES):
-        number, empty = reading.pages(size), 0
+    whole = False
+    for _ in range(MAX_PASSES):
+        number, empty, jumped = reading.pages(size), 0, False
         while number > 0:
             page = fetch(number)
             size = max(size, len(page.rows))
             unseen = reading.take(page)
             if unseen.rows:
                 yield unseen
-            if attempt and reading.complete():
+            if whole and reading.complete():
                 return
             # A wrong `total` must not lead through a million empty pages. Pages beyond the present end hold nothing.
             empty = 0 if page.rows else empty + 1
             number = 1 if empty == _MOST_EMPTY else min(number - 1, reading.pages(size))
-        if reading.complete():
+            jumped = jumped or empty == _MOST_EMPTY
+        # The count alone proves nothing: rows that were seen and deleted since are in it.
+        whole = whole or not jumped
+        if whole and reading.complete():
             return
         reading.end_pass()
     raise reading.short()
