@@ -208,7 +208,7 @@ class Observer:
         if row.gone_at is not None:
             welcome_back(session, self._side, row)
         codes = (row.sku_key, row.gtin_key, row.stock_mode)
-        row.fields = _as_json(remote.fields) or row.fields
+        row.fields = _as_json(remote.fields)
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)

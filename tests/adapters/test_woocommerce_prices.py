@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from syncd.core.model import ListingRef
-from syncd.errors import Transient
 from syncd.simulators.server import Fault, SimRequest, SimResponse
 from tests.support.woocommerce import Shop, listings, page, product, scripted, simulated
 
@@ -49,18 +48,14 @@ def test_a_key_that_may_not_read_settings_reads_stock_all_the_same(status: int) 
         assert not listing.fields
 
 
-def test_a_plugin_that_answers_for_the_settings_stops_nothing() -> None:
+@pytest.mark.parametrize("kind", ["html_200", "error_500_html", "too_many", "lost_before"])
+def test_settings_that_cannot_be_read_hold_up_no_stock(kind: str) -> None:
     with simulated() as shop:
-        shop.server.add_fault(Fault("html_200", path="/settings/", times=2))
+        shop.server.add_fault(Fault(kind, path="/settings/", times=-1, seconds=3600))
         assert prices(shop) == {None}
-
-
-def test_a_shop_that_is_busy_is_asked_again_later() -> None:
-    with simulated() as shop:
-        shop.server.add_fault(Fault("too_many", path="/settings/", times=-1, seconds=3600))
-        with pytest.raises(Transient):
-            prices(shop)
         shop.server.clear_faults()
+        assert prices(shop) == {None}, "not asked again at once"
+        shop.adapter._catalogue._prices._ask_at = 0.0
         assert None not in prices(shop)
 
 

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 
-def test_too_many_items_to_zero_wait_for_a_person(database: Database) -> None:
+def _three_sold_out(database: Database, skus: str) -> Account:
+    """Three of these items were sold out at the till, more than the limit; the shop does not know yet."""
     limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCD", 5), dict.fromkeys("ABCD", 5), limits=limits)
+    account = two_sides(database, dict.fromkeys(skus, 5), dict.fromkeys(skus, 5), limits=limits)
     for sku in "ABC":
         account.worlds["till"].sell(f"t-{sku}", 5)
     account.poll("till")
+    return account
+
+
+def test_too_many_items_to_zero_wait_for_a_person(database: Database) -> None:
+    account = _three_sold_out(database, "ABCD")
     outcome = account.poll("web")[0]
     assert isinstance(outcome.error, SafetyStop)
     assert account.worlds["web"].quantity("w-A") == 5
@@ -31,11 +37,8 @@ def test_too_many_items_to_zero_wait_for_a_person(database: Database) -> None:
 
 
 def test_a_safety_stop_closes_when_its_cause_is_repaired(database: Database) -> None:
-    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCD", 5), dict.fromkeys("ABCD", 5), limits=limits)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    account.poll("till", "web")
+    account = _three_sold_out(database, "ABCD")
+    account.poll("web")
     assert [f.kind for f in account.findings()] == ["safety_stop"]
     for sku in "ABC":
         account.worlds["till"].sell(f"t-{sku}", -5)
@@ -44,12 +47,9 @@ def test_a_safety_stop_closes_when_its_cause_is_repaired(database: Database) -> 
 
 
 def _three_zeros_approved(database: Database) -> Account:
-    """Three of eight items were sold out at the till, more than the limit; a person said that this is right."""
-    limits = SafetyLimits(max_zeroed=Limit(2, Decimal(10)))
-    account = two_sides(database, dict.fromkeys("ABCDEFGH", 5), dict.fromkeys("ABCDEFGH", 5), limits=limits)
-    for sku in "ABC":
-        account.worlds["till"].sell(f"t-{sku}", 5)
-    account.poll("till", "web")
+    """Three of eight items would go to zero; a person said that this is right."""
+    account = _three_sold_out(database, "ABCDEFGH")
+    account.poll("web")
     with database.write() as session:
         assert close_finding(session, "safety_stop", "web", account.clock(), by=APPROVED)
     return account

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from syncd.core.fields import PRICE
 from syncd.core.prices import canonical
-from syncd.errors import AuthRejected, InvalidResponse, NotFound, PermissionMissing
+from syncd.errors import SideError
 
 if TYPE_CHECKING:
     from syncd.adapters.woocommerce.client import WooClient
@@ -16,34 +19,36 @@ if TYPE_CHECKING:
 _TAXES = "settings/general/woocommerce_calc_taxes"
 _INCLUDED = "settings/tax/woocommerce_prices_include_tax"
 
+ASK_AGAIN_S = 600.0
+"""After the settings could not be read they are asked for again at the earliest by then."""
+
 
 class ShopPrices:
-    """Reads prices of rows as gross."""
+    """Reads prices of rows as gross. Stock never waits for it: what cannot be asked is a price that nobody compares."""
 
     def __init__(self, client: WooClient) -> None:
         self._client = client
         self._are_gross: bool | None = None
+        self._ask_at = 0.0
 
     def of(self, row: Row) -> dict[str, str]:
-        """The field ``price``, or nothing: of net prices, and if the key may not read the setting.
-
-        Raises:
-            SideError: The setting could not be read now.
-        """
+        """The field ``price``, or nothing: of net prices, and while the settings cannot be read."""
         text = row.get("regular_price")
         price = canonical(text) if isinstance(text, str) else None
         return {PRICE: price} if price is not None and self._gross() else {}
 
     def _gross(self) -> bool:
-        if self._are_gross is None:
-            # Without taxes a price is what the customer pays, whatever the other setting says.
-            self._are_gross = self._setting(_TAXES) == "no" or self._setting(_INCLUDED) == "yes"
-        return self._are_gross
+        if self._are_gross is None and time.monotonic() >= self._ask_at:
+            try:
+                # Without taxes a price is what the customer pays, whatever the other setting says.
+                self._are_gross = self._setting(_TAXES) == "no" or self._setting(_INCLUDED) == "yes"
+            except SideError as error:
+                # A key for stock alone, a security plugin, a busy shop.
+                self._ask_at = time.monotonic() + ASK_AGAIN_S
+                logger.bind(side=error.side, detail=error.detail).debug("woocommerce.prices_not_compared")
+        return self._are_gross or False
 
     def _setting(self, route: str) -> str | None:
-        try:
-            body = self._client.get(route).json(lenient=True)
-        except (AuthRejected, PermissionMissing, NotFound, InvalidResponse):
-            return None  # a key for stock alone, or a security plugin: stock is read all the same
+        body = self._client.get(route).json(lenient=True)
         value = body.get("value") if isinstance(body, Mapping) else None
         return value if isinstance(value, str) else None
