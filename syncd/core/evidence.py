@@ -40,12 +40,14 @@ class Document:
         quantity: Signed units it moved on its side.
         from_at: Earliest moment it may have moved them, our clock.
         to_at: Latest moment.
+        is_ours: Whether ``from_at`` was taken from our own clock: what we read before then cannot hold it.
     """
 
     key: str
     quantity: Quantity
     from_at: datetime
     to_at: datetime
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Seque
         if not document.quantity:
             continue
         first = 0
-        while first < len(seen) and seen[first].read_until + CLOCKS < document.from_at:
+        tolerance = timedelta(0) if document.is_ours else CLOCKS
+        while first < len(seen) and seen[first].read_until + tolerance < document.from_at:
             first += 1
         last = first
         while last < len(seen) and seen[last].read_from - CLOCKS - CUT <= document.to_at:

@@ -287,7 +287,7 @@ MUTANTS = (
     Mutant(
         "lost-update-order",
         "only what was read next after a document can hold it",
-        (Edit("syncd/core/evidence.py", "seen[first].read_until + CLOCKS < document.from_at", "seen is None"),),
+        (Edit("syncd/core/evidence.py", "seen[first].read_until + tolerance < document.from_at", "seen is None"),),
         ("tests/unit/test_evidence.py", "tests/engine/test_lost_updates.py"),
     ),
     Mutant(
