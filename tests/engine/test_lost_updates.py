@@ -172,6 +172,31 @@ def test_a_cancellation_swallowed_soon_after_the_first_link_is_found(database: D
     assert _both(account) == (16, 16)
 
 
+def test_a_swallowed_cancellation_is_not_taken_as_part_of_an_edit_of_before_our_last_look(database: Database) -> None:
+    """The edit was read a moment before the look that still showed the order as it was: our clock, no tolerance."""
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    web = account.worlds["web"]
+    account.clock.advance(60)
+    web.sell("w-A", 2, reference="10")
+    _pass(account)
+    web.count("w-A", web.quantity("w-A") - 6)
+    account.poll("web")
+    account.clock.advance(0.05)
+    account.poll("web")
+    account.workers["till"].run("push", "test")
+    account.clock.advance(30)
+
+    def cancel(_: StockWrite) -> None:
+        web.before_effect = None
+        web.cancel("10", "w-A", swallowed=True)
+
+    web.before_effect = cancel
+    _till_sale_pushed(account)
+    _pass(account)
+    assert _both(account) == (13, 13)
+    assert [int(movement.quantity) for movement in account.movements("lost_update")] == [2]
+
+
 def test_a_change_that_has_its_document_is_no_place_for_another_an_hour_later(database: Database) -> None:
     account = two_sides(database, {"A": 20}, {"A": 20})
     account.clock.advance(60)
