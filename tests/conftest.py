@@ -8,12 +8,14 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from syncd.state import migrate
 from syncd.state.engine import Database, open_database
 from tests.support.postgres import SWITCHED_OFF, VARIABLE, PostgresServer, running_server
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -81,10 +83,20 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """An open, migrated database: the test runs once for each kind."""
+    """An open, migrated database: the test runs once for each kind. No test of it cuts the power: it waits for no disk.
+
+    ``tests/crash`` does, with addresses of its own.
+    """
     opened = open_database(database_url)
+    if opened.dialect == "sqlite":
+        opened.engine.dispose()
+        event.listen(opened.engine, "connect", _wait_for_no_disk)
     yield opened
     opened.dispose()
+
+
+def _wait_for_no_disk(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture
