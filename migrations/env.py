@@ -11,7 +11,7 @@ from alembic import context
 from sqlalchemy import false
 
 from syncd.state.engine import open_database
-from syncd.state.models import Base
+from syncd.state.metadata import METADATA
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -30,7 +30,7 @@ def _render(kind: str, thing: Any, autogen: AutogenContext) -> str | Literal[Fal
 def _run(connection: object) -> None:
     context.configure(
         connection=connection,  # type: ignore[arg-type]  # attributes are untyped
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         # SQLite can do DDL in a transaction, once the driver does not interfere (syncd/state/engine.py).
         transactional_ddl=True,
         render_as_batch=True,

@@ -156,7 +156,7 @@ def _document(event: StockEventRow, opening: Seen | None, settle: timedelta) -> 
     is_change = event.key != event.document
     if opening is not None and is_change and from_at >= opening.read_from + settle:
         from_at = max(from_at, min(event.occurred_at, opening.read_until + 2 * CLOCKS))
-    # Known before and unchanged at our last look: that moment is of our own clock, unless the side names an earlier one.
+    # Unchanged at our last look: that moment is of our own clock, unless the side names an earlier one.
     is_ours = is_change and from_at < event.occurred_at
     return Document(event.key, event.quantity, from_at, event.occurred_at, is_ours=is_ours)
 

@@ -42,7 +42,8 @@ RUN_RESULTS = ("running", "ok", "failed", "stopped", "crashed")
 SEVERITIES = ("info", "warning", "error")
 
 
-def _one_of(column: str, words: tuple[str, ...]) -> str:
+def one_of(column: str, words: tuple[str, ...]) -> str:
+    """Condition in SQL "the column holds one of these words", for constraints and indexes."""
     return f"{column} IN ({', '.join(repr(word) for word in words)})"
 
 
@@ -58,7 +59,7 @@ class Side(Base):
 
     __tablename__ = "sides"
     __table_args__ = (
-        CheckConstraint(_one_of("role", ROLES), name="role"),
+        CheckConstraint(one_of("role", ROLES), name="role"),
         {"comment": "Systems that hold stock: the hub (INVENTORUM) and the shops"},
     )
 
@@ -70,6 +71,7 @@ class Side(Base):
         default=0, server_default="0", comment="counts settled writes; a reading that began at a lower number is older"
     )
     policy: Mapped[str] = mapped_column(default="", server_default="", comment="stock policy last planned with")
+    owners: Mapped[str] = mapped_column(default="", server_default="", comment="owners of fields last compared with")
     last_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of changes")
     last_full_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of everything (sweep)")
     last_write_at: Mapped[datetime | None] = mapped_column(comment="last confirmed write")
@@ -95,7 +97,7 @@ class Listing(Base):
     __tablename__ = "listings"
     __table_args__ = (
         UniqueConstraint("side_id", "external_id"),
-        CheckConstraint(_one_of("stock_mode", STOCK_MODES), name="stock_mode"),
+        CheckConstraint(one_of("stock_mode", STOCK_MODES), name="stock_mode"),
         Index("ix_listings_sku_key", "sku_key"),
         Index("ix_listings_gtin_key", "gtin_key"),
         Index("ix_listings_item_id", "item_id"),
@@ -122,6 +124,18 @@ class Listing(Base):
             postgresql_where=text("recheck_at IS NOT NULL"),
         ),
         Index("ix_listings_parent", "side_id", "parent_external_id"),
+        Index(
+            "ix_listings_fields_pending",
+            "side_id",
+            sqlite_where=text("fields_pending = 1"),
+            postgresql_where=text("fields_pending"),
+        ),
+        Index(
+            "ix_listings_fields_recheck",
+            "side_id",
+            sqlite_where=text("fields_recheck_at IS NOT NULL"),
+            postgresql_where=text("fields_recheck_at IS NOT NULL"),
+        ),
         {"comment": "An item as one side knows it, with what we know that side to hold (shadow)"},
     )
 
@@ -148,6 +162,12 @@ class Listing(Base):
         comment="operations.uid that the side showed last; an older one is a side put back"
     )
     fields: Mapped[str | None] = mapped_column(comment="what the side shows of the product's fields, JSON")
+    fields_pending: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="fields are to be compared with the other side on next run"
+    )
+    fields_recheck_at: Mapped[datetime | None] = mapped_column(
+        comment="fields were written: what a read shows that began before this moment may be older"
+    )
     linked_at: Mapped[datetime | None]
     link_rule: Mapped[str | None] = mapped_column(Word, comment="sku, gtin, hub or manual")
     gone_at: Mapped[datetime | None] = mapped_column(comment="when it was proved to be gone from its side")
@@ -160,8 +180,8 @@ class Run(Base):
 
     __tablename__ = "runs"
     __table_args__ = (
-        CheckConstraint(_one_of("kind", RUN_KINDS), name="kind"),
-        CheckConstraint(_one_of("result", RUN_RESULTS), name="result"),
+        CheckConstraint(one_of("kind", RUN_KINDS), name="kind"),
+        CheckConstraint(one_of("result", RUN_RESULTS), name="result"),
         Index("ix_runs_side_id_started_at", "side_id", "started_at"),
         {"comment": "Passes over one side: what was read, moved and written"},
     )
@@ -182,6 +202,9 @@ class Run(Base):
     rejected: Mapped[int] = mapped_column(default=0, server_default="0")
     unknown: Mapped[int] = mapped_column(default=0, server_default="0")
     drift: Mapped[int] = mapped_column(default=0, server_default="0", comment="changes a sweep found that feeds missed")
+    fields_written: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="fields of products written and confirmed"
+    )
     error: Mapped[str | None]
 
 
@@ -190,20 +213,20 @@ class Operation(Base):
 
     __tablename__ = "operations"
     __table_args__ = (
-        CheckConstraint(_one_of("state", OPERATION_STATES), name="state"),
-        CheckConstraint("settled_by IS NULL OR " + _one_of("settled_by", SETTLERS), name="settled_by"),
+        CheckConstraint(one_of("state", OPERATION_STATES), name="state"),
+        CheckConstraint("settled_by IS NULL OR " + one_of("settled_by", SETTLERS), name="settled_by"),
         Index(
             "uq_operations_open_listing",
             "listing_id",
             unique=True,
-            sqlite_where=text(_one_of("state", OPEN_STATES)),
-            postgresql_where=text(_one_of("state", OPEN_STATES)),
+            sqlite_where=text(one_of("state", OPEN_STATES)),
+            postgresql_where=text(one_of("state", OPEN_STATES)),
         ),
         Index(
             "ix_operations_open_side",
             "side_id",
-            sqlite_where=text(_one_of("state", OPEN_STATES)),
-            postgresql_where=text(_one_of("state", OPEN_STATES)),
+            sqlite_where=text(one_of("state", OPEN_STATES)),
+            postgresql_where=text(one_of("state", OPEN_STATES)),
         ),
         Index("ix_operations_listing_id", "listing_id", "id"),
         Index("ix_operations_item_id", "item_id"),
@@ -240,7 +263,7 @@ class Movement(Base):
 
     __tablename__ = "movements"
     __table_args__ = (
-        CheckConstraint(_one_of("cause", CAUSES), name="cause"),
+        CheckConstraint(one_of("cause", CAUSES), name="cause"),
         Index("ix_movements_item_id", "item_id", "id"),
         Index("ix_movements_run_id", "run_id"),
         Index("ix_movements_recorded_at", "recorded_at"),
@@ -296,7 +319,7 @@ class Finding(Base):
 
     __tablename__ = "findings"
     __table_args__ = (
-        CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
+        CheckConstraint(one_of("severity", SEVERITIES), name="severity"),
         Index(
             "uq_findings_open",
             "kind",

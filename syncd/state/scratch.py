@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, CompoundSelect, Select, Table, insert, or_, select, union
 
 from syncd.state.engine import Database, sqlite_engine
+from syncd.state.metadata import METADATA
 from syncd.state.models import (
-    Base,
     CursorRow,
     Finding,
     Item,
@@ -23,18 +23,19 @@ from syncd.state.models import (
     Tombstone,
     is_open,
 )
+from syncd.state.product_models import FieldPair
 from syncd.state.views import create_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import DeclarativeBase, Session
 
 _CHUNK = 5_000
 
 
 def scratch_copy(database: Database) -> Database:
-    """Copy sides, items, listings, cursors, evidence, tombstones and whatever is open, as of one moment.
+    """Copy sides, items, listings, agreed fields, cursors, evidence, tombstones and whatever is open, as of one moment.
 
     The ledger, settled operations, closed findings, tokens and leases stay behind. The copy is a SQLite file in a
     folder for this user alone; ``dispose`` removes it.
@@ -47,7 +48,7 @@ def scratch_copy(database: Database) -> Database:
     scratch = Database(engine, on_dispose=lambda: shutil.rmtree(folder, ignore_errors=True))
     try:
         with database.read() as source, engine.begin() as target:
-            Base.metadata.create_all(target)
+            METADATA.create_all(target)
             create_views(target)
             for table, query in _needed():
                 for rows in _chunks(source, query):
@@ -69,10 +70,11 @@ def _needed() -> Iterator[tuple[Table, Select[Any]]]:
         select(StockEventRow.run_id).where(StockEventRow.run_id.is_not(None)),
         select(Tombstone.run_id).where(Tombstone.run_id.is_not(None)),
     )
-    conditions: tuple[tuple[type[Base], Any], ...] = (
+    conditions: tuple[tuple[type[DeclarativeBase], Any], ...] = (
         (Side, None),
         (Item, None),
         (Listing, None),
+        (FieldPair, None),
         (Run, Run.id.in_(runs)),
         (Operation, operations),
         (CursorRow, None),
@@ -81,7 +83,7 @@ def _needed() -> Iterator[tuple[Table, Select[Any]]]:
         (StockEventRow, None),
     )
     for model, condition in conditions:
-        table = Base.metadata.tables[model.__tablename__]
+        table = METADATA.tables[model.__tablename__]
         query = select(table)
         yield table, query if condition is None else query.where(condition)
 

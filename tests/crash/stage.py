@@ -16,7 +16,8 @@ from sqlalchemy import select
 from syncd.config import load_config
 from syncd.demo.process import wait_until
 from syncd.service.account import open_account, sync_once
-from syncd.state.models import Base, Finding, Operation
+from syncd.state.metadata import METADATA
+from syncd.state.models import Finding, Operation
 from tests.chaos.faults import Trap
 from tests.chaos.stage import ChaosStage
 from tests.chaos.truth import Opening, compare, open_books
@@ -184,7 +185,7 @@ class CrashStage(ChaosStage):
     def everything(self) -> dict[str, list[Any]]:
         """All rows of all tables."""
         with self.state() as session:
-            tables = Base.metadata.sorted_tables
+            tables = METADATA.sorted_tables
             return {table.name: sorted(map(repr, session.execute(select(table)))) for table in tables}
 
     def writes(self, side: str) -> int:

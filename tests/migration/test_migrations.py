@@ -19,6 +19,7 @@ from sqlalchemy import Connection, inspect, select, text
 from syncd.errors import DatabaseNotReady, StateError, SyncdError
 from syncd.state import migrate, models, views
 from syncd.state.engine import Database, open_database
+from syncd.state.metadata import METADATA
 from tests.support import rows
 
 if TYPE_CHECKING:
@@ -98,14 +99,14 @@ def _lines(name: str, said: str) -> list[str]:
 def test_the_migrated_schema_is_the_one_of_the_models(empty_database_url: str) -> None:
     database = open_database(empty_database_url, create=True)
     with database.engine.begin() as connection:
-        models.Base.metadata.create_all(connection)
+        METADATA.create_all(connection)
         views.create_views(connection)
         wanted = definitions(connection)
         views.drop_views(connection)
-        models.Base.metadata.drop_all(connection)
+        METADATA.drop_all(connection)
     migrate.upgrade(empty_database_url)
     with database.engine.begin() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), models.Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         assert definitions(connection) == wanted
     assert {name.split()[0] for name in wanted} >= {"index", "view"}
     database.dispose()
@@ -117,7 +118,7 @@ def test_every_table_and_view_explains_itself(postgresql_url: str) -> None:
     with database.engine.begin() as connection:
         comments = {name: said for name, said in definitions(connection).items() if name.startswith("comment ")}
     database.dispose()
-    assert set(comments) == {f"comment {name}" for name in models.Base.metadata.tables} | {
+    assert set(comments) == {f"comment {name}" for name in METADATA.tables} | {
         f"comment {view.name}" for view in views.VIEWS
     }
     assert all(comments.values())
@@ -160,7 +161,7 @@ def counts(database: Database) -> dict[str, int]:
     with database.read() as session:
         return {
             table: session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608  # our own names
-            for table in models.Base.metadata.tables
+            for table in METADATA.tables
         }
 
 
@@ -235,11 +236,11 @@ def killed_at_each_statement(url: str, folder: Path) -> int:
 
 def test_a_first_upgrade_that_is_killed_at_any_statement_leaves_nothing(empty_database_url: str) -> None:
     kills = killed_at_each_statement(empty_database_url, migrate.migrations_folder())
-    assert kills > len(models.Base.metadata.tables) + len(views.VIEWS)
+    assert kills > len(METADATA.tables) + len(views.VIEWS)
     database = open_database(empty_database_url)
     migrate.require_current(database)
     with database.engine.begin() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), models.Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         assert set(inspect(connection).get_view_names()) == {view.name for view in views.VIEWS}
     database.dispose()
 

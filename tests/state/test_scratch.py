@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, text
 
 from syncd.errors import StateError
 from syncd.state import models, scratch
+from syncd.state.metadata import METADATA
 from syncd.state.scratch import scratch_copy
 from tests.support import rows
 from tests.support.rows import AT
@@ -24,7 +25,7 @@ def ids(database: Database, model: type[models.Run | models.Operation | models.F
 
 
 def all_rows(database: Database, model: type[models.Base]) -> list[dict[str, object]]:
-    table = models.Base.metadata.tables[model.__tablename__]
+    table = METADATA.tables[model.__tablename__]
     with database.read() as session:
         found = session.execute(select(table).order_by(*table.primary_key)).mappings()
         return [dict(row) for row in found]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from syncd.service.linking import link_pending, ready_to_link
 from syncd.service.planning import plan_side
 from syncd.service.runs import start_run
-from syncd.state.models import Base
+from syncd.state.metadata import METADATA
 from syncd.state.scratch import scratch_copy
 from tests.support.engine import Account
 
@@ -23,7 +23,7 @@ def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
     with db.read() as session:
         return {
             name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key))]
-            for name, table in Base.metadata.tables.items()
+            for name, table in METADATA.tables.items()
         }
 
 

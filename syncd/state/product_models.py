@@ -1,0 +1,59 @@
+"""Tables about fields of products: what both ends of a link agreed on, and what was written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from syncd.state.models import Base, one_of
+from syncd.state.types import Word
+
+ENDS = ("hub", "shop")
+FIELD_WRITE_STATES = ("sent", "confirmed", "unknown", "rejected", "cancelled")
+
+
+class FieldPair(Base):
+    """One field of one linked shop listing: what hub and shop showed when they last agreed."""
+
+    __tablename__ = "field_pairs"
+    __table_args__ = (
+        CheckConstraint("unsure IS NULL OR " + one_of("unsure", ENDS), name="unsure"),
+        {"comment": "What hub and shop showed of a product's field when they last agreed"},
+    )
+
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"), primary_key=True, comment="the shop's listing")
+    field: Mapped[str] = mapped_column(Word, primary_key=True)
+    agreed_hub: Mapped[str | None] = mapped_column(comment="the hub's half of the pair; empty before the first one")
+    agreed_shop: Mapped[str | None] = mapped_column(comment="the shop's half")
+    refused_hub: Mapped[str | None] = mapped_column(comment="pair at which a side refused the write; not sent again")
+    refused_shop: Mapped[str | None]
+    unsure: Mapped[str | None] = mapped_column(Word, comment="end whose last write had no answer: hub or shop")
+    changed_at: Mapped[datetime]
+
+
+class FieldWrite(Base):
+    """One field written to one side, stored before it is sent, with what it replaced."""
+
+    __tablename__ = "field_writes"
+    __table_args__ = (
+        CheckConstraint(one_of("state", FIELD_WRITE_STATES), name="state"),
+        Index("ix_field_writes_listing_id", "listing_id", "id"),
+        Index("ix_field_writes_run_id", "run_id"),
+        {"comment": "Fields of products written to sides, with what they replaced"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"), comment="listing that was written to")
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    field: Mapped[str] = mapped_column(Word)
+    before: Mapped[str] = mapped_column(comment="what the side showed before")
+    value: Mapped[str] = mapped_column(comment="what it was told")
+    shown: Mapped[str | None] = mapped_column(comment="what it showed after")
+    overwrote: Mapped[bool] = mapped_column(comment="whether `before` were words that the other side never had")
+    reason: Mapped[str] = mapped_column(comment="the rule in words")
+    state: Mapped[str] = mapped_column(Word)
+    error: Mapped[str | None] = mapped_column(comment="why it is unknown or rejected")
+    sent_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
