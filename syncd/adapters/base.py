@@ -10,6 +10,7 @@ Reading
 
 Writing
     ``write_stock`` sends each write at most once. It never repeats a relative write, not even after a time-out.
+    ``write_fields`` is absolute, and is sent once as well: the engine looks before it tells a side again.
 
 Errors
     ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from syncd.core.model import ChangePage, Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import (
+        ChangePage,
+        Cursor,
+        FetchResult,
+        FieldsResult,
+        FieldsWrite,
+        ListingRef,
+        StockEvent,
+        StockWrite,
+        WriteResult,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Capabilities:
         parallel_writes: How many calls of ``write_stock`` may be under way at once (for different listings).
         events: The side reports orders and refunds as evidence.
         reports_quantity: The answer to a write carries the resulting quantity.
+        fields: Fields of products that ``write_fields`` can write.
     """
 
     relative: bool
@@ -62,6 +74,7 @@ class Capabilities:
     parallel_writes: int = 1
     events: bool = False
     reports_quantity: bool = True
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,13 @@ class SideAdapter(Protocol):
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Send up to ``capabilities.batch_size`` writes, each at most once; results in the same order."""
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Set fields of up to ``capabilities.batch_size`` products; results in the same order.
+
+        Only ``capabilities.fields`` are asked for, and nothing but them changes on the side: no stock, no marker. The
+        answer says what the side shows of every field that was written. What cannot be stored whole is refused.
+        """
 
     def close(self) -> None:
         """Release connections; the adapter is not used afterwards."""

@@ -32,6 +32,7 @@ class SafetyLimits:
     max_jump: Quantity | None = None
     max_unexplained: Limit | None = None
     max_gone: Limit | None = None
+    max_price_drop: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +134,57 @@ def check_gone(gone: int, linked: int, limits: SafetyLimits, *, lately: int = 0)
     if lately:
         return Stop(f"{gone} of {linked} linked items are gone, after {lately} within a day", counts)
     return Stop(f"{gone} of {linked} linked items are gone at once", counts)
+
+
+FIRST_OVERWRITES = Limit(20, Quantity(10))
+"""More products than these are not overwritten by the first comparison of two catalogues before a person looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One planned change of a field.
+
+    Attributes:
+        label: The product, for people.
+        shows: What the side shows now.
+        wants: What it would show.
+        is_price: Whether both are prices.
+        is_first: Nothing was agreed on this field before.
+    """
+
+    label: str
+    shows: str
+    wants: str
+    is_price: bool
+    is_first: bool
+
+
+def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits) -> Stop | None:
+    """Return why fields of products must not be written before a person looked, or ``None`` if they may be.
+
+    Args:
+        changes: All changes of fields planned for one side now.
+        linked: Linked items of that side.
+        limits: The side's limits; its ``max_price_drop`` is in percent.
+    """
+    first = len({change.label for change in changes if change.is_first and change.shows})
+    if FIRST_OVERWRITES.exceeded(first, linked):
+        reason = f"names or prices of {first} of {linked} linked items would be overwritten at their first comparison"
+        return Stop(reason, {"first": first, "of": linked})
+    changed = len({change.label for change in changes})
+    if limits.max_changed and limits.max_changed.exceeded(changed, linked):
+        reason = f"fields of {changed} of {linked} linked items would change at once"
+        return Stop(reason, {"fields_changed": changed, "of": linked})
+    falls = [change for change in changes if _falls_too_far(change, limits.max_price_drop)]
+    if falls:
+        worst = falls[0]
+        reason = f"{len(falls)} prices would fall by more than {limits.max_price_drop:f} %"
+        return Stop(f"{reason}: {worst.label} from {worst.shows} to {worst.wants}", {"price_drops": len(falls)})
+    return None
+
+
+def _falls_too_far(change: FieldChange, percent: Quantity | None) -> bool:
+    if percent is None or not change.is_price or not change.shows:
+        return False
+    shows, wants = Quantity(change.shows), Quantity(change.wants or 0)
+    return wants * 100 < shows * (100 - percent)

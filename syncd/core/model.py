@@ -190,6 +190,26 @@ class StockWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldsWrite:
+    """Fields of one product as a side should show them from now on; never its stock.
+
+    Attributes:
+        ref: Listing to write.
+        values: Canonical texts by name of the field (``core.fields``).
+    """
+
+    ref: ListingRef
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The side took the fields. ``fields`` is what it shows of them now, which may be spelled in its own way."""
+
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """The side took the write. ``quantity`` is what it reports afterwards, ``None`` if it reports nothing."""
 
@@ -220,3 +240,4 @@ class NotSent:
 
 
 WriteResult = Applied | Refused | Unknown | NotSent
+FieldsResult = Written | Refused | Unknown | NotSent

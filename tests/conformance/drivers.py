@@ -17,7 +17,9 @@ from typing import Any
 
 from syncd.adapters.base import Capabilities
 from syncd.adapters.memory import MemorySide, MemoryWorld
+from syncd.adapters.memory.adapter import WRITABLE
 from syncd.adapters.registry import installed
+from syncd.core import fields as product_fields
 from syncd.core.model import ZERO, ListingRef, StockMode
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
 from syncd.simulators.inventorum import InventorumSim
@@ -47,7 +49,9 @@ class MemoryDriver:
         self.reopen()
 
     def reopen(self) -> None:
-        capabilities = Capabilities(relative=True, marker=True, fractions=True, events=True, batch_size=20)
+        capabilities = Capabilities(
+            relative=True, marker=True, fractions=True, events=True, batch_size=20, fields=WRITABLE
+        )
         self.adapter = MemorySide(self.world, capabilities)
 
     def ref(self, sku: str) -> ListingRef:
@@ -68,14 +72,14 @@ class MemoryDriver:
 
     def create(self, product: CatalogueProduct) -> None:
         if not product.variations:
-            fields = {"price": f"{product.price:.2f}"}
+            fields = {product_fields.NAME: product.name, product_fields.PRICE: f"{product.price:.2f}"}
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
         self.world.put(product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children)
         for variation in product.variations:
             self._put_variation(product.sku, variation)
-            self._change(variation.sku, fields={"price": f"{product.price:.2f}"})
+            self._change(variation.sku, fields={product_fields.PRICE: f"{product.price:.2f}"})
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -93,7 +97,7 @@ class MemoryDriver:
         self.world.put(sku, before.quantity, **{**kept, "parent": before.ref.parent_external_id, **fields})
 
     def rename(self, sku: str, name: str) -> None:
-        self._change(sku, name=name)
+        self.world.edit(sku, name=name)
 
     def sell(self, sku: str, quantity: Decimal) -> str:
         self._orders += 1

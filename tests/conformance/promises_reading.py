@@ -38,13 +38,6 @@ class ReadingPromises:
                 assert (listing.stock_mode, listing.published) == (StockMode.OWN, True)
                 assert product.name in listing.name
 
-    def test_prices_are_gross(self, side: SideDriver) -> None:
-        """Field ``price`` is what a customer pays for one, with two places, whatever the side keeps."""
-        found = read(side.adapter.read_all())
-        for product in GOODS:
-            for unit in product.variations or (product,):
-                assert found.sku(unit.sku).fields == {"price": f"{product.price:.2f}"}
-
     def test_a_parent_only_groups_its_variations(self, side: SideDriver) -> None:
         """A parent has no quantity of its own, names its variations, and they name their parent."""
         if not side.traits.variations:

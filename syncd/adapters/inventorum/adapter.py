@@ -14,6 +14,7 @@ from syncd.adapters.inventorum import check, events, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
 from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
+from syncd.adapters.inventorum.field_writes import WRITABLE, set_fields
 from syncd.adapters.inventorum.mapping import row_id
 from syncd.adapters.inventorum.paging import read_growing, read_newest_last
 from syncd.adapters.inventorum.settings import InventorumSettings
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from syncd.adapters.inventorum.wire import Fields
-    from syncd.core.model import Cursor, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ CAPABILITIES = Capabilities(
     parallel_writes=4,
     events=True,
     reports_quantity=True,
+    fields=WRITABLE,
 )
 
 
@@ -231,6 +233,17 @@ class InventorumAdapter:
         if len(writes) > CAPABILITIES.batch_size:
             raise StateError(f"{len(writes)} writes in a call that takes {CAPABILITIES.batch_size}")
         return [book(self._client, write, self._context.now().astimezone(self._zone)) for write in writes]
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Change names and prices of one product; see ``SideAdapter.write_fields``.
+
+        Raises:
+            OutcomeUnknown: Sent, and no trustworthy answer came.
+            PermissionMissing: The token may not change products.
+        """
+        if len(writes) > CAPABILITIES.batch_size:
+            raise StateError(f"{len(writes)} writes in a call that takes {CAPABILITIES.batch_size}")
+        return [set_fields(self._client, write) for write in writes]
 
     def _use_zone(self, name: str | None) -> None:
         if name:

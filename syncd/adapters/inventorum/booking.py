@@ -50,7 +50,7 @@ def book(client: InventorumClient, write: StockWrite, local_now: datetime) -> Wr
         return _applied(reply, write)
     if 200 <= reply.status < 300:
         return Unknown(f"status {reply.status}: taken for later, without a result")
-    return _refused(reply)
+    return refused(reply)
 
 
 def _applied(reply: Reply, write: StockWrite) -> WriteResult:
@@ -64,7 +64,12 @@ def _applied(reply: Reply, write: StockWrite) -> WriteResult:
         return Unknown(f"status {reply.status}, but {error.detail}")
 
 
-def _refused(reply: Reply) -> WriteResult:
+def refused(reply: Reply) -> Refused | Unknown:
+    """What an answer with an error means for the write.
+
+    Raises:
+        PermissionMissing: The token lacks the right.
+    """
     facts = error_facts(reply)
     if not facts.is_ours:
         # Something before the API answered, perhaps after it: some firewalls judge what comes out.

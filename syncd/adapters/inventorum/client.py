@@ -49,7 +49,7 @@ QUANTITY_BATCH: Final = 50
 
 
 class InventorumClient:
-    """Wire calls. Reads return parsed pages or objects; the stock booking returns the bare answer.
+    """Wire calls. Reads return parsed pages or objects; writes return the bare answer.
 
     Args:
         api: Authorised access.
@@ -153,6 +153,19 @@ class InventorumClient:
         body = {"stock": {"quantity": quantity, "date": date, "note": note}}
         path = f"products/{_digits(external_id)}/adjust_inventory/"
         return self._api.write("PUT", path, version=ADJUST_VERSION, json=body)
+
+    def change_product(self, external_id: str, body: dict[str, str]) -> Reply:
+        """Change what ``body`` names of a product, and nothing else.
+
+        Source: section 8.2 [rec v10].
+
+        Returns:
+            As ``adjust_inventory``.
+
+        Raises:
+            SideError: As ``BearerApi.write``. It is sent once.
+        """
+        return self._api.write("PUT", f"products/{_digits(external_id)}/", version=DETAIL_VERSION, json=body)
 
     def info(self) -> Fields:
         """Read account, channels and more.

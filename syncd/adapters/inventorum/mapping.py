@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import PRICE
+from syncd.core.fields import NAME, PRICE
 from syncd.core.model import ListingRef, RemoteListing, StockMode
 from syncd.core.prices import canonical
 from syncd.errors import InvalidResponse
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _MOST_FIELDS = 50
+_LONGEST_NAME = 4000
+"""In characters; one that is longer is not compared."""
 _DEEPEST = 5
 """Real errors nest their fields once or twice."""
 
@@ -122,16 +124,23 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
         gtin=product.code("ean") or product.code("gtin"),
         stock_mode=mode,
         quantity=product.quantity("quantity") if own else None,
-        fields=_fields(product) if own else {},
+        fields=_fields(product, named=parent is None) if own else {},
     )
 
 
-def _fields(product: Fields) -> dict[str, str]:
+def fields_of(product: Fields) -> dict[str, str]:
+    """Fields of the answer to a write, of a product or a variation."""
+    return _fields(product, named=True)
+
+
+def _fields(product: Fields, *, named: bool) -> dict[str, str]:
     """Fields as canonical texts; a price that is typed in at the till (``custom_price``) cannot be compared."""
+    name = " ".join((product.text("name") or "").split()) if named else ""
+    fields = {NAME: name} if 0 < len(name) <= _LONGEST_NAME else {}
     amount = product.raw.get("gross_price")
     known = isinstance(amount, str | int | Decimal) and product.raw.get("custom_price") is not True
     price = canonical(amount) if known else None
-    return {} if price is None else {PRICE: price}
+    return fields if price is None else {**fields, PRICE: price}
 
 
 def quantities(body: object, where: Where) -> dict[str, Decimal]:

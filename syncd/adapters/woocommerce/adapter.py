@@ -13,8 +13,9 @@ from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
 from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.positions import Tally, api_time
+from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
-from syncd.adapters.woocommerce.writes import StockWriter
+from syncd.adapters.woocommerce.writes import WRITABLE, FieldWriter, StockWriter
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse
 
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from syncd.core.model import Cursor, FetchResult, ListingRef, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import (
+        Cursor,
+        FetchResult,
+        FieldsResult,
+        FieldsWrite,
+        ListingRef,
+        StockEvent,
+        StockWrite,
+        WriteResult,
+    )
 
 
 class WooCommerceAdapter:
@@ -38,9 +48,11 @@ class WooCommerceAdapter:
         self._now = context.now
         self._overlap = timedelta(seconds=context.overlap_s)
         self._client = WooClient(context)
-        self._catalogue = Catalogue(self._client)
+        prices = ShopPrices(self._client)
+        self._catalogue = Catalogue(self._client, prices)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
+        self._field_writer = FieldWriter(self._client, prices)
         self._capabilities = Capabilities(
             relative=True,
             marker=True,
@@ -49,6 +61,7 @@ class WooCommerceAdapter:
             batch_size=settings.batch_size,
             parallel_writes=1,
             events=True,
+            fields=WRITABLE,
         )
 
     @property
@@ -91,6 +104,10 @@ class WooCommerceAdapter:
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Send relative writes with their markers: one batch for products, one per parent for variations."""
         return self._writer.write(writes)
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Send names and gross prices: one batch for products, one per parent for variations."""
+        return self._field_writer.write(writes)
 
     def close(self) -> None:
         """Close all connections."""

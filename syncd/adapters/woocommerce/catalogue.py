@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Malformed, Query, whole_list
-from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing, StockMode
 from syncd.errors import InvalidResponse, NotFound
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.woocommerce.feeds import Batch, Row
     from syncd.adapters.woocommerce.positions import Tally
+    from syncd.adapters.woocommerce.prices import ShopPrices
 
 
 class Catalogue:
@@ -29,9 +29,9 @@ class Catalogue:
         global_route: Whether ``GET /variations`` exists (WooCommerce 10.3 on); ``None`` until it was tried.
     """
 
-    def __init__(self, client: WooClient) -> None:
+    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
         self._client = client
-        self._prices = ShopPrices(client)
+        self._prices = prices
         self._parents: dict[int, mapping.Parent] = {}
         self._children: dict[int, frozenset[int]] = {}
         self._pooled: dict[int, bool] = {}

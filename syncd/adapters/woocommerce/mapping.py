@@ -13,10 +13,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id, row_time
+from syncd.core.fields import NAME, PRICE
 from syncd.core.model import (
     ZERO,
     Applied,
     EventKind,
+    FieldsWrite,
     ListingRef,
     Quantity,
     Refused,
@@ -157,7 +159,7 @@ def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteL
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
-        fields={} if mode is StockMode.GROUP or is_group(row) else fields,
+        fields={} if mode is StockMode.GROUP or is_group(row) else {**name_of(row), **fields},
     )
 
 
@@ -313,13 +315,9 @@ def write_result(item: object, write: StockWrite) -> WriteResult:
 
     A product that does not count its stock answers 200 and ignores the change (recording 03): that is a refusal.
     """
+    item = answered(item, write.ref)
     if not isinstance(item, Mapping):
-        return Unknown("the answer has no entry for this write")
-    if item.get("id") != int(write.ref.external_id):
-        return Unknown("the answer is about another product")
-    error = item.get("error")
-    if isinstance(error, Mapping) and isinstance(error.get("code"), str) and error["code"]:
-        return refusal(shorten(error["code"]), shorten(str(error.get("message") or "")))
+        return item
     managed, value = item.get("manage_stock"), item.get("stock_quantity")
     if managed is False or managed == "parent":
         who = "the parent product counts it" if managed == "parent" else "stock management is off for it"
@@ -331,6 +329,36 @@ def write_result(item: object, write: StockWrite) -> WriteResult:
         return Applied(_number(value, "stock_quantity"))
     except Malformed as error:
         return Unknown(f"the answer does not tell the quantity: {error}")
+
+
+def answered(item: object, ref: ListingRef) -> Mapping[str, Any] | Refused | Unknown:
+    """The row that the shop answers to one write, unless it refused it or answers something else."""
+    if not isinstance(item, Mapping):
+        return Unknown("the answer has no entry for this write")
+    if item.get("id") != int(ref.external_id):
+        return Unknown("the answer is about another product")
+    error = item.get("error")
+    if isinstance(error, Mapping) and isinstance(error.get("code"), str) and error["code"]:
+        return refusal(shorten(error["code"]), shorten(str(error.get("message") or "")))
+    return item
+
+
+def fields_item(write: FieldsWrite) -> dict[str, Any]:
+    """Write fields of a product. Prices are texts with a dot: a number is refused, a comma lost (section 6)."""
+    item: dict[str, Any] = {"id": int(write.ref.external_id)}
+    if NAME in write.values:
+        item["name"] = write.values[NAME]
+    if PRICE in write.values:
+        item["regular_price"] = write.values[PRICE]
+    return item
+
+
+def name_of(row: Row) -> dict[str, str]:
+    """The field ``name`` of a product; nothing of an endless one. A variation's name is made of its parent's."""
+    value = row.get("name")
+    if not isinstance(value, str) or len(value) > _LONGEST_READ:
+        return {}
+    return {NAME: " ".join(html.unescape(value).split())}
 
 
 def refusal(code: str, message: str) -> Refused:

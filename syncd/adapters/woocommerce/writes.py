@@ -1,87 +1,166 @@
-"""Relative stock writes, each sent once, in as few requests as the shop's routes allow.
+"""Writes to products, each sent once, in as few requests as the shop's routes allow.
 
-Source: woocommerce-api.md sections 4 and 5; recordings 03-inventory-delta and 04-batch.
+Source: woocommerce-api.md sections 4 to 6; recordings 03-inventory-delta, 04-batch and 05b-text-round-trip.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.core.model import NotSent, Refused, StockWrite, Unknown, WriteResult
+from syncd.core.fields import NAME, PRICE
+from syncd.core.model import (
+    FieldsResult,
+    FieldsWrite,
+    NotSent,
+    Refused,
+    StockWrite,
+    Unknown,
+    WriteResult,
+    Written,
+)
 from syncd.errors import InvalidResponse, OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ANSWER_FIELDS = "id,manage_stock,stock_quantity,meta_data"
+    from syncd.adapters.woocommerce.prices import ShopPrices
+
+_STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
+_FIELDS_ANSWER = "id,type,name,parent_id,regular_price"
+
+WRITABLE = frozenset({NAME, PRICE})
+"""Fields that ``FieldWriter`` can write."""
+
+Write = TypeVar("Write", StockWrite, FieldsWrite)
+Result = TypeVar("Result", WriteResult, FieldsResult)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Write, Result]):
+    """How one kind of writes looks on the wire.
+
+    Attributes:
+        item: The entry of one write.
+        result: What the shop's answer to it says; of an answer that is missing, too.
+        answer_fields: What a single write asks to be answered.
+    """
+
+    item: Callable[[Write], dict[str, Any]]
+    result: Callable[[object, Write], Result]
+    answer_fields: str
 
 
 class StockWriter:
-    """Sends stock writes of one call, grouped by route, one request at a time."""
+    """Sends stock writes of one call, one request at a time."""
 
     def __init__(self, client: WooClient) -> None:
         self._client = client
+        self._kind = _Kind(mapping.write_item, mapping.write_result, _STOCK_ANSWER)
 
     def write(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
-        """Send each write at most once; results in the same order.
-
-        Products share one request, variations one per parent. After a request without a trustworthy answer, or one
-        that did not get through, the rest is left unsent and says so; what the shop has answered is kept.
+        """Send each write at most once; see ``_send_all``.
 
         Raises:
             SideError: Nothing of this call was applied.
         """
-        results: dict[int, WriteResult] = {}
-        groups: defaultdict[str | None, list[int]] = defaultdict(list)
+        refused: dict[int, WriteResult] = {}
         for index, write in enumerate(writes):
             try:
                 mapping.write_item(write)
             except ValueError as error:
-                results[index] = Refused("fraction", str(error))
-            else:
-                groups[write.ref.parent_external_id].append(index)
-        sent_any, trouble = False, ""
-        for parent, members in groups.items():
-            if trouble:
-                results |= dict.fromkeys(members, NotSent(trouble))
-                continue
-            group = [writes[index] for index in members]
-            try:
-                answers = self._send(parent, group)
-            except OutcomeUnknown as error:
-                trouble = describe(error)
-                answers = [Unknown(trouble) for _ in group]
-            except Stopped as error:
-                trouble = str(error)
-                answers = [NotSent(trouble) for _ in group]
-            except SideError as error:
-                if not sent_any:
-                    raise
-                trouble = describe(error)
-                answers = [NotSent(trouble) for _ in group]
-            sent_any = True
-            results |= dict(zip(members, answers, strict=True))
-        return [results[index] for index in range(len(writes))]
+                refused[index] = Refused("fraction", str(error))
+        return _send_all(self._client, self._kind, writes, refused)
 
-    def _send(self, parent: str | None, group: list[StockWrite]) -> list[WriteResult]:
-        base = "products" if parent is None else f"products/{parent}/variations"
-        items = [mapping.write_item(write) for write in group]
+
+class FieldWriter:
+    """Sends names and prices; a request without a stock field does not disturb stock (section 4)."""
+
+    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
+        self._client = client
+        self._kind = _Kind(mapping.fields_item, self._result, _FIELDS_ANSWER)
+        self._prices = prices
+
+    def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Send each write once; see ``_send_all``.
+
+        Raises:
+            SideError: Nothing of this call was applied.
+        """
+        return _send_all(self._client, self._kind, writes, {})
+
+    def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
+        row = mapping.answered(item, write.ref)
+        if not isinstance(row, Mapping):
+            return row
+        shown = self._prices.of(row)
+        if write.ref.parent_external_id is None:
+            shown |= mapping.name_of(row)
+        missing = sorted(write.values.keys() - shown.keys())
+        if missing:
+            return Unknown(f"the answer does not show {', '.join(missing)}")
+        return Written({field: shown[field] for field in write.values})
+
+
+def _send_all(
+    client: WooClient,
+    kind: _Kind[Write, Result],
+    writes: Sequence[Write],
+    refused: dict[int, Result],
+) -> list[Result]:
+    """Send each write at most once; results in the same order.
+
+    Products share one request, variations one per parent. After a request without a trustworthy answer, or one
+    that did not get through, the rest is left unsent and says so; what the shop has answered is kept.
+    """
+    results: dict[int, Result] = {**refused}
+    groups: defaultdict[str | None, list[int]] = defaultdict(list)
+    for index, write in enumerate(writes):
+        if index not in refused:
+            groups[write.ref.parent_external_id].append(index)
+    sent_any, trouble = False, ""
+    for parent, members in groups.items():
+        if trouble:
+            results |= dict.fromkeys(members, NotSent(trouble))
+            continue
+        answers: Sequence[Result]
         try:
-            if len(group) == 1:
-                answer = self._client.post(f"{base}/{items[0]['id']}", items[0], {"_fields": _ANSWER_FIELDS})
-                return [mapping.write_result(answer, group[0])]
-            answer = self._client.post(f"{base}/batch", {"update": items})
-        except Rejected as error:
-            if error.key == NO_ROUTE:
-                raise InvalidResponse(error.side, error.request, "the shop does not know this route") from error
-            return [mapping.refusal(error.key, error.detail) for _ in group]
-        entries = answer.get("update") if isinstance(answer, Mapping) else None
-        listed = entries if isinstance(entries, list) else []
-        # Same order as sent; an answer that is too short leaves its writes unknown, never refused.
-        padded = [*listed, *([None] * len(group))]
-        return [mapping.write_result(padded[at], write) for at, write in enumerate(group)]
+            answers = _send(client, kind, parent, [writes[index] for index in members])
+        except OutcomeUnknown as error:
+            trouble = describe(error)
+            answers = [Unknown(trouble)] * len(members)
+        except Stopped as error:
+            trouble = str(error)
+            answers = [NotSent(trouble)] * len(members)
+        except SideError as error:
+            if not sent_any:
+                raise
+            trouble = describe(error)
+            answers = [NotSent(trouble)] * len(members)
+        sent_any = True
+        results |= dict(zip(members, answers, strict=True))
+    return [results[index] for index in range(len(writes))]
+
+
+def _send(client: WooClient, kind: _Kind[Write, Result], parent: str | None, group: Sequence[Write]) -> list[Result]:
+    base = "products" if parent is None else f"products/{parent}/variations"
+    items = [kind.item(write) for write in group]
+    try:
+        if len(group) == 1:
+            answer = client.post(f"{base}/{items[0]['id']}", items[0], {"_fields": kind.answer_fields})
+            return [kind.result(answer, group[0])]
+        answer = client.post(f"{base}/batch", {"update": items})
+    except Rejected as error:
+        if error.key == NO_ROUTE:
+            raise InvalidResponse(error.side, error.request, "the shop does not know this route") from error
+        return [mapping.refusal(error.key, error.detail) for _ in group]
+    entries = answer.get("update") if isinstance(answer, Mapping) else None
+    listed: list[object] = entries if isinstance(entries, list) else []
+    # Same order as sent; an answer that is too short leaves its writes unknown, never refused.
+    padded = [*listed, *([None] * len(group))]
+    return [kind.result(padded[at], write) for at, write in enumerate(group)]

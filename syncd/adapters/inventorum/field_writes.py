@@ -1,0 +1,85 @@
+"""Names and prices of products: what is sent, and what each answer means.
+
+Source: sections 8.2 (a partial body changes only what it names) and 8.5 (net and gross are sent together).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from syncd.adapters.inventorum import booking, mapping
+from syncd.adapters.inventorum.wire import Fields, Where
+from syncd.core.fields import NAME, PRICE
+from syncd.core.model import Refused, Unknown, Written
+from syncd.core.prices import net_of
+from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
+
+if TYPE_CHECKING:
+    from syncd.adapters.inventorum.client import InventorumClient
+    from syncd.core.model import FieldsResult, FieldsWrite, ListingRef
+    from syncd.http import Reply
+
+WRITABLE = frozenset({NAME, PRICE})
+"""Fields that ``set_fields`` can write."""
+
+
+def set_fields(client: InventorumClient, write: FieldsWrite) -> FieldsResult:
+    """Send the fields of one product, once, and judge the answer.
+
+    Raises:
+        OutcomeUnknown: Sent, and no trustworthy answer came.
+        PermissionMissing: The token may not change products.
+        SideError: As ``InventorumClient.change_product``, or the tax rate could not be read; nothing was sent then.
+    """
+    body: dict[str, str] = {}
+    if NAME in write.values:
+        body["name"] = write.values[NAME]
+    if PRICE in write.values:
+        rate = _rate_of(client, write.ref)
+        if isinstance(rate, Refused):
+            return rate
+        gross = Decimal(write.values[PRICE] or 0)
+        body |= {"gross_price": f"{gross:.2f}", "price": f"{net_of(gross, rate):f}"}
+    reply = client.change_product(write.ref.external_id, body)
+    if reply.status in {200, 201}:
+        return _written(reply, write)
+    if 200 <= reply.status < 300:
+        return Unknown(f"status {reply.status}: taken for later, without a result")
+    return booking.refused(reply)
+
+
+def _rate_of(client: InventorumClient, ref: ListingRef) -> Decimal | Refused:
+    """Tax rate of a product in per cent: its tax type is one of the account's.
+
+    A variation is looked up in its parent: not every server has a detail of its own for it (section 6.2).
+    """
+    try:
+        product = client.product(ref.parent_external_id or ref.external_id)
+        if ref.parent_external_id is not None:
+            variations = {row.identifier("id"): row for row in product.objects("variations")}
+            product = variations.get(ref.external_id, product)
+        rates = {row.identifier("id"): row.decimal("tax_rate") for row in client.info().objects("tax_types")}
+    except NotFound as error:
+        return Refused("not_found", error.detail, gone=True)
+    except (PermissionMissing, Rejected, InvalidResponse) as error:
+        return Refused("tax_rate_unknown", f"a price needs the tax rates of the account: {error.detail}")
+    tax_type = product.identifier_or_none("tax_type")
+    if tax_type not in rates:
+        return Refused("tax_rate_unknown", f"the account does not list the rate of tax type {tax_type or 'none'}")
+    return rates[tax_type]
+
+
+def _written(reply: Reply, write: FieldsWrite) -> FieldsResult:
+    """Read what the product shows now; an answer about another product, or without a field, proves nothing."""
+    try:
+        product = Fields(reply.json(), Where(reply.side, reply.request))
+        if product.identifier("id") != write.ref.external_id:
+            return Unknown(f"the answer is about product {product.identifier('id')}")
+    except InvalidResponse as error:
+        return Unknown(f"status {reply.status}, but {error.detail}")
+    shown = mapping.fields_of(product)
+    missing = sorted(write.values.keys() - shown.keys())
+    if missing:
+        return Unknown(f"the answer does not show {', '.join(missing)}")
+    return Written({field: shown[field] for field in write.values})

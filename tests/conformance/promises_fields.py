@@ -1,0 +1,141 @@
+"""Promises about fields of products: what is written is shown, in one spelling, and nothing else changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from syncd.adapters.base import SideAdapter
+from syncd.core.fields import NAME, PRICE
+from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
+from syncd.errors import OutcomeUnknown
+from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
+from tests.conformance.reading import changes, read, read_everything
+from tests.conformance.side import SideDriver, Trouble
+
+NAMES = [
+    "Mug",
+    "Käsespätzle für Größe 38½",
+    "Tom & Jerry's “big” <b>box</b>",
+    'Pipe 1/2" × 3 > 2 < 4',
+    "🧀 Brie, 50 % off",
+    "C:\\temp\\new",
+    "A name of many words " * 20,
+]
+PRICES = ["0.00", "0.01", "2.99", "150.00", "1234.50", "99999.99"]
+
+
+class FieldPromises:
+    """Part of ``SideAdapterSuite``."""
+
+    @pytest.fixture(autouse=True)
+    def _writable(self, side: SideDriver) -> None:
+        if not side.adapter.capabilities.fields >= {NAME, PRICE}:
+            pytest.skip("fields cannot be written on this side")
+
+    def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
+        """``name`` of products that are no variations; ``price`` of one, gross with two places; none of a parent."""
+        found = read(side.adapter.read_all())
+        for product in GOODS:
+            price = {PRICE: f"{product.price:.2f}"}
+            for variation in product.variations:
+                assert found.sku(variation.sku).fields == price
+            if not product.variations:
+                assert found.sku(product.sku).fields == {NAME: product.name, **price}
+        if side.traits.variations:
+            assert found.listings[side.ref(VARIED.sku).external_id].fields == {}
+
+    @pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:12])
+    def test_a_name_is_written_and_shown(self, side: SideDriver, name: str) -> None:
+        """The answer shows the name as every later read does; stock, codes, marker and price stay as they were."""
+        before, stock = _reading(side, SIMPLE), side.stock()
+        (result,) = side.adapter.write_fields([FieldsWrite(side.ref(SIMPLE), {NAME: name})])
+        assert isinstance(result, Written)
+        assert result.fields.keys() == {NAME}
+        after = _reading(side, SIMPLE)
+        assert after.fields == {**before.fields, **result.fields}
+        assert side.stock() == stock
+        assert _rest(after) == _rest(before)
+
+    def test_a_plain_name_is_stored_as_it_is(self, side: SideDriver) -> None:
+        """Letters, digits, umlauts, quotes and emoji arrive."""
+        name = "Käse “Brie” 🧀, 1/2 kg – d'Or"
+        assert _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {NAME: name})]) == [Written({NAME: name})]
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    @pytest.mark.parametrize("price", PRICES)
+    def test_a_price_is_stored_to_the_cent(self, side: SideDriver, sku: str, price: str) -> None:
+        """Gross in, gross out."""
+        stock = side.stock()
+        assert _write(side.adapter, [FieldsWrite(side.ref(sku), {PRICE: price})]) == [Written({PRICE: price})]
+        assert _reading(side, sku).fields[PRICE] == price
+        assert side.stock() == stock
+
+    def test_results_come_in_the_order_of_the_writes(self, side: SideDriver) -> None:
+        """Products and variations of several parents, mixed."""
+        skus = [GOODS[3].sku, VARIATION, SIMPLE, GOODS[-2].variations[1].sku, VARIED.variations[1].sku, GOODS[2].sku]
+        writes = [FieldsWrite(side.ref(sku), {PRICE: f"{number}.50"}) for number, sku in enumerate(skus, 1)]
+        assert _write(side.adapter, writes) == [Written({PRICE: f"{number}.50"}) for number in range(1, len(skus) + 1)]
+        assert [_reading(side, sku).fields[PRICE] for sku in skus] == [f"{n}.50" for n in range(1, len(skus) + 1)]
+
+    def test_a_change_of_fields_is_in_the_changes(self, side: SideDriver) -> None:
+        """``read_changes`` brings what a person renamed or priced anew."""
+        found = read_everything(side)
+        side.rename(SIMPLE, "Renamed by hand")
+        assert changes(side, found.cursor).sku(SIMPLE).fields[NAME] == "Renamed by hand"
+
+    def test_an_unknown_product_is_refused_as_gone(self, side: SideDriver) -> None:
+        """Beside others it keeps nobody back."""
+        writes = [FieldsWrite(side.unknown_ref(), {NAME: "x"}), FieldsWrite(side.ref(SIMPLE), {NAME: "Mug"})]
+        refused, written = _write(side.adapter, writes)
+        assert isinstance(refused, Refused)
+        assert refused.gone
+        assert written == Written({NAME: "Mug"})
+
+    def test_a_marker_of_a_stock_write_stays(self, side: SideDriver) -> None:
+        """Only stock writes carry marks: the settlement of a lost one depends on it."""
+        before = _reading(side, SIMPLE).marker
+        _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {NAME: "Mug", PRICE: "1.00"})])
+        assert _reading(side, SIMPLE).marker == before
+
+    def test_no_fields_to_write_cost_nothing(self, side: SideDriver) -> None:
+        """An empty call has an empty answer."""
+        before = len(side.exchanges())
+        assert side.adapter.write_fields([]) == []
+        assert len(side.exchanges()) == before
+
+    @pytest.mark.parametrize(
+        "trouble", [Trouble.LOST_AFTER, Trouble.ERROR_AFTER, Trouble.TRUNCATED, Trouble.WRONG_SHAPE]
+    )
+    def test_a_lost_answer_is_unknown_and_nothing_is_repeated(self, side: SideDriver, trouble: Trouble) -> None:
+        """One request that can change something, whatever its answer."""
+        if not side.traits.wire:
+            pytest.skip("no wire on this side")
+        ref = side.ref(SIMPLE)
+        side.adapter.fetch([ref])
+        already = sum(exchange.write for exchange in side.exchanges())
+        side.trouble(trouble, write=True)
+        try:
+            results = side.adapter.write_fields([FieldsWrite(ref, {NAME: "Mug"})])
+        except OutcomeUnknown as error:
+            results = [Unknown(str(error))]
+        assert isinstance(results[0], Unknown)
+        side.calm()
+        assert sum(exchange.write for exchange in side.exchanges()) == already + 1
+        assert _reading(side, SIMPLE).fields[NAME] == "Mug"
+
+
+def _write(adapter: SideAdapter, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+    size = adapter.capabilities.batch_size
+    parts = [writes[start : start + size] for start in range(0, len(writes), size)]
+    return [result for part in parts for result in adapter.write_fields(part)]
+
+
+def _reading(side: SideDriver, sku: str) -> RemoteListing:
+    (listing,) = (one for one in side.adapter.fetch([side.ref(sku)]).listings if one.ref == side.ref(sku))
+    return listing
+
+
+def _rest(listing: RemoteListing) -> tuple[object, ...]:
+    return listing.ref, listing.sku, listing.gtin, listing.quantity, listing.published, listing.marker
