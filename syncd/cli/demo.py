@@ -77,8 +77,14 @@ def _print(cli: CliContext, verdict: Verdict) -> None:
     cli.say(f"  the daemon stopped with exit code {verdict.stopped_with} after {verdict.stop_seconds} s")
     for mismatch in verdict.mismatches[:_SHOWN]:
         cli.say(f"  {_line(mismatch)}", style="red")
+    for wrong in verdict.field_mismatches[:_SHOWN]:
+        told = f"till “{wrong.till}”, shop “{wrong.shop}”"
+        cli.say(f"  {wrong.sku}: {wrong.field} should be “{wrong.expected}”, {told}", style="red")
     for what in verdict.unsettled:
         cli.say(f"  not settled in time: {what}", style="red")
+    right = verdict.fields - len(verdict.field_mismatches)
+    names = f"{right} of {verdict.fields} names and prices are equal at the till and in the shop"
+    cli.mark(not verdict.field_mismatches, names)
     equal = verdict.items - len(verdict.mismatches)
     cli.mark(
         verdict.ok,

@@ -15,7 +15,7 @@ from syncd.service.explain import explain as tell
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="Most lines of history.")
 @pass_cli
 def explain(cli: CliContext, sku: str, limit: int) -> int:
-    """Tell the story of an item: what each side holds and why, every movement and every write.
+    """Tell the story of an item: what each side holds and why, every movement, every write and every field.
 
     SKU may also be an EAN or a side's own id.
     """
@@ -45,6 +45,11 @@ def _show(cli: CliContext, story: Story) -> None:
         cli.say(
             f"  {entry.at.astimezone():%Y-%m-%d %H:%M:%S} {arrow} {entry.side} {entry.quantity:+f}{now}  {entry.text}"
             f"  [run {entry.run}]"
+        )
+    for change in story.fields:
+        cli.say(
+            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{change.before}” → "
+            f"“{change.value}”  {change.state}; {change.text}  [run {change.run}]"
         )
     for text in story.findings:
         cli.mark(None, text)

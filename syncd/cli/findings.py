@@ -13,8 +13,8 @@ from syncd.cli.opening import database
 from syncd.errors import SyncdError
 from syncd.service.finding_story import FindingStory, OperationStory, tell_finding
 from syncd.service.findings import APPROVED, PUT_BACK, close_finding, is_reported
+from syncd.service.resolve import close_read, ways_of
 from syncd.service.resolve import resolve as write_down
-from syncd.service.resolve import ways_of
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
@@ -136,11 +136,16 @@ def _local(at: datetime) -> str:
 def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
     """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
 
+    A conflict (kind "field_conflict") is closed without an option: you have read both values.
     Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
     change like any other.
     """
     with database(cli) as db:
         if applied is None:
+            if close_read(db, finding, now=datetime.now(UTC)):
+                cli.emit({"finding": finding, "closed": True})
+                cli.mark(True, f"{finding}: closed")
+                return 0
             ways = ways_of(db, finding)
             raise click.UsageError(
                 f"say what happened: --applied or --not-applied. If it was applied, {ways.applied}; if not, "

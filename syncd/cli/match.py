@@ -18,6 +18,7 @@ _WORDS = {
     "ambiguous": "ambiguous: several products share the code; not linked",
     "duplicate_sku": "duplicate: the shop uses the SKU twice; not linked",
     "missing_sku": "without SKU and EAN; cannot be linked",
+    "parted": "parted by hand",
     "only_here": "only in the shop",
     "only_there": "only at the till",
     "name_differs": "another name in the shop than at the till",

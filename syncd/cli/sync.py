@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +14,13 @@ from syncd.cli.opening import Interrupted, database, leadership, reading_progres
 from syncd.errors import SafetyStop, Stopped
 from syncd.service.account import exit_code, open_account, open_doubts, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
+from syncd.service.saved_plan import save, side_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.service.field_plan import PlannedFields
+    from syncd.service.planning import PlannedWrite
     from syncd.service.worker import RunOutcome
 
 _SHOWN = 200
@@ -44,7 +48,7 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
             account.close()
-    _report(cli, outcomes, code)
+    report(cli, outcomes, code)
     for name, count in doubts.items():
         cli.mark(
             None, f"{name}: {count} in doubt; the next runs find out whether it was applied, nothing is sent twice"
@@ -52,7 +56,8 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
     return code
 
 
-def _report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
+def report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
+    """Print what passes over the sides did."""
     sides: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         counts = asdict(outcome.run.counts)
@@ -67,7 +72,8 @@ def _report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
         cli.mark(
             total["error"] is None,
             f"{name}: {total['listings_read']} read, {total['movements']} changes, "
-            f"{total['confirmed']} written, {total['rejected']} refused, {total['unknown']} in doubt "
+            f"{total['confirmed']} written, {total['rejected']} refused, {total['unknown']} in doubt, "
+            f"{total['fields_written']} fields "
             f"({total['read_requests']} read and {total['write_requests']} write requests)",
         )
     for outcome in outcomes:
@@ -80,20 +86,25 @@ def _report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
 @click.command(cls=Command, short_help="What would be written now, and why.")
 @click.option("--full", is_flag=True, help="Read everything instead of changes.")
 @click.option("--shop", metavar="NAME", help="Only this shop (and the till).")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Save it for `syncd apply`.")
 @pass_cli
-def plan(cli: CliContext, full: bool, shop: str | None) -> int:
+def plan(cli: CliContext, full: bool, shop: str | None, output: Path | None) -> int:
     """Read all sides and show every intended write with its rule. Writes nothing, neither there nor here."""
-    return show_plan(cli, full=full, only=shops_asked(cli, shop))
+    return show_plan(cli, full=full, only=shops_asked(cli, shop), output=output)
 
 
-def show_plan(cli: CliContext, *, full: bool, only: tuple[str, ...]) -> int:
+def show_plan(cli: CliContext, *, full: bool, only: tuple[str, ...], output: Path | None = None) -> int:
     """Print what ``syncd sync`` would write now."""
     with database(cli, create=True) as db, stoppable() as stop, reading_progress(cli) as note:
         found = preview(cli.config, db, stop=stop, progress=note, full=full, only=only)
+    if output is not None:
+        save(output, found, full=full, only=only)
     code = _plan_code(found)
-    cli.emit({"sides": [_plan_document(plan_) for plan_ in found.plans], "exit_code": code})
+    cli.emit({"sides": [side_document(plan_) for plan_ in found.plans], "exit_code": code})
     for plan_ in found.plans:
         _show_side(cli, plan_)
+    if output is not None:
+        cli.say(f"saved in {output}; `syncd apply {output}` carries it out")
     return code
 
 
@@ -101,36 +112,36 @@ def _plan_code(found: Preview) -> int:
     errors = [outcome.error for outcome in found.outcomes if outcome.error is not None]
     if errors:
         return max(error.exit_code for error in errors)
-    return SafetyStop.exit_code if any(plan_.stopped for plan_ in found.plans) else 0
-
-
-def _plan_document(plan_: SidePlan) -> dict[str, Any]:
-    writes = [
-        {
-            "sku": write.sku,
-            "external_id": write.ref.external_id,
-            "name": write.name,
-            "holds": write.holds,
-            "wants": write.wants,
-            "difference": write.difference,
-            "reason": write.reason,
-        }
-        for write in plan_.writes
-    ]
-    return {"side": plan_.side, "writes": writes, "stopped": plan_.stopped or None, "error": plan_.error or None}
+    return SafetyStop.exit_code if any(plan_.stopped or plan_.fields_stopped for plan_ in found.plans) else 0
 
 
 def _show_side(cli: CliContext, plan_: SidePlan) -> None:
     if plan_.error:
         cli.mark(False, f"{plan_.side}: {plan_.error}")
         return
-    count = len(plan_.writes)
-    writes = f"{count} stock write{'' if count == 1 else 's'}" if count else "nothing to write"
-    cli.say(f"{plan_.side}: {writes}")
-    for write in plan_.writes[:_SHOWN]:
-        code = write.sku or write.ref.external_id
-        cli.say(f"  {code}  {write.holds:f} → {write.wants:f}  ({write.difference:+f})  {write.reason}")
-    if count > _SHOWN:
-        cli.say(f"  … and {count - _SHOWN} more; --json lists all")
-    if plan_.stopped:
-        cli.mark(None, f"{plan_.side}: safety stop: {plan_.stopped}; a person must confirm (`syncd approve --all`)")
+    stock = [
+        f"  {_code(write)}  {write.holds:f} → {write.wants:f}  ({write.difference:+f})  {write.reason}"
+        for write in plan_.writes
+    ]
+    fields = [
+        f"  {_code(write)}  {field.field}: “{field.shows}” → “{field.wants}”  {field.reason}"
+        for write in plan_.fields
+        for field in write.fields
+    ]
+    parts = [*_count(len(stock), "stock write"), *_count(len(fields), "field")]
+    cli.say(f"{plan_.side}: {' and '.join(parts) or 'nothing to write'}")
+    for lines, stopped in ((stock, plan_.stopped), (fields, plan_.fields_stopped)):
+        for line in lines[:_SHOWN]:
+            cli.say(line)
+        if len(lines) > _SHOWN:
+            cli.say(f"  … and {len(lines) - _SHOWN} more; --json lists all")
+        if stopped:
+            cli.mark(None, f"{plan_.side}: safety stop: {stopped}; a person must confirm (`syncd approve --all`)")
+
+
+def _code(write: PlannedWrite | PlannedFields) -> str:
+    return write.sku or write.ref.external_id
+
+
+def _count(count: int, thing: str) -> list[str]:
+    return [f"{count} {thing}{'' if count == 1 else 's'}"] if count else []

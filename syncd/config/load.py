@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from syncd.config.schema import (
     HUB,
     SHOP_NAME,
     Config,
+    FieldOwners,
     HubSection,
     Section,
     ShopSection,
@@ -232,14 +233,12 @@ class _Loader:
                 )
 
     def _one_source_of_truth(self, tables: Mapping[str, Any]) -> None:
-        stocks = {name: table.get("stock") for name, table in tables.items() if isinstance(table, dict)}
-        names = [
-            name for name, stock in stocks.items() if isinstance(stock, dict) and stock.get("initial_stock") == "shop"
-        ]
-        for name in names[1:]:
-            self._problem(
-                ("shops", name, "stock", "initial_stock"), f'only one shop may be "shop", and "{names[0]}" is already'
-            )
+        """Two shops that both have the last word would overwrite each other for ever, by way of the till."""
+        owned = (("products", "owner", field) for field in FieldOwners.model_fields)
+        for path in (("stock", "initial_stock"), *owned):
+            names = [name for name, table in tables.items() if _value_at(table, path) == "shop"]
+            for name in names[1:]:
+                self._problem(("shops", name, *path), f'only one shop may be "shop", and "{names[0]}" is already')
 
     def _shop(self, name: str, table: Mapping[str, Any]) -> SideConfig | None:
         prefix = ("shops", name)
@@ -342,3 +341,9 @@ def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[s
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def _value_at(table: object, path: Sequence[str]) -> object:
+    for key in path:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table

@@ -22,8 +22,9 @@ from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.findings import close_finding
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
-from syncd.service.worker import RunOutcome, SideWorker, pending_sides
+from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
+from syncd.state.product_models import FieldWrite
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ class Account:
 
     def pending(self) -> list[SideWorker]:
         """Workers of sides for which something waits to be written."""
-        with self.db.read() as session:
-            counts = pending_sides(session)
-        return [worker for worker in self.workers.values() if counts.get(worker.side.id)]
+        return [worker for worker in self.workers.values() if worker.has_pending()]
 
     def close(self) -> None:
         """Release all connections to sides."""
@@ -108,9 +107,14 @@ def open_account(
         side_context = _side_context(side, ids[side.name], adapter, db, now)
         side_context.may_write = may_write
         account.workers[side.name] = SideWorker(side_context, ids[config.hub.name], requests, stop)
+    hub = account.hub.side
+    for worker in account.shops:
+        hub.shop_owners = {**hub.shop_owners, **worker.side.shop_owners}
     with db.write() as session:
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
+        for worker in account.shops:
+            _compare_if_owners_changed(session, worker.side)
     return account
 
 
@@ -178,6 +182,9 @@ def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:
         former = [row.id for row in known.values() if row.name not in configured]
         _forget_former(session, former, now)
         session.execute(update(Run).where(Run.result == "running").values(result="crashed", finished_at=now()))
+        # Their pairs are unsure and their listings will be read again.
+        lost = update(FieldWrite).where(FieldWrite.state == "sent")
+        session.execute(lost.values(state="unknown", error="stopped before the answer came", settled_at=now()))
         return {name: row.id for name, row in known.items()}
 
 
@@ -188,9 +195,11 @@ def _forget_former(session: Session, side_ids: Sequence[int], now: Clock) -> Non
     query = select(Finding).where(Finding.side_id.in_(side_ids), Finding.closed_at.is_(None))
     for finding in session.scalars(query).all():
         close_finding(session, finding.kind, finding.subject, now(), by="no longer configured")
-    session.execute(update(Listing).where(Listing.side_id.in_(side_ids), Listing.pending).values(pending=False))
+    waiting = update(Listing).where(Listing.side_id.in_(side_ids))
+    session.execute(waiting.where(Listing.pending).values(pending=False))
+    session.execute(waiting.where(Listing.fields_pending).values(fields_pending=False))
     # What was sold meanwhile is not pending there: if the shop comes back, every number is planned anew.
-    session.execute(update(Side).where(Side.id.in_(side_ids)).values(policy=_NOT_CONFIGURED))
+    session.execute(update(Side).where(Side.id.in_(side_ids)).values(policy=_NOT_CONFIGURED, owners=""))
 
 
 def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Database, now: Clock) -> SideContext:
@@ -217,10 +226,11 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
             max_changed=_limit(safety.max_changed),
             max_jump=safety.max_jump.units if safety.max_jump else None,
             max_unexplained=_limit(safety.max_unexplained),
+            max_price_drop=safety.max_price_drop.percent if safety.max_price_drop else None,
         ),
         initial_stock=stock.initial_stock if stock.initial_stock in ("shop", "equal_only") else "hub",
         manage_unmanaged=stock.manage_unmanaged,
-        owners={} if hub else _owners(side.products.owner),
+        shop_owners={} if hub else {side_id: _owners(side.products.owner)},
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
         now=now,
@@ -244,6 +254,15 @@ def _replan_if_policy_changed(session: Session, side: SideContext) -> None:
             session.execute(linked.where(Listing.gone_at.is_(None)).values(pending=True))
             logger.bind(side=side.name).info("policy.changed")
         row.policy = side.policy_text
+
+
+def _compare_if_owners_changed(session: Session, side: SideContext) -> None:
+    """Other owners mean other verdicts, also on what nobody edits: have all fields compared once."""
+    row = side.row(session)
+    if row.owners != side.owners_text:
+        linked = update(Listing).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
+        session.execute(linked.where(Listing.gone_at.is_(None)).values(fields_pending=True))
+        row.owners = side.owners_text
 
 
 def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] = ()) -> list[RunOutcome]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from syncd.core.fields import NAME, End, Owner, Past, WriteField, reconcile
+from syncd.core.fields import End, Owner, Past, WriteField, reconcile
+from syncd.service.field_plan import shown
 from syncd.state.models import Listing
 
 if TYPE_CHECKING:
@@ -62,11 +62,3 @@ def differences(
             verdict = reconcile(owner, there[field], here[field], Past())
             if isinstance(verdict, WriteField):
                 yield Difference(one, field, there[field], here[field], verdict.to)
-
-
-def shown(row: Listing) -> dict[str, str]:
-    """Fields of a listing as it was read last. A variation's name is made of its parent's and its attributes."""
-    fields: dict[str, str] = json.loads(row.fields) if row.fields else {}
-    if row.parent_external_id is None:
-        fields[NAME] = " ".join(row.name.split())
-    return fields

@@ -12,6 +12,7 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Quantity
 from syncd.errors import SyncdError
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, is_open
+from syncd.state.product_models import FieldWrite
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -66,6 +67,20 @@ class Entry:
     run: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class FieldEntry:
+    """One field that was written to one side: what it showed, what it was told, and how that ended."""
+
+    at: datetime
+    side: str
+    field: str
+    before: str
+    value: str
+    state: str
+    text: str
+    run: int
+
+
 @dataclass(slots=True)
 class Story:
     """An item with its sides, its history (oldest first) and what a person should know."""
@@ -76,6 +91,7 @@ class Story:
     sides: list[SideNow]
     entries: list[Entry] = field(default_factory=list)
     left_out: int = 0
+    fields: list[FieldEntry] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -141,8 +157,33 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
         sides=[side_now(session, row, names[row.side_id]) for row in rows],
         entries=entries[-limit:],
         left_out=max(0, total - limit),
+        fields=_fields(session, item_id, names, limit),
         findings=[f"{finding.message}. {finding.advice}" for finding in findings],
     )
+
+
+def _fields(session: Session, item_id: int, names: dict[int, str], limit: int) -> list[FieldEntry]:
+    """The newest writes of fields, oldest first."""
+    query = (
+        select(FieldWrite, Listing.side_id)
+        .join(Listing, Listing.id == FieldWrite.listing_id)
+        .where(Listing.item_id == item_id)
+        .order_by(FieldWrite.id.desc())
+        .limit(limit)
+    )
+    return [
+        FieldEntry(
+            at=row.settled_at or row.sent_at,
+            side=names[side_id],
+            field=row.field,
+            before=row.before,
+            value=row.value,
+            state=row.state,
+            text=f"{row.reason}; {row.error}" if row.error else row.reason,
+            run=row.run_id,
+        )
+        for row, side_id in reversed(session.execute(query).all())
+    ]
 
 
 def side_now(session: Session, row: Listing, side: str) -> SideNow:

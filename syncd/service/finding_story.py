@@ -101,6 +101,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "side_unreachable": ("syncd check",),
     "deleted_on_side": ("syncd match",),
     "unlinked": ("syncd match --shop SIDE",),
+    "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
+    "field_refused": ("syncd explain SKU",),
     "not_counted": ("syncd match --shop SIDE",),
 }
 """By kind, the commands that show more or solve it; SKU, SIDE and ID stand for the finding's own."""

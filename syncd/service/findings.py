@@ -39,6 +39,11 @@ def gone_subject(side: str) -> str:
     return f"deletions of {side}"
 
 
+def fields_subject(side: str) -> str:
+    """Subject of the safety stop on fields of products that would be written to a side."""
+    return f"fields of {side}"
+
+
 def is_reported(subject: str) -> bool:
     """Whether a safety stop with this subject is about what a side reports."""
     return subject.startswith(_REPORTED)

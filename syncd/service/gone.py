@@ -42,7 +42,8 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
     now = side.now()
     first_time = row.gone_at is None
     row.gone_at, row.gone_proof = now, str(proof)
-    row.pending = row.link_pending = False
+    row.pending = row.link_pending = row.fields_pending = False
+    row.fields_recheck_at = None
     row.recheck_at = None
     close_finding(session, "write_rejected", f"{side.name} {row.external_id}", now)
     here = Tombstone.side_id == side.id, Tombstone.external_id == row.external_id
@@ -125,6 +126,7 @@ def welcome_back(session: Session, side: SideContext, row: Listing) -> None:
     row.gone_at, row.gone_proof = None, None
     row.link_pending = row.item_id is None and not side.is_hub
     row.pending = row.item_id is not None
+    row.fields_pending = row.pending and not side.is_hub
     if row.item_id is None and side.is_hub:
         row.shadow = None  # so that its reading is a first one, which opens an item
     session.execute(delete(Tombstone).where(Tombstone.side_id == side.id, Tombstone.external_id == row.external_id))

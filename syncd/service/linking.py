@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 
 from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
@@ -14,6 +14,7 @@ from syncd.core.stock import project
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
+from syncd.state.product_models import FieldPair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
+
+PARTED = "parted"
+"""``link_rule`` of a listing that a person parted from its partner: it is not linked by itself."""
 
 _CHUNK = 400
 _SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
@@ -60,6 +64,7 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
 
 def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog) -> int:
     free = [row for row in rows if row.item_id is None and row.gone_at is None and row.stock_mode in _SELLABLE]
+    free = [row for row in free if row.link_rule != PARTED]
     matches = find_matches(session, side.id, hub_id, free)
     by_id = {row.id: row for row in free}
     pairs = [(by_id[match.shop_id], match) for match in matches if match.hub_id is not None]
@@ -138,6 +143,8 @@ def link(session: Session, side: SideContext, row: Listing, item: Item, rule: st
         execution_options=_UNSEEN,
     )
     row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
+    row.fields_pending = True
+    session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))  # agreed with another product, if at all
     session.flush()
     session.execute(
         update(StockEventRow)
@@ -180,7 +187,9 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
     rows = unlinked_rows(session, side.id)
     classes: Counter[str] = Counter()
-    for match in find_matches(session, side.id, hub_id, rows):
+    parted = [row for row in rows if row.link_rule == PARTED]
+    classes.update([PARTED] * len(parted))
+    for match in find_matches(session, side.id, hub_id, [row for row in rows if row not in parted]):
         classes[_NOT_EQUAL if match.kind is MatchClass.LINKABLE else str(match.kind)] += 1
     only_hub = session.scalars(
         select(Listing.id).where(
@@ -248,5 +257,6 @@ _WORDS = {
     MatchClass.DUPLICATE: "with a SKU that the shop uses twice",
     MatchClass.MISSING_CODE: "without SKU and EAN",
     MatchClass.ONLY_HERE: "exist only in the shop",
+    PARTED: "parted by hand",
     _NOT_EQUAL: "with a different quantity (initial_stock is equal_only)",
 }

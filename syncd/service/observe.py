@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,14 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.evidence import look_before, name_cause, store_events
+from syncd.service.field_plan import as_json, offer_to_shops
 from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from syncd.service.departures import Departures
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
+
+CLOCK_STEP = timedelta(hours=1)
+"""A moment that lies further ahead than this was set before our clock was put back: it is over."""
 
 _CHUNK = 500
 _BY_ID = 100
@@ -63,6 +66,7 @@ class Observer:
         self._how = how
         self._changed: dict[str, Quantity | None] = {}
         self._contradicted: set[str] = set()
+        self._showing_other: list[Listing] = []
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -126,6 +130,7 @@ class Observer:
             self._held.pop(row.external_id, None)  # of two readings in one read the later one counts
             self._refresh(session, row, remote)
         self._count(session, [(row, remote) for row, remote in seen if _needs_judgement(row, remote)])
+        self._compare_fields(session)
         self._look_for_lost_children(session, remotes)
 
     def _once(self, remotes: Sequence[RemoteListing]) -> Sequence[RemoteListing]:
@@ -167,7 +172,7 @@ class Observer:
             shadow_at=now if remote.quantity is not None else None,
             link_pending=sellable and not self._side.is_hub,
             first_seen_at=now,
-            fields=_as_json(remote.fields),
+            fields=as_json(remote.fields),
         )
 
     def _open_items(self, session: Session, rows: Sequence[Listing]) -> None:
@@ -208,7 +213,7 @@ class Observer:
         if row.gone_at is not None:
             welcome_back(session, self._side, row)
         codes = (row.sku_key, row.gtin_key, row.stock_mode)
-        row.fields = _as_json(remote.fields)
+        self._refresh_fields(row, remote)
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
@@ -221,6 +226,24 @@ class Observer:
             self._offer_to_shops(session, [row])
         elif row.item_id is None:
             row.link_pending = row.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)
+
+    def _refresh_fields(self, row: Listing, remote: RemoteListing) -> None:
+        """Take over what it shows of fields, unless that may be what was there before our own write: a cache."""
+        written = row.fields_recheck_at is not None
+        if row.fields_recheck_at is not None and self._began_at < row.fields_recheck_at < self._began_at + CLOCK_STEP:
+            return
+        fields, row.fields_recheck_at = as_json(remote.fields), None
+        if written or fields != row.fields:
+            row.fields = fields
+            self._showing_other.append(row)
+
+    def _compare_fields(self, session: Session) -> None:
+        rows, self._showing_other = self._showing_other, []
+        if self._side.is_hub:
+            offer_to_shops(session, rows)
+            return
+        for row in rows:
+            row.fields_pending = row.item_id is not None
 
     def _count(self, session: Session, pairs: Sequence[tuple[Listing, RemoteListing]]) -> None:
         """Judge readings that differ from the shadow, or that the side no longer gives."""
@@ -326,10 +349,6 @@ class Observer:
                 )
                 .values(recheck_at=self._side.now())
             )
-
-
-def _as_json(fields: Mapping[str, str]) -> str | None:
-    return json.dumps(dict(sorted(fields.items())), ensure_ascii=False) if fields else None
 
 
 def _needs_judgement(row: Listing, remote: RemoteListing) -> bool:

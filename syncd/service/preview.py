@@ -13,7 +13,9 @@ from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
 from syncd.service.differences import differences
-from syncd.service.linking import find_matches, link_pending, ready_to_link, unlinked_rows
+from syncd.service.field_plan import PlannedFields, check_plan_of_fields
+from syncd.service.field_push import FieldPusher
+from syncd.service.linking import PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
 from syncd.service.runs import start_run
 from syncd.state.models import Listing
@@ -33,11 +35,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SidePlan:
-    """What would be written to one side now, or why nothing would."""
+    """What would be written to one side now, or why nothing would.
+
+    Attributes:
+        writes: Stock.
+        fields: Fields of products.
+        stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields.
+    """
 
     side: str
     writes: list[PlannedWrite]
+    fields: list[PlannedFields]
     stopped: str = ""
+    fields_stopped: str = ""
     error: str = ""
 
 
@@ -91,8 +101,11 @@ def preview(
         for worker in account.shops:
             _link_in_copy(account, worker)
         names = set(only)
+        # The hub comes last: what shops own is handed over to it.
+        last = sorted(account.workers.values(), key=lambda worker: worker.side.is_hub)
+        fields = {worker.side.name: _plan_fields(worker) for worker in last}
         plans = [
-            _plan(worker, failed.get(worker.side.name, ""))
+            _plan(worker, fields[worker.side.name], failed.get(worker.side.name, ""))
             for worker in account.workers.values()
             if worker.side.is_hub or not names or worker.side.name in names
         ]
@@ -162,11 +175,24 @@ def _link_in_copy(account: Account, worker: SideWorker) -> None:
         link_pending(worker.side, worker.hub_id, start_run(worker.side, "sync", "dry run"))
 
 
-def _plan(worker: SideWorker, error: str) -> SidePlan:
+def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePlan:
     with worker.side.db.read() as session:
         writes, _ = plan_side(session, worker.side)
         refusal = check_safety(session, worker.side, writes)
-    return SidePlan(worker.side.name, writes, refusal.reason if refusal else "", error)
+        of_fields = check_plan_of_fields(session, worker.side, fields)
+    return SidePlan(
+        worker.side.name,
+        writes,
+        fields,
+        refusal.reason if refusal else "",
+        of_fields.reason if of_fields else "",
+        error,
+    )
+
+
+def _plan_fields(worker: SideWorker) -> list[PlannedFields]:
+    run = start_run(worker.side, "sync", "dry run")
+    return FieldPusher(worker.side, worker.hub_id, run, worker.stop).plan()
 
 
 def _classify(session: Session, account: Account, worker: SideWorker, error: str) -> MatchReport:
@@ -174,7 +200,12 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
     names = {hub.id: hub.name, worker.side.id: worker.side.name}
     counts: Counter[str] = Counter()
     rows: list[MatchRow] = []
-    here = unlinked_rows(session, worker.side.id)
+    unlinked = unlinked_rows(session, worker.side.id)
+    here = [row for row in unlinked if row.link_rule != PARTED]
+    for row in unlinked:
+        if row.link_rule == PARTED:
+            counts[PARTED] += 1
+            rows.append(_row(PARTED, names, row, "parted by hand; `syncd link` pairs it again"))
     by_id = {row.id: row for row in here}
     claimed: set[int] = set()
     matches = find_matches(session, worker.side.id, hub.id, here)
@@ -203,7 +234,7 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
         counts["stock_kept_by_parent"] += 1
         rows.append(_row("stock_kept_by_parent", names, row, "let each variation keep its own stock"))
     pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
-    for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners):
+    for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners_of(worker.side.id)):
         counts[f"{found.field}_differs"] += 1
         note = f"{found.shop or 'none'} here, {found.hub or 'none'} at the till"
         rows.append(_row(f"{found.field}_differs", names, found.listing, note))
@@ -212,7 +243,7 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
 
 
 _ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")
-_CLASSES = (*_ALWAYS, "name_differs", "price_differs", "stock_kept_by_parent")
+_CLASSES = (*_ALWAYS, PARTED, "name_differs", "price_differs", "stock_kept_by_parent")
 
 
 def _row(kind: str, names: dict[int, str], row: Listing, note: str) -> MatchRow:

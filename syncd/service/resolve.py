@@ -87,6 +87,15 @@ def resolve(db: Database, finding_id: int, *, applied: bool, now: datetime) -> R
         return Resolved(finding.id, operation.id, side_row.name, row.name, applied, meaning)
 
 
+def close_read(db: Database, finding_id: int, *, now: datetime) -> bool:
+    """Close a finding that only a person can: a conflict whose two values were read. Returns whether it is one."""
+    with db.write(fenced=False) as session:
+        finding = session.get(Finding, finding_id)
+        if finding is None or finding.kind != "field_conflict" or finding.closed_at is not None:
+            return False
+        return close_finding(session, finding.kind, finding.subject, now, by="syncd findings resolve")
+
+
 def ways_of(db: Database, finding_id: int) -> TwoWays:
     """Word what each of the two answers would mean.
 

@@ -28,6 +28,7 @@ class Counts:
     rejected: int = 0
     unknown: int = 0
     drift: int = 0
+    fields_written: int = 0
 
 
 @dataclass(slots=True)

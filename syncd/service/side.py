@@ -42,7 +42,8 @@ class SideContext:
         limits: Safety limits (shops only).
         initial_stock: ``hub``, ``shop`` or ``equal_only``: whose quantity counts at the first link.
         manage_unmanaged: Switch stock management on for listings that do not count stock.
-        owners: Who may change which field of a product (shops only).
+        shop_owners: Who may change which field of a product, by row id of the shop: of all shops for the hub, of itself
+            for a shop. Empty: fields are left alone.
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -58,7 +59,7 @@ class SideContext:
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     initial_stock: str = "hub"
     manage_unmanaged: bool = False
-    owners: Mapping[str, Owner] = field(default_factory=dict)
+    shop_owners: Mapping[int, Mapping[str, Owner]] = field(default_factory=dict)
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now
@@ -75,6 +76,15 @@ class SideContext:
         policy = self.policy
         buffers = {key: str(units) for key, units in sorted(policy.buffers.items())}
         return json.dumps([str(policy.buffer), buffers, policy.allow_negative, policy.fractions, self.manage_unmanaged])
+
+    @property
+    def owners_text(self) -> str:
+        """The owners as the side's row keeps them, to see whether they changed since fields were last compared."""
+        return json.dumps({field: str(owner) for field, owner in sorted(self.owners_of(self.id).items())})
+
+    def owners_of(self, shop_id: int) -> Mapping[str, Owner]:
+        """Who may change which field of a product of a shop."""
+        return self.shop_owners.get(shop_id, {})
 
     def writable(self, listing: Listing) -> bool:
         """Whether stock of a linked listing may be written."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
+from syncd.service.field_plan import can_be_compared
+from syncd.service.field_push import FieldPusher
 from syncd.service.findings import Found, close_finding, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import read_evidence, weigh_evidence
-from syncd.service.observe import Observer, current_write_seq
+from syncd.service.observe import CLOCK_STEP, Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
 from syncd.service.reported import Waiting, waits
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 _RECHECK_CHUNK = 100
 _UNREACHABLE_AFTER = 3
-_CLOCK_STEP = timedelta(hours=1)
 
 
 def _silent(side: str, step: str, done: int, total: int | None) -> None:
@@ -134,6 +134,7 @@ class SideWorker:
             weigh_evidence(self.side, run)
         self.link(run)
         self.push(run)
+        FieldPusher(self.side, self.hub_id, run, self.stop, self.alive).push()
 
     def observe(self, run: RunLog, *, whole: bool = False) -> None:
         """Read what may have changed (or everything), then what was to be read again by id.
@@ -188,9 +189,10 @@ class SideWorker:
 
     def has_pending(self) -> bool:
         """Whether something waits to be written here."""
+        conditions = [can_be_planned(), *([can_be_compared()] if self.side.shop_owners else [])]
         with self.side.db.read() as session:
-            query = select(Listing.id).where(Listing.side_id == self.side.id, can_be_planned()).limit(1)
-            return session.scalar(query) is not None
+            queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
+            return any(session.scalar(query.limit(1)) is not None for query in queries)
 
     def has_link_work(self) -> bool:
         """Whether listings wait to be linked and both catalogues are known."""
@@ -293,11 +295,14 @@ class SideWorker:
     def _recheck(self, run: RunLog, departures: Departures) -> None:
         """Read again, by id, what an earlier read could not count."""
         side, now = self.side, self.side.now()
-        due = (Listing.recheck_at <= now) | (Listing.recheck_at > now + _CLOCK_STEP)
+        here = select(Listing.external_id, Listing.parent_external_id).where(Listing.side_id == side.id)
         with side.db.read() as session:
-            query = select(Listing.external_id, Listing.parent_external_id).where(Listing.side_id == side.id, due)
-            known = session.execute(query).all()
-        refs = [ListingRef(*row) for row in known if row[0] not in departures.held]
+            known = [
+                row
+                for at in (Listing.recheck_at, Listing.fields_recheck_at)
+                for row in session.execute(here.where((at <= now) | (at > now + CLOCK_STEP)))
+            ]
+        refs = list(dict.fromkeys(ListingRef(*row) for row in known if row[0] not in departures.held))
         for start in range(0, len(refs), _RECHECK_CHUNK):
             self._stop_if_asked()
             with side.db.read() as session:
@@ -363,9 +368,3 @@ def _failure_finding(side: SideContext, error: SideError, failures: int) -> Foun
     severity = "warning" if kind == "side_unreachable" else "error"
     message = f"{side.name}: {error.detail}"
     return Found(kind, side.name, message, advice, severity, side_id=side.id)
-
-
-def pending_sides(session: Session) -> dict[int, int]:
-    """How many listings can be planned now, by side id."""
-    query = select(Listing.side_id, func.count()).where(can_be_planned()).group_by(Listing.side_id)
-    return {row[0]: row[1] for row in session.execute(query)}

@@ -239,6 +239,14 @@ def test_only_one_shop_may_say_whose_stock_counts(load: Load) -> None:
     assert found == {"shops.second.stock.initial_stock": 'only one shop may be "shop", and "main" is already'}
 
 
+def test_only_one_shop_may_own_a_field(load: Load) -> None:
+    """Two would overwrite each other for ever, by way of the till."""
+    second = GOOD.partition("[shops.main]")[2]
+    owner = 'products = { owner = { name = "shop", price = "both" } }\n'
+    found = problems(load, GOOD + owner + "[shops.second]" + second + owner)
+    assert found == {"shops.second.products.owner.name": 'only one shop may be "shop", and "main" is already'}
+
+
 def test_two_shops_cannot_share_the_names_of_their_secrets(load: Load) -> None:
     shop = GOOD.partition("[shops.main]")[2]
     found = problems(load, GOOD + f"[shops.a-b]{shop}[shops.a_b]{shop}")

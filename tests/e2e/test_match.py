@@ -41,17 +41,34 @@ def test_fields_that_differ_are_named_before_and_after_the_first_sync(stage: Cha
     stage.till.set_price(simple, "12.34")
     stage.till.set_price(variation, "99.90")
     stage.till.set_name(simple, "  Mug \u201eÄpfel\u201c &  more ")
-    for _ in range(2):
-        found = differing(stage)
-        assert found.keys() == {("price", simple), ("price", variation), ("name", simple)}
-        assert found["price", simple].endswith("here, 12.34 at the till")
-        assert found["name", simple].endswith("here, Mug \u201eÄpfel\u201c & more at the till")
-        syncd(stage, "sync")
+    found = differing(stage)
+    assert found.keys() == {("price", simple), ("price", variation), ("name", simple)}
+    assert found["price", simple].endswith("here, 12.34 at the till")
+    assert found["name", simple].endswith("here, Mug \u201eÄpfel\u201c & more at the till")
     told = syncd(stage, "match", "--csv", str(tmp_path / "rows.csv"))
     assert "2  another price in the shop than at the till" in told
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         listed = [line["sku"] for line in csv.DictReader(file) if line["class"] == "price_differs"]
     assert sorted(listed) == sorted([simple, variation])
+
+
+def test_fields_that_differ_are_planned_written_and_explained(stage: ChaosStage) -> None:
+    simple, *_, variation = sorted(stage.till_stock())
+    stage.till.set_price(simple, "12.34")
+    stage.till.set_price(variation, "99.90")
+    stage.till.set_name(simple, "Mug \u201eÄpfel\u201c & more")
+    plan = syncd(stage, "plan", "--full")
+    assert "stock writes and 3 fields\n" in plan
+    assert "→ “12.34”  the till owns it" in plan
+    assert "3 fields" in syncd(stage, "sync")
+    assert differing(stage) == {}
+    shown = {row.sku: row for row in stage.shops["main"].shop.by_id.values()}
+    assert (shown[simple].regular_price, shown[variation].regular_price) == ("12.34", "99.90")
+    assert shown[simple].name == "Mug \u201eÄpfel\u201c &amp; more"
+    story = syncd(stage, "explain", simple)
+    assert "→ main price:" in story
+    assert "→ “Mug „Äpfel“ & more”  confirmed; the till owns it" in story
+    assert "main: nothing to write" in syncd(stage, "plan")
 
 
 def test_fields_that_nobody_keeps_the_same_are_not_compared(stage: ChaosStage) -> None:
@@ -61,3 +78,27 @@ def test_fields_that_nobody_keeps_the_same_are_not_compared(stage: ChaosStage) -
     with (stage.folder / "config.toml").open("a") as file:
         file.write('\n[shops.main.products.owner]\nprice = "none"\nname = "shop"\n')
     assert differing(stage).keys() == {("name", simple)}
+
+
+def test_a_saved_plan_is_carried_out_only_if_the_world_stood_still(stage: ChaosStage, tmp_path: Path) -> None:
+    simple = sorted(stage.till_stock())[0]
+    stage.till.set_price(simple, "12.34")
+    file = tmp_path / "plan.json"
+    assert "stock writes and 1 field\n" in syncd(stage, "plan", "--full", "-o", str(file))
+    assert stage.shops["main"].people.fields()[simple]["price"] != "12.34"
+    stage.till.sale(simple, 1)
+    refused = failing(stage, "apply", str(file))
+    assert refused.returncode == 3
+    assert "the world has moved" in refused.stderr
+    assert f"of {stage.shops['main'].shop.with_sku(simple)[0].id} in main: was" in refused.stderr
+    assert stage.shops["main"].people.fields()[simple]["price"] != "12.34"
+    syncd(stage, "plan", "--full", "-o", str(file))
+    syncd(stage, "apply", str(file))
+    assert stage.shops["main"].people.fields()[simple]["price"] == "12.34"
+    assert stage.shop_stock("main") == stage.till_stock()
+    assert "is no plan of syncd" in failing(stage, "apply", str(stage.folder / "config.toml")).stderr
+
+
+def failing(stage: ChaosStage, *argv: str) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *argv, "--config", str(stage.folder / "config.toml")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

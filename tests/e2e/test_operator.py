@@ -209,3 +209,18 @@ def test_on_a_terminal_it_asks(stage: Stage, answer: str, undone: int) -> None:
     assert done.stdout.index("S-2  Product 2  main was told -4") < done.stdout.index("Take back 1 item?")
     assert ("nothing was done" in done.stdout) is not bool(undone)
     assert stage.rows("SELECT count(*) FROM movements WHERE cause = 'undo'") == [(undone,)]
+
+
+def test_two_products_are_parted_and_paired_by_hand(stage: Stage) -> None:
+    parted = stage.syncd("unlink", "S-1")
+    assert "of main is parted from" in parted.out
+    assert "parted by hand" in stage.syncd("match").out
+    stage.shop.order({stage.in_shop("S-1"): 3})
+    stage.syncd("sync")
+    assert s1(stage) == (20, 17)
+    wrong = stage.syncd("link", "S-2", "S-1", code=2)
+    assert "is linked already" in wrong.err
+    paired = stage.syncd("link", "S-1", "S-1", "--json").json
+    assert (paired["shop"], paired["till_id"]) == ("main", str(stage.at_till("S-1")))
+    stage.syncd("sync")
+    assert s1(stage) == (20, 20)

@@ -49,6 +49,8 @@ settings.register_profile(
     phases=[phase for phase in Phase if phase not in _LEFT_OUT],
 )
 
+settings.register_profile("fields", parent=settings.get_profile("histories"), max_examples=max(1, (_ASKED or 24) // 6))
+
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory where there is one; each run has a folder of its own
 _DATABASES = itertools.count(1)
 

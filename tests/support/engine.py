@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from syncd.adapters.base import Capabilities
 from syncd.adapters.memory import MemorySide, MemoryWorld
+from syncd.adapters.memory.adapter import WRITABLE
 from syncd.core.guard import SafetyLimits
 from syncd.core.model import Quantity
 from syncd.core.stock import StockPolicy
@@ -20,10 +21,13 @@ from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from syncd.core.fields import Owner
     from syncd.state.engine import Database
 
-HUB = Capabilities(relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True)
-SHOP = Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True)
+HUB = Capabilities(relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE)
+SHOP = Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE)
 
 
 class Clock:
@@ -58,6 +62,7 @@ class Account:
         limits: SafetyLimits | None = None,
         initial_stock: str = "hub",
         manage_unmanaged: bool = False,
+        owners: Mapping[str, Owner] | None = None,
     ) -> MemoryWorld:
         hub = role == "hub"
         world = self.worlds.setdefault(name, MemoryWorld(name, now=self.clock))
@@ -77,12 +82,15 @@ class Account:
             limits=limits or SafetyLimits(),
             initial_stock=initial_stock,
             manage_unmanaged=manage_unmanaged,
+            shop_owners={row.id: owners} if owners else {},
             settle=timedelta(seconds=10),
             in_doubt=timedelta(seconds=60),
             now=self.clock,
         )
         hub_id = row.id if hub else next(w.side.id for w in self.workers.values() if w.side.is_hub)
         self.workers[name] = SideWorker(side, hub_id, RequestCounter(), threading.Event())
+        till = next(worker.side for worker in self.workers.values() if worker.side.is_hub)
+        till.shop_owners = {**till.shop_owners, **side.shop_owners}
         return world
 
     def poll(self, *names: str, kind: str = "poll") -> list[RunOutcome]:

@@ -13,7 +13,7 @@ from syncd.core.model import Quantity
 from syncd.core.stock import project
 from syncd.errors import AuthRejected, DatabaseUnavailable, RateLimited, Transient
 from syncd.service.runs import RequestCounter, start_run
-from syncd.service.worker import SideWorker, pending_sides
+from syncd.service.worker import SideWorker
 from syncd.state.models import Item, Listing, Operation, Side, StockEventRow
 from tests.support.comparison import Comparison
 from tests.support.engine import Account, Clock
@@ -322,10 +322,9 @@ class History:
 
     def _waiting(self) -> list[str]:
         with self.db.read() as session:
-            pending = pending_sides(session)
             unlinked = set(session.scalars(select(Listing.side_id).where(Listing.link_pending)))
         workers = self.account.workers.items()
-        return [n for n, w in workers if w.side.id in pending or (w.side.id in unlinked and w.has_link_work())]
+        return [n for n, w in workers if w.has_pending() or (w.side.id in unlinked and w.has_link_work())]
 
     # What goes wrong
 

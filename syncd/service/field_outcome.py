@@ -1,0 +1,171 @@
+"""What became of a write of fields: pairs, rows and findings, in one transaction after the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import select
+
+from syncd.core.model import NotSent, Refused, Unknown, Written
+from syncd.service.field_plan import as_json, note_agreed, offer_to_shops, shown
+from syncd.service.findings import Found, close_finding, open_finding
+from syncd.state.models import Listing, Side
+from syncd.state.product_models import FieldPair, FieldWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.core.model import FieldsResult
+    from syncd.service.field_plan import PlannedField, PlannedFields
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_LONGEST_SHOWN = 200
+
+
+def intend(session: Session, side: SideContext, run: RunLog, planned: PlannedFields) -> list[FieldWrite]:
+    """Note what is about to be sent; until its outcome is known, what the side shows of fields counts for nothing."""
+    session.get_one(Listing, planned.listing_id).fields_recheck_at = side.now() + side.in_doubt
+    rows: list[FieldWrite] = []
+    for field in planned.fields:
+        _pair_row(session, side, field).unsure = field.verdict.to.value
+        rows.append(
+            FieldWrite(
+                listing_id=planned.listing_id,
+                run_id=run.id,
+                field=field.field,
+                before=field.shows,
+                value=field.wants,
+                overwrote=bool(field.verdict.overwritten),
+                reason=field.reason,
+                state="sent",
+                sent_at=side.now(),
+            )
+        )
+    session.add_all(rows)
+    session.flush()
+    return rows
+
+
+def record(
+    session: Session, side: SideContext, run: RunLog, planned: PlannedFields, ids: Sequence[int], result: FieldsResult
+) -> None:
+    """Record the outcome of one write."""
+    row = session.get_one(Listing, planned.listing_id)
+    writes = {write.field: write for write in session.scalars(select(FieldWrite).where(FieldWrite.id.in_(ids)))}
+    match result:
+        case Written(fields=fields):
+            _written(session, side, row, planned, writes, fields)
+            run.counts.fields_written += len(planned.fields)
+        case Refused(code=code, message=message, gone=gone):
+            _refused(session, side, row, planned, f"{code}: {message}", gone=gone)
+            _settle(side, writes, "rejected", f"{code}: {message}")
+        case Unknown(reason=reason):
+            # The pairs stay unsure, and the listing is read again once the side cannot be at work on it any more.
+            _settle(side, writes, "unknown", reason)
+        case NotSent(reason=reason):
+            _take_back(session, side, row, planned)
+            _settle(side, writes, "cancelled", reason)
+    for write in writes.values():
+        _log(side, planned, write)
+
+
+def _written(
+    session: Session,
+    side: SideContext,
+    row: Listing,
+    planned: PlannedFields,
+    writes: Mapping[str, FieldWrite],
+    fields: Mapping[str, str],
+) -> None:
+    row.fields = as_json({**shown(row), **fields})
+    row.fields_recheck_at = side.now() + side.settle
+    for field in planned.fields:
+        end, returned = field.verdict.to, fields[field.field]
+        pair = _pair_row(session, side, field)
+        note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, returned), pair)
+        writes[field.field].shown = returned
+        _tell_of_conflict(session, side, planned, field)
+    _settle(side, writes, "confirmed", None)
+    close_finding(session, "field_refused", f"{side.name} {row.external_id}", side.now())
+    if side.is_hub:
+        offer_to_shops(session, [row])
+
+
+def _refused(
+    session: Session, side: SideContext, row: Listing, planned: PlannedFields, error: str, *, gone: bool
+) -> None:
+    _take_back(session, side, row, planned)
+    if gone:
+        row.recheck_at = side.now()
+        return
+    if len(planned.fields) > 1:
+        return  # they are tried one by one
+    (field,) = planned.fields
+    pair = _pair_row(session, side, field)
+    pair.refused_hub, pair.refused_shop = field.now.hub, field.now.shop
+    value = field.wants if len(field.wants) <= _LONGEST_SHOWN else f"{field.wants[:_LONGEST_SHOWN]}…"
+    found = Found(
+        kind="field_refused",
+        subject=f"{side.name} {row.external_id}",
+        side_id=side.id,
+        item_id=row.item_id,
+        message=f"{side.name} does not take the {field.field} “{value}” of {planned.label}: {error}",
+        advice="Change it on one of the two sides; it is tried again then. Nothing was cut or left out silently.",
+    )
+    open_finding(session, found, side.now())
+
+
+def _take_back(session: Session, side: SideContext, row: Listing, planned: PlannedFields) -> None:
+    """Nothing was applied: what was known before counts again."""
+    row.fields_recheck_at = None
+    for field in planned.fields:
+        unsure = field.past.unsure
+        _pair_row(session, side, field).unsure = unsure.value if unsure else None
+
+
+def _tell_of_conflict(session: Session, side: SideContext, planned: PlannedFields, field: PlannedField) -> None:
+    """Both ends were edited: what the shop had is kept where a person finds it, until the field is edited again."""
+    shop = session.get_one(Listing, field.shop_listing_id)
+    name = session.get_one(Side, shop.side_id).name
+    subject = f"{name} {shop.external_id} {field.field}"
+    if not field.verdict.conflict:
+        close_finding(session, "field_conflict", subject, side.now())
+        return
+    found = Found(
+        kind="field_conflict",
+        subject=subject,
+        side_id=shop.side_id,
+        item_id=shop.item_id,
+        message=f"the {field.field} of {planned.label} was edited on both sides: “{field.now.hub}” at the till, "
+        f"“{field.now.shop}” in {name}; the till's was written to {name}",
+        advice="If the shop's was right, enter it at the till. `syncd findings resolve {id}` closes this.",
+    )
+    open_finding(session, found, side.now())
+
+
+def _pair_row(session: Session, side: SideContext, field: PlannedField) -> FieldPair:
+    row = session.get(FieldPair, (field.shop_listing_id, field.field))
+    if row is None:
+        row = FieldPair(listing_id=field.shop_listing_id, field=field.field, changed_at=side.now())
+        session.add(row)
+    return row
+
+
+def _settle(side: SideContext, writes: Mapping[str, FieldWrite], state: str, error: str | None) -> None:
+    for write in writes.values():
+        write.state, write.error, write.settled_at = state, error, side.now()
+
+
+def _log(side: SideContext, planned: PlannedFields, write: FieldWrite) -> None:
+    log = logger.bind(
+        side=side.name, sku=planned.sku, external_id=planned.ref.external_id, field=write.field, before=write.before,
+        value=write.value, reason=write.reason, state=write.state,
+    )  # fmt: skip
+    if write.state == "confirmed":
+        log.info("field.written")
+    else:
+        log.bind(error=write.error).warning("field.not_written")

@@ -1,0 +1,236 @@
+"""Fields of products: what hub and shop show, what they agreed on, and what would be written. No calls to sides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import aliased
+
+from syncd.core.fields import EMPTY, Agree, End, Owner, Pair, Past, WriteField, reconcile
+from syncd.core.guard import FieldChange, Stop, check_fields
+from syncd.core.model import ListingRef
+from syncd.state.models import Listing
+from syncd.state.product_models import FieldPair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from syncd.service.side import SideContext
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedField:
+    """One field that would be written.
+
+    Attributes:
+        shop_listing_id: The shop's listing, which the pair belongs to.
+        field: Name of the field.
+        shows: What the side shows now.
+        wants: What it would show.
+        now: What both ends show.
+        verdict: The decision.
+        past: What was known before.
+        reason: The rule in words.
+    """
+
+    shop_listing_id: int
+    field: str
+    shows: str
+    wants: str
+    now: Pair
+    verdict: WriteField
+    past: Past
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFields:
+    """Fields of one listing that would be written now."""
+
+    listing_id: int
+    item_id: int
+    ref: ListingRef
+    sku: str | None
+    name: str
+    fields: tuple[PlannedField, ...]
+
+    @property
+    def label(self) -> str:
+        """The product, for people."""
+        return self.sku or self.name
+
+
+def shown(row: Listing) -> dict[str, str]:
+    """Fields of a listing as it was read last."""
+    fields: dict[str, str] = json.loads(row.fields) if row.fields else {}
+    return fields
+
+
+def as_json(fields: Mapping[str, str]) -> str | None:
+    """Fields as a listing's row keeps them."""
+    return json.dumps(dict(sorted(fields.items())), ensure_ascii=False) if fields else None
+
+
+def can_be_compared() -> ColumnElement[bool]:
+    """Condition "this listing's fields wait to be compared, and what it shows is not the echo of a write"."""
+    return Listing.fields_pending & Listing.fields_recheck_at.is_(None)
+
+
+def pending_ids(session: Session, side: SideContext) -> list[int]:
+    """Listings of a side whose fields can be compared now."""
+    query = select(Listing.id).where(Listing.side_id == side.id, can_be_compared())
+    return list(session.scalars(query.order_by(Listing.id)))
+
+
+def offer_to_shops(session: Session, rows: Iterable[Listing]) -> None:
+    """The hub shows other fields of these listings: have the shops' ones compared."""
+    item_ids = [row.item_id for row in rows if row.item_id is not None]
+    for start in range(0, len(item_ids), _CHUNK):
+        partners = Listing.item_id.in_(item_ids[start : start + _CHUNK])
+        hub_ids = {row.side_id for row in rows}
+        session.execute(update(Listing).where(partners, Listing.side_id.not_in(hub_ids)).values(fields_pending=True))
+
+
+def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]) -> list[PlannedFields]:
+    """Decide on all fields of some listings of a side; a writing session.
+
+    What both ends show already is noted as agreed, what the other side is to be told is handed over to it, and
+    listings of which nothing is to be written are not pending any more.
+
+    Args:
+        session: A writing session.
+        side: Whose listings these are; what is planned is written there.
+        hub_id: Row id of the hub.
+        ids: Listings of the side.
+    """
+    planned: list[PlannedFields] = []
+    settled = set(ids)
+    pairs = _partners(session, side, hub_id, ids)
+    past = _past(session, [shop.id for _, _, shop in pairs])
+    found: dict[int, list[PlannedField]] = {}
+    rows = {row.id: row for row, _, _ in pairs}
+    for row, hub, shop in pairs:
+        if row.fields_recheck_at is not None or _other(row, hub, shop).fields_recheck_at is not None:
+            settled.discard(row.id)
+            continue
+        writes = list(_decide(session, side, hub, shop, past))
+        taken = {write.field for write in found.get(row.id, [])}
+        found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
+    for listing_id, fields in found.items():
+        if fields:
+            row = rows[listing_id]
+            ref = ListingRef(row.external_id, row.parent_external_id)
+            planned.append(PlannedFields(row.id, row.item_id or 0, ref, row.sku, row.name, tuple(fields)))
+            settled.discard(listing_id)
+    if settled:
+        session.execute(update(Listing).where(Listing.id.in_(settled)).values(fields_pending=False))
+    return planned
+
+
+def check_plan_of_fields(session: Session, side: SideContext, planned: Sequence[PlannedFields]) -> Stop | None:
+    """Ask the guard about all fields that would be written to a side."""
+    changes = [
+        FieldChange(
+            label=f"{write.label} ({write.ref.external_id})",
+            shows=field.shows,
+            wants=field.wants,
+            is_price=field.field == "price",
+            is_first=field.past.agreed is None,
+        )
+        for write in planned
+        for field in write.fields
+    ]
+    return check_fields(changes, side.linked_count(session), side.limits) if changes else None
+
+
+def _partners(
+    session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
+) -> list[tuple[Listing, Listing, Listing]]:
+    """Listings of the side, each with hub's and shop's end of its link; it is one of the two itself."""
+    row, other = aliased(Listing), aliased(Listing)
+    query = (
+        select(row, other)
+        .join(other, other.item_id == row.item_id)
+        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None))
+        .where(other.side_id.in_(side.shop_owners) if side.is_hub else other.side_id == hub_id)
+        .order_by(row.id, other.side_id)
+    )
+    found = session.execute(query).all()
+    return [(one, one, two) if side.is_hub else (one, two, one) for one, two in found]
+
+
+def _other(row: Listing, hub: Listing, shop: Listing) -> Listing:
+    return shop if row is hub else hub
+
+
+def _past(session: Session, listing_ids: Sequence[int]) -> dict[tuple[int, str], FieldPair]:
+    query = select(FieldPair).where(FieldPair.listing_id.in_(listing_ids))
+    return {(pair.listing_id, pair.field): pair for pair in session.scalars(query)}
+
+
+def _decide(
+    session: Session, side: SideContext, hub: Listing, shop: Listing, known: Mapping[tuple[int, str], FieldPair]
+) -> Iterator[PlannedField]:
+    end = End.HUB if side.is_hub else End.SHOP
+    there, here = shown(hub), shown(shop)
+    for field, owner in side.owners_of(shop.side_id).items():
+        row = known.get((shop.id, field))
+        past = past_of(row)
+        verdict = reconcile(owner, there.get(field), here.get(field), past)
+        match verdict:
+            case Agree():
+                note_agreed(session, side, shop.id, field, Pair(there[field], here[field]), row)
+            case WriteField(to=to) if to is not end:
+                hub.fields_pending = hub.fields_pending or to is End.HUB
+                shop.fields_pending = shop.fields_pending or to is End.SHOP
+            case WriteField() if field in side.adapter.capabilities.fields:
+                now = Pair(there[field], here[field])
+                yield PlannedField(
+                    shop.id, field, now.at(end), verdict.value, now, verdict, past, _reason(owner, verdict, past)
+                )
+
+
+def past_of(row: FieldPair | None) -> Past:
+    """What is known of a field from its row."""
+    if row is None:
+        return Past()
+    return Past(
+        agreed=_pair(row.agreed_hub, row.agreed_shop),
+        refused=_pair(row.refused_hub, row.refused_shop),
+        unsure=End(row.unsure) if row.unsure else None,
+    )
+
+
+def _pair(hub: str | None, shop: str | None) -> Pair | None:
+    return Pair(hub, shop) if hub is not None and shop is not None else None
+
+
+def note_agreed(
+    session: Session, side: SideContext, shop_listing_id: int, field: str, pair: Pair, row: FieldPair | None
+) -> None:
+    """Keep what both ends show as agreed; nothing is refused or unsure any more."""
+    if row is None:
+        row = FieldPair(listing_id=shop_listing_id, field=field)
+        session.add(row)
+    row.agreed_hub, row.agreed_shop = pair.hub, pair.shop
+    row.refused_hub = row.refused_shop = row.unsure = None
+    row.changed_at = side.now()
+
+
+def _reason(owner: Owner, verdict: WriteField, past: Past) -> str:
+    if verdict.conflict:
+        return "edited on both sides: the till's counts"
+    if owner is Owner.BOTH:
+        where = "shop" if verdict.to is End.HUB else "till"
+        return f"edited in the {where}" if past.agreed is not None else f"only the {where} has it"
+    who = "the shop" if owner is Owner.SHOP else "the till"
+    edited = verdict.overwritten not in (None, EMPTY) and past.agreed is not None
+    return f"{who} owns it; edited on the other side" if edited else f"{who} owns it"

@@ -1,0 +1,151 @@
+"""Writes of fields: intent, call, outcome, one transaction before and one after each call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from syncd.core.model import ChangePage, FieldsWrite, NotSent, Refused, Unknown
+from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
+from syncd.service.field_outcome import intend, record
+from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
+from syncd.service.findings import Found, close_finding, fields_subject, open_finding
+from syncd.service.observe import Observer, current_write_seq
+from syncd.service.planning import open_stop, take_approval
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from syncd.core.guard import Stop
+    from syncd.core.model import FieldsResult, ListingRef
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_CHUNK = 400
+
+
+class FieldPusher:
+    """Brings the fields of one side to what their owners say. ``alive`` is called after every call."""
+
+    def __init__(
+        self,
+        side: SideContext,
+        hub_id: int,
+        run: RunLog,
+        stop: threading.Event,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._side = side
+        self._hub_id = hub_id
+        self._run = run
+        self._stop = stop
+        self._alive = alive
+
+    def push(self) -> None:
+        """Compare what is pending and write what differs.
+
+        Raises:
+            SafetyStop: The plan waits for a person. SideError: The side failed; what was not sent stays pending.
+        """
+        if not self._side.shop_owners:
+            return
+        planned = self.plan()
+        self._guard(planned)
+        size = max(1, self._side.adapter.capabilities.batch_size)
+        for start in range(0, len(planned), size):
+            if self._stop.is_set() or not self._side.may_write():
+                return
+            batch = planned[start : start + size]
+            self._look([one.ref for one in batch])
+            refused = self._carry_out(batch)
+            # One field that a side does not take must not keep back the others of its product.
+            singles = [replace(one, fields=(field,)) for one in refused for field in one.fields]
+            for first in range(0, len(singles), size):
+                self._carry_out(singles[first : first + size])
+            self._alive()
+
+    def plan(self) -> list[PlannedFields]:
+        """Compare all that is pending on the side; nothing is sent."""
+        with self._side.db.read() as session:
+            ids = pending_ids(session, self._side)
+        planned: list[PlannedFields] = []
+        for start in range(0, len(ids), _CHUNK):
+            with self._side.db.write() as session:
+                planned += compare(session, self._side, self._hub_id, ids[start : start + _CHUNK])
+        return planned
+
+    def _look(self, refs: Sequence[ListingRef]) -> None:
+        """Read what is about to be overwritten just before: what a person entered since the last poll is seen then."""
+        with self._side.db.read() as session:
+            began_seq = current_write_seq(session, self._side.id)
+        observer = Observer(self._side, self._run, began_seq, how="read before a write of fields")
+        result = self._side.adapter.fetch(refs)
+        with self._side.db.write() as session:
+            observer.apply(session, ChangePage(result.listings, result.gone))
+        observer.release()
+
+    def _guard(self, planned: Sequence[PlannedFields]) -> None:
+        side, subject = self._side, fields_subject(self._side.name)
+        with side.db.read() as session:
+            refusal = check_plan_of_fields(session, side, planned)
+            stopped = open_stop(session, subject)
+        if refusal is None and stopped:
+            with side.db.write() as session:
+                close_finding(session, "safety_stop", subject, side.now())
+                take_approval(session, subject, None)
+        if refusal is not None:
+            self._refuse(subject, refusal)
+
+    def _refuse(self, subject: str, refusal: Stop) -> None:
+        side = self._side
+        with side.db.write() as session:
+            if take_approval(session, subject, refusal):
+                return
+            found = Found(
+                kind="safety_stop",
+                subject=subject,
+                severity="error",
+                side_id=side.id,
+                counts=refusal.counts,
+                message=f"{side.name}: {refusal.reason}; no field is written there until a person confirms",
+                advice="Look at `syncd plan`, which lists them. If it is right: `syncd approve {id}`. If not, say in "
+                "[shops.NAME.products.owner] who owns name and price; stock is synced meanwhile.",
+            )
+            open_finding(session, found, side.now())
+        raise SafetyStop(side.name, refusal.reason, refusal.counts)
+
+    def _carry_out(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:
+        """Send one call and record its outcome; returns products whose fields are to be tried one by one."""
+        intended = self._intend(planned)
+        if not intended:
+            return []
+        writes = [FieldsWrite(one.ref, {field.field: field.wants for field in one.fields}) for one, _ in intended]
+        results: Sequence[FieldsResult]
+        failure: SideError | Stopped | None = None
+        try:
+            results = self._side.adapter.write_fields(writes)
+        except (OutcomeUnknown, InvalidResponse) as error:
+            results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(writes), error
+        except (SideError, Stopped) as error:
+            results, failure = [NotSent(str(error))] * len(writes), error
+        with self._side.db.write() as session:
+            for (one, write_ids), result in zip(intended, results, strict=True):
+                record(session, self._side, self._run, one, write_ids, result)
+        if failure is not None:
+            raise failure
+        pairs = zip(intended, results, strict=True)
+        return [one for (one, _), result in pairs if isinstance(result, Refused) and len(one.fields) > 1]
+
+    def _intend(self, planned: Sequence[PlannedFields]) -> list[tuple[PlannedFields, list[int]]]:
+        """Commit what is about to be sent; what is planned differently by now stays pending."""
+        side = self._side
+        guarded = {one.listing_id: {(field.field, field.wants) for field in one.fields} for one in planned}
+        intended: list[tuple[PlannedFields, list[int]]] = []
+        with side.db.write() as session:
+            for one in compare(session, side, self._hub_id, list(guarded)):
+                fields = tuple(field for field in one.fields if (field.field, field.wants) in guarded[one.listing_id])
+                if fields:
+                    sure = replace(one, fields=fields)
+                    intended.append((sure, [row.id for row in intend(session, side, self._run, sure)]))
+        return intended

@@ -1,0 +1,292 @@
+"""Fields of products are written to the side that follows, once, and nobody's words vanish unseen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from syncd.core.fields import NAME, PRICE, Owner
+from syncd.core.guard import SafetyLimits
+from syncd.core.model import Quantity
+from syncd.errors import SafetyStop
+from syncd.service.findings import APPROVED, close_finding
+from syncd.state.models import Listing
+from syncd.state.product_models import FieldPair, FieldWrite
+from tests.support.engine import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syncd.adapters.memory import MemoryWorld
+    from syncd.state.engine import Database
+
+MAKE = [pytest.param({NAME: owner, PRICE: owner}, id=owner.value) for owner in Owner if owner is not Owner.NONE]
+
+
+def _account(
+    database: Database,
+    owner: Owner,
+    *,
+    products: int = 1,
+    shop_differs: bool = False,
+    limits: SafetyLimits | None = None,
+) -> Account:
+    account = Account(database)
+    till = account.add_side("till", "hub")
+    web = account.add_side("web", owners={NAME: owner, PRICE: owner}, limits=limits)
+    for number in range(products):
+        fields = {NAME: f"Mug {number}", PRICE: "10.00"}
+        _put(till, f"t-{number}", f"S{number}", fields)
+        _put(web, f"w-{number}", f"S{number}", {**fields, PRICE: "12.00"} if shop_differs else fields)
+    return account
+
+
+def _put(world: MemoryWorld, external_id: str, sku: str, fields: dict[str, str]) -> None:
+    world.put(external_id, 5, sku=sku, name=fields[NAME], fields=fields)
+
+
+def _settle(account: Account, passes: int = 4) -> None:
+    for _ in range(passes):
+        account.clock.advance(61)
+        account.poll()
+
+
+def _fields(account: Account, side: str, external_id: str) -> dict[str, str]:
+    return dict(account.worlds[side].things[external_id].listing.fields)
+
+
+def _writes(account: Account) -> list[FieldWrite]:
+    with account.db.read() as session:
+        return list(session.scalars(select(FieldWrite).order_by(FieldWrite.id)))
+
+
+def _told(account: Account) -> int:
+    return sum(len(world.field_writes) for world in account.worlds.values())
+
+
+def test_what_was_edited_at_the_till_is_written_to_the_shop_once(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Mug, blue", price="11.50")
+    _settle(account)
+    assert _fields(account, "web", "w-0") == {NAME: "Mug, blue", PRICE: "11.50"}
+    assert [dict(write.values) for write in account.worlds["web"].field_writes] == [{NAME: "Mug, blue", PRICE: "11.50"}]
+    assert [(write.field, write.before, write.value, write.state, write.overwrote) for write in _writes(account)] == [
+        (NAME, "Mug 0", "Mug, blue", "confirmed", False),
+        (PRICE, "10.00", "11.50", "confirmed", False),
+    ]
+    assert account.findings() == []
+
+
+def test_a_foreign_edit_is_overwritten_and_kept(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    account.poll()
+    _settle(account)
+    account.worlds["web"].edit("w-0", price="9.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    assert [(write.before, write.value, write.overwrote) for write in _writes(account)] == [("9.00", "10.00", True)]
+
+
+def test_what_the_shop_owns_is_written_to_the_till(database: Database) -> None:
+    account = _account(database, Owner.SHOP, shop_differs=True)
+    account.poll()
+    _settle(account)
+    assert _fields(account, "till", "t-0")[PRICE] == "12.00"
+    account.worlds["web"].edit("w-0", name="Becher")
+    _settle(account)
+    assert _fields(account, "till", "t-0") == {NAME: "Becher", PRICE: "12.00"}
+    assert account.worlds["web"].field_writes == []
+
+
+def test_an_edit_travels_from_shop_to_till_and_on_to_the_other_shop(database: Database) -> None:
+    account = _account(database, Owner.BOTH)
+    other = account.add_side("other", owners={NAME: Owner.HUB})
+    _put(other, "o-0", "S0", {NAME: "Mug 0", PRICE: "10.00"})
+    account.poll()
+    _settle(account)
+    account.worlds["web"].edit("w-0", name="Becher")
+    _settle(account, 6)
+    assert {_fields(account, *which)[NAME] for which in (("till", "t-0"), ("web", "w-0"), ("other", "o-0"))} == {
+        "Becher"
+    }
+    assert _told(account) == 2
+
+
+def test_a_conflict_keeps_both_values_and_the_tills_counts(database: Database) -> None:
+    account = _account(database, Owner.BOTH)
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Tasse")
+    account.worlds["web"].edit("w-0", name="Becher")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    (finding,) = account.findings()
+    assert finding.kind == "field_conflict"
+    assert "Tasse" in finding.message
+    assert "Becher" in finding.message
+    account.worlds["till"].edit("t-0", name="Becher")
+    _settle(account)
+    assert account.findings() == []
+
+
+@pytest.mark.parametrize("owners", MAKE)
+def test_equal_on_both_sides_is_never_written(database: Database, owners: dict[str, Owner]) -> None:
+    account = _account(database, owners[NAME])
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Becher")
+    account.worlds["web"].edit("w-0", name="Becher")
+    _settle(account)
+    assert _told(account) == 0
+    assert account.findings() == []
+
+
+@pytest.mark.parametrize("spell", [str.upper, lambda value: f"<p>{value}</p>", lambda value: value.replace("é", "e")])
+def test_a_side_that_spells_in_its_own_way_is_told_once(database: Database, spell: Callable[[str], str]) -> None:
+    account = _account(database, Owner.HUB)
+    account.worlds["web"].spell = spell
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Café")
+    _settle(account, 6)
+    assert _told(account) == 1
+    assert _fields(account, "web", "w-0")[NAME] == spell("Café")
+
+
+@pytest.mark.parametrize("fault", ["lost_before", "lost_after", "late", "refused_connection"])
+def test_a_lost_answer_ends_with_both_equal(database: Database, fault: str) -> None:
+    account = _account(database, Owner.BOTH)
+    account.poll()
+    _settle(account)
+    account.worlds["web"].field_faults.append(fault)
+    account.worlds["till"].edit("t-0", price="11.00")
+    _settle(account, 6)
+    assert _fields(account, "web", "w-0")[PRICE] == "11.00"
+    assert _fields(account, "till", "t-0")[PRICE] == "11.00"
+    with account.db.read() as session:
+        assert session.scalars(select(FieldPair.unsure).where(FieldPair.unsure.is_not(None))).all() == []
+    told = _told(account)
+    _settle(account)
+    assert _told(account) == told
+
+
+def test_nothing_is_sent_again_while_a_write_may_still_be_under_way(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    account.poll()
+    _settle(account)
+    web = account.worlds["web"]
+    web.field_faults.append("late")
+    account.worlds["till"].edit("t-0", price="11.00")
+    account.poll()
+    account.worlds["till"].edit("t-0", price="13.00")
+    for _ in range(5):
+        account.clock.advance(10)
+        account.poll()
+    assert _told(account) == 1
+    assert _fields(account, "web", "w-0")[PRICE] == "11.00"
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "13.00"
+
+
+def test_a_cache_that_shows_the_value_before_our_write_is_no_edit(database: Database) -> None:
+    account = _account(database, Owner.BOTH)
+    account.poll()
+    _settle(account)
+    account.worlds["web"].stale = True
+    account.worlds["till"].edit("t-0", price="11.00")
+    account.poll()
+    for _ in range(3):
+        account.clock.advance(3)
+        account.worlds["web"].sell("w-0", 1)
+        account.poll()
+    _settle(account)
+    assert _fields(account, "till", "t-0")[PRICE] == "11.00"
+    assert _told(account) == 1
+
+
+def test_a_value_that_is_refused_is_a_finding_and_keeps_nothing_else_back(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    web = account.worlds["web"]
+    web.refuses = ("Ωmega",)
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Ωmega", price="11.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0") == {NAME: "Mug 0", PRICE: "11.00"}
+    (finding,) = account.findings()
+    assert finding.kind == "field_refused"
+    assert "Ωmega" in finding.message
+    told = _told(account)
+    _settle(account)
+    assert _told(account) == told
+    account.worlds["till"].edit("t-0", name="Omega")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[NAME] == "Omega"
+    assert account.findings() == []
+
+
+def test_two_catalogues_that_differ_wait_for_a_person_and_stock_does_not(database: Database) -> None:
+    account = _account(database, Owner.HUB, products=30, shop_differs=True)
+    outcomes = [*account.poll(), *account.poll()]
+    assert any(isinstance(outcome.error, SafetyStop) for outcome in outcomes)
+    assert _told(account) == 0
+    account.worlds["till"].sell("t-0", 2)
+    _settle(account)
+    assert account.worlds["web"].quantity("w-0") == 3
+    assert _told(account) == 0
+    (finding,) = account.findings()
+    assert (finding.kind, finding.subject) == ("safety_stop", "fields of web")
+    _approve(account)
+    account.poll("web")
+    assert {_fields(account, "web", f"w-{number}")[PRICE] for number in range(30)} == {"10.00"}
+    assert account.findings() == []
+
+
+def test_prices_that_would_fall_too_far_wait_for_a_person(database: Database) -> None:
+    account = _account(database, Owner.HUB, limits=SafetyLimits(max_price_drop=Quantity(50)))
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", price="1.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    (finding,) = account.findings()
+    assert "10.00 to 1.00" in finding.message
+    account.worlds["till"].edit("t-0", price="6.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "6.00"
+    assert account.findings() == []
+
+
+def test_a_field_that_one_side_does_not_say_is_left_alone(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    account.worlds["web"].put("w-0", 5, sku="S0", name="Mug 0", fields={NAME: "Mug 0"})
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", price="11.00")
+    _settle(account)
+    assert _told(account) == 0
+    with account.db.read() as session:
+        assert not any(session.scalars(select(Listing.fields_pending)))
+
+
+def test_a_new_partner_is_compared_anew(database: Database) -> None:
+    """What was agreed with the product that had this SKU before says nothing about the one that has it now."""
+    account = _account(database, Owner.BOTH)
+    account.poll()
+    _settle(account)
+    till = account.worlds["till"]
+    till.delete("t-0")
+    _settle(account)
+    _put(till, "t-new", "S0", {NAME: "Tasse", PRICE: "10.00"})
+    _settle(account)
+    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    assert [finding.kind for finding in account.findings()] == ["field_conflict"]
+
+
+def _approve(account: Account) -> None:
+    with account.db.write(fenced=False) as session:
+        assert close_finding(session, "safety_stop", "fields of web", account.clock(), by=APPROVED)
