@@ -23,9 +23,10 @@ _SETTLED_WITHIN_S = 45.0
 
 @dataclass(slots=True)
 class Tally:
-    """What the people of the demo did: opening quantities at the till plus signed events."""
+    """What the people of the demo did: opening quantities at the till plus signed events, and names and prices."""
 
     opening: dict[str, Decimal]
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
     events: list[tuple[str, str, Decimal]] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Day:
     def __init__(self, stage: Stage, show: Show, seed: int) -> None:
         self.stage = stage
         self.show = show
-        self.tally = Tally(stage.till_stock())
+        self.tally = Tally(stage.till_stock(), stage.till_fields())
         self._random = random.Random(seed)  # noqa: S311 - a script, not a secret
         self._orders: list[tuple[int, list[tuple[str, int]]]] = []
 
@@ -68,6 +69,7 @@ class Day:
             self._morning,
             self._second_thoughts,
             self._stock_room,
+            self._new_labels,
             self._both_at_once,
             self._token_expires,
             self._lost_answers,
@@ -118,6 +120,31 @@ class Day:
         self.tally.add("goods receipt", sku, 24)
         self.show.say(f"goods receipt: 24 × {sku}")
         self._settle("stock room")
+
+    def _new_labels(self) -> None:
+        self.show.chapter("New labels: names and prices, which the till owns")
+        fields = self.tally.fields
+        simple = self._random.choice(sorted(sku for sku in fields if "name" in fields[sku]))
+        variation = self._random.choice(sorted(sku for sku in fields if "name" not in fields[sku]))
+        for sku in (simple, variation):
+            price = f"{Decimal(fields[sku]['price']) + Decimal('1.01'):.2f}"
+            self.stage.till.set_price(sku, price)
+            self._relabel(sku, "price", price)
+        name = "Käse “Brie” & more, 1/2 kg"
+        self.stage.till.set_name(simple, name)
+        self._relabel(simple, "name", name)
+        other = self._random.choice(sorted(fields.keys() - {simple, variation}))
+        self.stage.shop.people.set_price(other, "0.99")
+        self.tally.add("price typed in the shop", other, 0)
+        self.show.say(
+            f"somebody types 0.99 into {other} in the shop; the till's price comes back, 0.99 stays in the notes"
+        )
+        self._settle("new labels")
+
+    def _relabel(self, sku: str, field_name: str, value: str) -> None:
+        self.tally.fields[sku][field_name] = value
+        self.tally.add(f"new {field_name} at the till", sku, 0)
+        self.show.say(f"the till changes the {field_name} of {sku} to {value}")
 
     def _both_at_once(self) -> None:
         self.show.chapter("The same item is sold on both sides at the same moment")
@@ -184,9 +211,8 @@ class Day:
     def _equal(self) -> bool:
         expected = self.tally.expected()
         shop = self.stage.shop_stock()
-        return self.stage.till_stock() == expected and all(
-            shop[sku] == max(Decimal(0), units) for sku, units in expected.items()
-        )
+        equal = all(shop[sku] == max(Decimal(0), units) for sku, units in expected.items())
+        return equal and self.stage.till_stock() == expected and self.stage.shop_fields() == self.tally.fields
 
     def _pick(self, at_least: int) -> str:
         left = self.tally.expected()

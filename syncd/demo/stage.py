@@ -125,6 +125,14 @@ class Stage:
         """What the shop really shows, by SKU."""
         return {sku: None if units is None else Decimal(units) for sku, units in self.shop.people.stock().items()}
 
+    def till_fields(self) -> dict[str, dict[str, str]]:
+        """Prices and names as the till really has them, by SKU."""
+        return self.till.fields()
+
+    def shop_fields(self) -> dict[str, dict[str, str]]:
+        """Prices and names as the shop really shows them, by SKU."""
+        return self.shop.people.fields()
+
     def believed(self) -> dict[str, Decimal]:
         """What syncd's ledger says, by SKU."""
         query = (

@@ -22,6 +22,17 @@ class Mismatch:
     ledger: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class FieldMismatch:
+    """A name or price that is not what the till's people made it."""
+
+    sku: str
+    field: str
+    expected: str
+    till: str | None
+    shop: str | None
+
+
 @dataclass(slots=True)
 class Verdict:
     """How the demo ended; ``ok`` only if every item is equal everywhere and nothing is left in doubt."""
@@ -36,14 +47,16 @@ class Verdict:
     stopped_with: int
     stop_seconds: float
     seconds: float
-    notes: list[str] = field(default_factory=list)
+    fields: int = 0
+    field_mismatches: list[FieldMismatch] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether the promise held."""
         doubts = ("unknown", "sent", "parked", "intended")
         open_doubts = [key for key in self.operations if key.startswith(doubts)]
-        return not self.mismatches and not self.unsettled and not open_doubts and self.stopped_with == 0
+        equal = not self.mismatches and not self.field_mismatches
+        return equal and not self.unsettled and not open_doubts and self.stopped_with == 0
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -51,7 +64,7 @@ class Verdict:
 
 
 def judge(stage: Stage, tally: Tally, *, stopped_with: int, stop_seconds: float, seconds: float) -> Verdict:
-    """Compare every item in four places: the events' sum, the till, the shop, the ledger."""
+    """Compare every item in four places: the events' sum, the till, the shop, the ledger; and every name and price."""
     expected = tally.expected()
     till, shop, ledger = stage.till_stock(), stage.shop_stock(), stage.believed()
     mismatches = [
@@ -73,4 +86,16 @@ def judge(stage: Stage, tally: Tally, *, stopped_with: int, stop_seconds: float,
         stopped_with=stopped_with,
         stop_seconds=round(stop_seconds, 1),
         seconds=round(seconds, 1),
+        fields=sum(map(len, tally.fields.values())),
+        field_mismatches=_compare_fields(stage, tally),
     )
+
+
+def _compare_fields(stage: Stage, tally: Tally) -> list[FieldMismatch]:
+    till, shop = stage.till_fields(), stage.shop_fields()
+    return [
+        FieldMismatch(sku, name, value, till.get(sku, {}).get(name), shop.get(sku, {}).get(name))
+        for sku, fields in tally.fields.items()
+        for name, value in fields.items()
+        if not till.get(sku, {}).get(name) == shop.get(sku, {}).get(name) == value
+    ]

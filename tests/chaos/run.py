@@ -200,6 +200,7 @@ class Run:
         in_doubt = [sku for sku, state in comparison.doubtful.items() if state != "parked"]
         self._violations += [
             *(str(each) for each in comparison.mismatches),
+            *comparison.labels,
             *misjudged(self._stage),
             *(f"{sku}: still in doubt" for sku in in_doubt),
             *(["a parked write without a finding"] * ledger.parked_unsaid),

@@ -63,6 +63,8 @@ class Traffic:
             (6, self._web_cancel),
             (6, self._web_refund),
             (5, self._admin_edit),
+            (5, self._till_label),
+            (2, self._shop_price),
         ]
 
     def start(self) -> None:
@@ -131,6 +133,20 @@ class Traffic:
         counted = max(0, int(self._stage.till_stock()[sku]) + self._random.randint(-4, 3))
         self._stage.till.count(sku, counted)
         self._count("stock-take", sku, f"counted {counted}")
+
+    def _till_label(self) -> None:
+        """Another price, or a name; the till owns both."""
+        sku, number = self._sku(), self._random.randint(1, 99_999)
+        if self._random.random() < 0.5 or "name" not in self._stage.till.fields()[sku]:
+            self._stage.till.set_price(sku, f"{number / 100:.2f}")
+        else:
+            self._stage.till.set_name(sku, f"Käse & “Brie” {number}")
+        self._count("new label", sku, str(number))
+
+    def _shop_price(self) -> None:
+        shop, sku = self._shop(), self._sku()
+        self._stage.shops[shop].people.set_price(sku, "0.99")
+        self._count("price typed in a shop", sku, f"0.99 in {shop}")
 
     def _shop(self) -> str:
         return self._random.choice(list(self._stage.shops))

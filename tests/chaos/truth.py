@@ -72,16 +72,22 @@ class Mismatch:
 
 @dataclass(slots=True)
 class Comparison:
-    """Every item in all places. ``doubtful``: SKUs with an unresolved write, which nobody can judge."""
+    """Every item in all places.
+
+    Attributes:
+        doubtful: SKUs with an unresolved write, which nobody can judge.
+        labels: Names and prices in a shop that are not the till's, which owns them.
+    """
 
     mismatches: list[Mismatch] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     doubtful: dict[str, str] = field(default_factory=dict)
     items: int = 0
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is left to do: only parked writes are still open, and all else agrees."""
-        return not self.mismatches and all(state == "parked" for state in self.doubtful.values())
+        return not self.mismatches and not self.labels and all(state == "parked" for state in self.doubtful.values())
 
 
 def compare(stage: ChaosStage, opening: Opening) -> Comparison:
@@ -90,7 +96,7 @@ def compare(stage: ChaosStage, opening: Opening) -> Comparison:
     till = stage.till_stock()
     shops = {name: stage.shop_stock(name) for name in stage.shops}
     on_hand, doubtful = _database(stage)
-    result = Comparison(doubtful=doubtful, items=len(opening.till))
+    result = Comparison(doubtful=doubtful, items=len(opening.till), labels=_labels(stage))
     for sku, start in opening.till.items():
         expected = start + sum(happened.get(sku, ()), _ZERO)
         shown = {name: stock[sku] for name, stock in shops.items()}
@@ -104,6 +110,17 @@ def compare(stage: ChaosStage, opening: Opening) -> Comparison:
         )
         result.mismatches.append(Mismatch(sku, expected, till[sku], ledger, shown, lost, doubled))
     return result
+
+
+def _labels(stage: ChaosStage) -> list[str]:
+    till = stage.till.fields()
+    return [
+        f"{sku}: {name} is “{fields.get(name)}” in {shop}, “{value}” at the till"
+        for shop, sim in stage.shops.items()
+        for sku, fields in sim.people.fields().items()
+        for name, value in till.get(sku, {}).items()
+        if fields.get(name) != value
+    ]
 
 
 def _blame(deviations: list[Decimal], happened: list[Decimal]) -> tuple[Decimal, Decimal]:

@@ -190,6 +190,16 @@ class Control:
         }
 
     @_locked
+    def fields(self) -> dict[str, dict[str, str]]:
+        """Gross price of every sellable unit, and name of what is no variation, by article number."""
+        return {
+            self.state.sku(product): {"price": two_places(self.state.gross(product))}
+            | ({} if product.parent else {"name": product.name})
+            for product in self.state.products.values()
+            if not product.variations
+        }
+
+    @_locked
     def history(self, sku: str | int | None = None) -> list[dict[str, Any]]:
         """Every change of stock, or those of one unit, oldest first."""
         return [

@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.woocommerce.render import View
 from syncd.simulators.woocommerce.rows import Order, Product
+from syncd.simulators.woocommerce.text import title
 
 if TYPE_CHECKING:
     from syncd.simulators.woocommerce.order_desk import OrderDesk
@@ -60,6 +62,9 @@ class Control:
             "restore": self.restore,
             "delete": self.delete,
             "set_manage_stock": self.set_manage_stock,
+            "set_price": self.set_price,
+            "set_name": self.set_name,
+            "fields": self.fields,
             "stock": self.stock,
             "history": self.history,
             "lost_updates": self.lost_updates,
@@ -198,6 +203,22 @@ class Control:
             self.shop.touch(product)
             return {"id": product.id, "quantity": product.stock}
 
+    def set_price(self, sku: str, price: str) -> dict[str, Any]:
+        """An administrator saves another regular price."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.regular_price = price
+            self.shop.touch(product)
+            return {"id": product.id}
+
+    def set_name(self, sku: str, name: str) -> dict[str, Any]:
+        """An administrator renames a product."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.name = title(name)
+            self.shop.touch(product)
+            return {"id": product.id}
+
     def set(self, **values: Any) -> dict[str, Any]:
         """Change settings by name; returns what is now in force."""
         with self.shop.lock:
@@ -209,6 +230,16 @@ class Control:
             units = [p for p in self.shop.products if p.type != "variable" or p.manage_stock]
             units += list(self.shop.variations)
             return {self.shop.label(unit): unit.stock for unit in units}
+
+    def fields(self) -> dict[str, dict[str, str]]:
+        """Regular price of everything that can be sold, and name of what is no variation, by SKU."""
+        with self.shop.lock:
+            units = [product for product in self.shop.by_id.values() if product.type != "variable"]
+            return {
+                self.shop.label(unit): {"price": f"{Decimal(unit.regular_price or 0):.2f}"}
+                | ({} if unit.is_variation else {"name": unescape(unit.name)})
+                for unit in units
+            }
 
     def history(self) -> list[dict[str, Any]]:
         """Every change of stock since the shop was filled."""
