@@ -290,3 +290,64 @@ def test_a_new_partner_is_compared_anew(database: Database) -> None:
 def _approve(account: Account) -> None:
     with account.db.write(fenced=False) as session:
         assert close_finding(session, "safety_stop", "fields of web", account.clock(), by=APPROVED)
+
+
+@pytest.mark.parametrize(("owner", "kinds"), [(Owner.HUB, []), (Owner.BOTH, ["field_conflict"])])
+def test_what_was_entered_since_the_last_poll_is_seen_before_it_is_overwritten(
+    database: Database, owner: Owner, kinds: list[str]
+) -> None:
+    account = _account(database, owner)
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", name="Tasse")
+    account.poll("till")
+    account.worlds["web"].edit("w-0", name="Becher")
+    account.workers["web"].run("push", "test")
+    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    assert [(write.before, write.value, write.overwrote) for write in _writes(account)] == [("Becher", "Tasse", True)]
+    assert [finding.kind for finding in account.findings()] == kinds
+
+
+def test_a_process_that_dies_after_sending_goes_on_well(database: Database) -> None:
+    """Its write may have arrived or not: the listing is read again before it is told anything else."""
+    account = _account(database, Owner.BOTH)
+    account.poll()
+    _settle(account)
+    web = account.worlds["web"]
+    account.worlds["till"].edit("t-0", price="11.00")
+    account.poll("till")
+    web.field_faults.append("dies")
+    with pytest.raises(KeyError, match="dies"):
+        account.workers["web"].run("push", "test")
+    account.add_side("web", owners={NAME: Owner.BOTH, PRICE: Owner.BOTH})
+    told = _told(account)
+    account.poll()
+    assert _told(account) == told
+    _settle(account)
+    assert (_fields(account, "web", "w-0")[PRICE], _fields(account, "till", "t-0")[PRICE]) == ("11.00", "11.00")
+    assert account.findings() == []
+
+
+def test_a_stop_on_fields_is_over_when_nothing_is_to_be_written_any_more(database: Database) -> None:
+    account = _account(database, Owner.HUB, products=30, shop_differs=True)
+    account.poll()
+    account.poll()
+    assert [finding.subject for finding in account.findings()] == ["fields of web"]
+    for number in range(30):
+        account.worlds["till"].edit(f"t-{number}", price="12.00")
+    _settle(account)
+    assert account.findings() == []
+    assert _told(account) == 0
+
+
+def test_our_own_value_in_the_shops_spelling_is_no_edit_after_a_lost_answer(database: Database) -> None:
+    account = _account(database, Owner.BOTH)
+    account.worlds["web"].spell = str.upper
+    account.poll()
+    _settle(account)
+    account.worlds["web"].field_faults.append("lost_after")
+    account.worlds["till"].edit("t-0", name="Café")
+    _settle(account, 6)
+    assert (_fields(account, "till", "t-0")[NAME], _fields(account, "web", "w-0")[NAME]) == ("Café", "CAFÉ")
+    assert account.findings() == []
+    assert account.worlds["till"].field_writes == []

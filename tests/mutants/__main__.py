@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
+from tests.mutants.mutant import Mutant
 from tests.mutants.plant import Verdict, copy_sources, try_mutant
-from tests.mutants.table import MUTANTS, Mutant
+from tests.mutants.table import MUTANTS
 
 
 @click.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.mutants.table import Edit, Mutant
+    from tests.mutants.mutant import Edit, Mutant
 
 ROOT = Path(__file__).parents[2]
 _COPIED = ("syncd", "tests", "migrations", "docs", "pyproject.toml", "config.example.toml", "README.md")

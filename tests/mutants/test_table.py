@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.plant import ROOT, StaleMutant, mutated, mutated_sources
-from tests.mutants.table import MUTANTS, Edit, Mutant
+from tests.mutants.table import MUTANTS
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -131,6 +131,8 @@ class MemorySide:
             self.world.late_fields += [(due, write) for write in writes]
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         results = [self.world.apply_fields(write) for write in writes]
+        if fault == "dies":
+            raise KeyError(fault)
         if fault == "lost_after":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         return results

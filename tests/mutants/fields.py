@@ -1,0 +1,99 @@
+"""Mutants of the writes of fields; see ``tests.mutants.table``."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Edit, Mutant
+
+_ENGINE = ("tests/engine/test_field_writes.py",)
+
+FIELD_MUTANTS = (
+    Mutant(
+        "fields-look",
+        "what is about to be overwritten is read right before",
+        (Edit("syncd/service/field_push.py", "            self._look([one.ref for one in batch])\n", ""),),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-cache",
+        "after a write readings of fields count only when the settle time is over",
+        (
+            Edit(
+                "syncd/service/observe.py",
+                "self._began_at < row.fields_recheck_at < self._began_at + CLOCK_STEP",
+                "False",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-doubt",
+        "nothing is sent while a write whose answer was lost may be under way",
+        (
+            Edit(
+                "syncd/service/field_plan.py",
+                "Listing.fields_pending & Listing.fields_recheck_at.is_(None)",
+                "Listing.fields_pending",
+            ),
+            Edit(
+                "syncd/service/field_plan.py",
+                "row.fields_recheck_at is not None or _other(row, hub, shop).fields_recheck_at is not None",
+                "row is None",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-unsure",
+        "the end whose last write had no answer is remembered",
+        (
+            Edit(
+                "syncd/service/field_outcome.py",
+                "_pair_row(session, side, field).unsure = field.verdict.to.value",
+                "_pair_row(session, side, field)",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-returned",
+        "agreed is what the side returned, not what it was told",
+        (
+            Edit(
+                "syncd/service/field_outcome.py",
+                "field.now.after(end, returned), pair)",
+                "field.now.after(end, field.wants), pair)",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-first",
+        "the first comparison of two catalogues waits for a person",
+        (Edit("syncd/core/guard.py", "    if FIRST_OVERWRITES.exceeded(first, linked):", "    if linked < 0:"),),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-fall",
+        "prices that fall too far wait for a person",
+        (Edit("syncd/core/guard.py", "return wants * 100 < shows * (100 - percent)", "return False"),),
+        _ENGINE,
+    ),
+    Mutant(
+        "fields-partner",
+        "what was agreed with another product says nothing about a new partner",
+        (
+            Edit(
+                "syncd/service/linking.py",
+                "    session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))",
+                "    pass",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "parted",
+        "what a person parted is not linked by itself",
+        (Edit("syncd/service/linking.py", "    free = [row for row in free if row.link_rule != PARTED]\n", ""),),
+        ("tests/engine/test_by_hand.py",),
+    ),
+)
