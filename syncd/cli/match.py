@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
+from syncd.cli.failure import advice_for
 from syncd.cli.opening import database, reading_progress, shops_asked, stoppable
 from syncd.service.preview import MatchReport
 from syncd.service.preview import match as match_sides
@@ -44,13 +45,15 @@ def match(cli: CliContext, shop: str | None, csv_file: Path | None, show_all: bo
     if csv_file is not None:
         _write_csv(csv_file, reports)
         cli.say(f"all rows are in {csv_file}")
-    return 1 if any(report.error for report in reports) else 0
+    return max((report.failure.exit_code for report in reports if report.failure), default=0)
 
 
 def _show(cli: CliContext, report: MatchReport, most: int | None) -> None:
     cli.say(f"{report.shop}", style="bold")
-    if report.error:
-        cli.mark(False, report.error)
+    if report.failure is not None:
+        cli.mark(False, str(report.failure))
+        if advice := advice_for(report.failure):
+            cli.say(f"  {advice}")
         return
     for kind, count in report.counts.items():
         fine = kind in ("linked", "linkable") or not count

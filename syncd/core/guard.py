@@ -162,6 +162,8 @@ class FieldChange:
 def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits) -> Stop | None:
     """Return why fields of products must not be written before a person looked, or ``None`` if they may be.
 
+    A price of zero is more often one that nobody entered than a gift, so it always waits.
+
     Args:
         changes: All changes of fields planned for one side now.
         linked: Linked items of that side.
@@ -175,6 +177,10 @@ def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimi
     if limits.max_changed and limits.max_changed.exceeded(changed, linked):
         reason = f"fields of {changed} of {linked} linked items would change at once"
         return Stop(reason, {"fields_changed": changed, "of": linked})
+    free = [change for change in changes if _falls_too_far(change, Quantity(100))]
+    if free:
+        reason = f"{len(free)} prices would become zero: {free[0].label}, now {free[0].shows}"
+        return Stop(reason, {"prices_to_zero": len(free)})
     falls = [change for change in changes if _falls_too_far(change, limits.max_price_drop)]
     if falls:
         worst = falls[0]
@@ -187,4 +193,4 @@ def _falls_too_far(change: FieldChange, percent: Quantity | None) -> bool:
     if percent is None or not change.is_price or not change.shows:
         return False
     shows, wants = Quantity(change.shows), Quantity(change.wants or 0)
-    return wants * 100 < shows * (100 - percent)
+    return wants < shows and (not wants or wants * 100 < shows * (100 - percent))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.config import Config
+    from syncd.errors import SyncdError
     from syncd.service.account import Account
     from syncd.service.worker import RunOutcome, SideWorker
     from syncd.state.engine import Database
@@ -79,11 +80,12 @@ class MatchReport:
     shop: str
     counts: dict[str, int]
     rows: list[MatchRow] = field(default_factory=list)
-    error: str = ""
+    failure: SyncdError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return asdict(self)
+        rows = [asdict(row) for row in self.rows]
+        return {"shop": self.shop, "counts": self.counts, "rows": rows, "error": str(self.failure or "")}
 
 
 def preview(
@@ -122,15 +124,15 @@ def match(
 ) -> list[MatchReport]:
     """Read all sides and classify every listing, in a copy of the database."""
     with _observed_copy(config, db, stop=stop, progress=progress, full=True, only=only) as (account, outcomes):
-        failed = {outcome.run.side: str(outcome.error) for outcome in outcomes if outcome.error}
+        failed = {outcome.run.side: outcome.error for outcome in outcomes if outcome.error}
         names = set(only)
         reports = []
         for worker in account.shops:
             if names and worker.side.name not in names:
                 continue
-            error = failed.get(worker.side.name) or failed.get(account.hub.side.name) or ""
+            failure = failed.get(worker.side.name) or failed.get(account.hub.side.name)
             with account.db.read() as session:
-                reports.append(_classify(session, account, worker, error))
+                reports.append(_classify(session, account, worker, failure))
         return reports
 
 
@@ -195,7 +197,7 @@ def _plan_fields(worker: SideWorker) -> list[PlannedFields]:
     return FieldPusher(worker.side, worker.hub_id, run, worker.stop).plan()
 
 
-def _classify(session: Session, account: Account, worker: SideWorker, error: str) -> MatchReport:
+def _classify(session: Session, account: Account, worker: SideWorker, failure: SyncdError | None) -> MatchReport:
     hub = account.hub.side
     names = {hub.id: hub.name, worker.side.id: worker.side.name}
     counts: Counter[str] = Counter()
@@ -239,7 +241,7 @@ def _classify(session: Session, account: Account, worker: SideWorker, error: str
         note = f"{found.shop or 'none'} here, {found.hub or 'none'} at the till"
         rows.append(_row(f"{found.field}_differs", names, found.listing, note))
     ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
-    return MatchReport(worker.side.name, ordered, rows, error)
+    return MatchReport(worker.side.name, ordered, rows, failure)
 
 
 _ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")

@@ -102,3 +102,11 @@ def test_a_saved_plan_is_carried_out_only_if_the_world_stood_still(stage: ChaosS
 def failing(stage: ChaosStage, *argv: str) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *argv, "--config", str(stage.folder / "config.toml")]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_wrong_secret_is_named_with_what_to_do(stage: ChaosStage) -> None:
+    (stage.folder / "consumer-secret").write_text("cs_wrong\n")
+    done = failing(stage, "match")
+    assert done.returncode == 5
+    assert "✗ main:" in done.stdout
+    assert "syncd check" in done.stdout

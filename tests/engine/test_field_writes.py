@@ -351,3 +351,20 @@ def test_our_own_value_in_the_shops_spelling_is_no_edit_after_a_lost_answer(data
     assert (_fields(account, "till", "t-0")[NAME], _fields(account, "web", "w-0")[NAME]) == ("Café", "CAFÉ")
     assert account.findings() == []
     assert account.worlds["till"].field_writes == []
+
+
+def test_a_price_that_would_become_zero_waits_for_a_person(database: Database) -> None:
+    account = _account(database, Owner.HUB)
+    account.poll()
+    _settle(account)
+    account.worlds["till"].edit("t-0", price="0.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    (finding,) = account.findings()
+    assert "1 prices would become zero: S0 (w-0), now 10.00" in finding.message
+    _approve(account)
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "0.00"
+    account.worlds["till"].edit("t-0", price="5.00")
+    _settle(account)
+    assert _fields(account, "web", "w-0")[PRICE] == "5.00"

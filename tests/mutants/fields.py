@@ -75,7 +75,13 @@ FIELD_MUTANTS = (
     Mutant(
         "fields-fall",
         "prices that fall too far wait for a person",
-        (Edit("syncd/core/guard.py", "return wants * 100 < shows * (100 - percent)", "return False"),),
+        (
+            Edit(
+                "syncd/core/guard.py",
+                "return wants < shows and (not wants or wants * 100 < shows * (100 - percent))",
+                "return False",
+            ),
+        ),
         _ENGINE,
     ),
     Mutant(
