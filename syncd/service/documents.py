@@ -65,7 +65,9 @@ def read_documents(side: SideContext, cases: Sequence[Case], run: RunLog) -> dic
         with side.db.write() as session:
             store_events(session, side, events, run)
     listed = _Listed(side)
-    return {case.operation_id: _weigh(side, case, events, listed) for case in cases}
+    # The latest moments first: what is listed since one of them is listed since all earlier ones.
+    latest = sorted(cases, key=lambda case: case.looks[-1].began if case.looks else case.sent_at, reverse=True)
+    return {case.operation_id: _weigh(side, case, events, listed) for case in latest}
 
 
 def _documents_since(session: Session, side: SideContext, case: Case) -> datetime:
@@ -134,7 +136,7 @@ def _weigh(side: SideContext, case: Case, events: Sequence[StockEvent], listed: 
     with side.db.read() as session:
         read_from, read_until = _known_as_of(session, side, case)
     shadow = _Moment(read_from - _CLOSE, read_until + _CLOSE)
-    looks, between = _follow(side, case, shadow, mine)
+    looks, between = _follow(side, case, shadow, mine, listed)
     if not side.adapter.capabilities.events:
         return Documents(looks=looks, between=between)
     moved, unsure = _beside_shadow(listed, shadow, mine)
@@ -161,12 +163,13 @@ class _Moment:
 
 
 def _follow(
-    side: SideContext, case: Case, shadow: _Moment, effects: Sequence[_Effect]
+    side: SideContext, case: Case, shadow: _Moment, effects: Sequence[_Effect], listed: _Listed
 ) -> tuple[tuple[Look, ...], tuple[tuple[Quantity, tuple[Quantity, ...]], ...]]:
     """Sort documents by the looks that were taken during the doubt.
 
     A look may show a cache: it shows the side at some moment of the last ``settle`` before it, and is of no use if that
-    may be before the shadow. The first look after the request must have been over is the last that is needed.
+    may be before the shadow. The first look after the request must have been over is the last that is needed: documents
+    that have no moment of their own and are listed since then came later, and blur nothing.
     """
     usable = [look for look in case.looks if look.began - side.settle >= case.shadow_at]
     over = case.doubt.since + side.in_doubt
@@ -175,6 +178,9 @@ def _follow(
     if not looks:
         return (), ()
     moments = [shadow, *(_Moment(look.began - side.settle - _CLOSE, look.ended + _CLOSE) for look in looks)]
+    if last is not None:
+        end = moments[-1].ends
+        effects = [each for each in effects if not (each.earliest <= end < each.latest and listed.since(end, each.key))]
     between = [_between(effects, earlier, later) for earlier, later in pairwise(moments)]
     if last is None:
         between.append(_between(effects, moments[-1], None))

@@ -12,6 +12,8 @@ from syncd.errors import Transient
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from syncd.core.model import StockEvent
     from syncd.state.engine import Database
 
@@ -119,3 +121,35 @@ def test_a_look_that_may_be_a_cache_of_before_the_shadow_proves_nothing(database
         account.poll()
     assert [operation.state for operation in account.operations() if operation.settled_by != "answer"] == ["cancelled"]
     assert _both(account) == (12, 12)
+
+
+def test_returns_of_after_the_look_that_settles_it_do_not_blur_it(database: Database) -> None:
+    """Seen under chaos: of returns a till says only that they are listed since a moment.
+
+    A stock-take of just what had been sent came later. The looks had shown long before that it had no effect.
+    """
+    account = _lost(database, "lost_before")
+    adapter, till = account.workers["till"].side.adapter, account.worlds["till"]
+    read_events = adapter.read_events
+
+    def vaguely(since: datetime) -> list[StockEvent]:
+        return [replace(event, began_at=min(since, event.occurred_at)) for event in read_events(since)]
+
+    def fail(since: object) -> list[StockEvent]:
+        raise Transient("till", f"GET orders since {since}", "no route to host")
+
+    adapter.read_events = fail  # type: ignore[method-assign]
+    for _ in range(7):
+        account.clock.advance(15)
+        account.poll("till")
+    till.count("t-A", 8)
+    for number in range(3):
+        account.clock.advance(20)
+        till.sell("t-A", -1, reference=f"return {number}")
+    account.clock.advance(60)
+    adapter.read_events = vaguely  # type: ignore[method-assign]
+    for _ in range(4):
+        account.clock.advance(15)
+        account.poll()
+    assert account.operations()[0].state == "cancelled"
+    assert _both(account) == (9, 9)

@@ -286,6 +286,18 @@ MUTANTS = (
         ("tests/engine/test_looks.py",),
     ),
     Mutant(
+        "looks-blurred",
+        "documents of after the look that settles a write do not blur it",
+        (
+            Edit(
+                "syncd/service/documents.py",
+                "    if last is not None:\n        end",
+                "    if last is None:\n        end",
+            ),
+        ),
+        ("tests/engine/test_looks.py",),
+    ),
+    Mutant(
         "absolute-look",
         "a shop that is set to a quantity is looked at just before",
         (
