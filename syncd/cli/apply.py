@@ -10,9 +10,9 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import Interrupted, database, leadership, reading_progress, stoppable
-from syncd.cli.sync import report
+from syncd.cli.sync import report, tell_stops
 from syncd.errors import SafetyStop, Stopped
-from syncd.service.account import exit_code, open_account, sync_once
+from syncd.service.account import exit_code, open_account, open_field_stops, sync_once
 from syncd.service.findings import APPROVED, close_finding, fields_subject
 from syncd.service.preview import preview
 from syncd.service.saved_plan import SavedPlan, WorldMoved, load, moved
@@ -53,22 +53,22 @@ def apply(cli: CliContext, file: Path) -> int:
             for worker in account.workers.values():
                 worker.progress = note
             outcomes = _carry_out(account, db, saved, stop)
-            code = exit_code(account, outcomes)
+            code, stops = exit_code(account, outcomes), open_field_stops(account)
         except Stopped:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
             account.close()
     report(cli, outcomes, code)
+    tell_stops(cli, stops)
     return code
 
 
 def _carry_out(account: Account, db: Database, saved: SavedPlan, stop: threading.Event) -> list[RunOutcome]:
     """One pass; and another one for what was held back in the plan as well."""
     outcomes = sync_once(account, full=saved.full, cause="syncd apply", only=saved.only)
-    held_back = [outcome for outcome in outcomes if isinstance(outcome.error, SafetyStop)]
-    if not held_back or stop.is_set() or not _approve(db, saved):
+    if stop.is_set() or not _approve(db, saved):
         return outcomes
-    done = [outcome for outcome in outcomes if outcome not in held_back]
+    done = [outcome for outcome in outcomes if not isinstance(outcome.error, SafetyStop)]
     return done + sync_once(account, full=False, cause="syncd apply", only=saved.only)
 
 

@@ -12,7 +12,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for, error_document
 from syncd.cli.opening import Interrupted, database, leadership, reading_progress, shops_asked, stoppable
 from syncd.errors import SafetyStop, Stopped
-from syncd.service.account import exit_code, open_account, open_doubts, sync_once
+from syncd.service.account import exit_code, open_account, open_doubts, open_field_stops, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
 from syncd.service.saved_plan import save, side_document
 
@@ -43,17 +43,24 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
                 worker.progress = note
             outcomes = sync_once(account, full=full, cause="syncd sync", only=only)
             code = exit_code(account, outcomes)
-            doubts = open_doubts(account)
+            doubts, stops = open_doubts(account), open_field_stops(account)
         except Stopped:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
             account.close()
     report(cli, outcomes, code)
+    tell_stops(cli, stops)
     for name, count in doubts.items():
         cli.mark(
             None, f"{name}: {count} in doubt; the next runs find out whether it was applied, nothing is sent twice"
         )
     return code
+
+
+def tell_stops(cli: CliContext, stops: Sequence[tuple[int, str]]) -> None:
+    """Print what waits for a person although the passes went well."""
+    for number, message in stops:
+        cli.mark(None, f"safety stop {number}: {message} (`syncd plan`, `syncd approve {number}`)")
 
 
 def report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:

@@ -19,7 +19,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service.findings import close_finding
+from syncd.service.findings import close_finding, fields_subject
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.worker import RunOutcome, SideWorker
@@ -312,6 +312,16 @@ def open_doubts(account: Account) -> dict[str, int]:
     )
     with account.db.read() as session:
         return {row[0]: row[1] for row in session.execute(query)}
+
+
+def open_field_stops(account: Account) -> list[tuple[int, str]]:
+    """Numbers and messages of safety stops on fields: they fail no pass, so nothing else tells of them."""
+    subjects = [fields_subject(name) for name in account.workers]
+    query = select(Finding.id, Finding.message).where(
+        Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
+    )
+    with account.db.read() as session:
+        return [(number, message) for number, message in session.execute(query.order_by(Finding.id))]
 
 
 def exit_code(account: Account, outcomes: Sequence[RunOutcome]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncd.core.model import ChangePage, FieldsWrite, NotSent, Refused, Unknown
-from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
+from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
 from syncd.service.findings import Found, close_finding, fields_subject, open_finding
@@ -43,15 +43,18 @@ class FieldPusher:
         self._alive = alive
 
     def push(self) -> None:
-        """Compare what is pending and write what differs.
+        """Compare what is pending and write what differs, unless that waits for a person.
+
+        A stop is a finding and no error: stock, whose evidence rests on good passes, goes on beside it.
 
         Raises:
-            SafetyStop: The plan waits for a person. SideError: The side failed; what was not sent stays pending.
+            SideError: The side failed; what was not sent stays pending.
         """
         if not self._side.shop_owners:
             return
         planned = self.plan()
-        self._guard(planned)
+        if not self._may_go_on(planned):
+            return
         size = max(1, self._side.adapter.capabilities.batch_size)
         for start in range(0, len(planned), size):
             if self._stop.is_set() or not self._side.may_write():
@@ -85,7 +88,7 @@ class FieldPusher:
             observer.apply(session, ChangePage(result.listings, result.gone))
         observer.release()
 
-    def _guard(self, planned: Sequence[PlannedFields]) -> None:
+    def _may_go_on(self, planned: Sequence[PlannedFields]) -> bool:
         side, subject = self._side, fields_subject(self._side.name)
         with side.db.read() as session:
             refusal = check_plan_of_fields(session, side, planned)
@@ -94,14 +97,13 @@ class FieldPusher:
             with side.db.write() as session:
                 close_finding(session, "safety_stop", subject, side.now())
                 take_approval(session, subject, None)
-        if refusal is not None:
-            self._refuse(subject, refusal)
+        return refusal is None or self._is_approved(subject, refusal)
 
-    def _refuse(self, subject: str, refusal: Stop) -> None:
+    def _is_approved(self, subject: str, refusal: Stop) -> bool:
         side = self._side
         with side.db.write() as session:
             if take_approval(session, subject, refusal):
-                return
+                return True
             found = Found(
                 kind="safety_stop",
                 subject=subject,
@@ -113,7 +115,7 @@ class FieldPusher:
                 "[shops.NAME.products.owner] who owns name and price; stock is synced meanwhile.",
             )
             open_finding(session, found, side.now())
-        raise SafetyStop(side.name, refusal.reason, refusal.counts)
+            return False
 
     def _carry_out(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:
         """Send one call and record its outcome; returns products whose fields are to be tried one by one."""

@@ -16,7 +16,7 @@ from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.field_plan import can_be_compared
 from syncd.service.field_push import FieldPusher
-from syncd.service.findings import Found, close_finding, open_finding, open_kinds, open_subjects
+from syncd.service.findings import Found, close_finding, fields_subject, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import CLOCK_STEP, Observer, current_write_seq
@@ -189,8 +189,11 @@ class SideWorker:
 
     def has_pending(self) -> bool:
         """Whether something waits to be written here."""
-        conditions = [can_be_planned(), *([can_be_compared()] if self.side.shop_owners else [])]
         with self.side.db.read() as session:
+            # Fields that wait for a person are compared again by polls, not at once for ever.
+            waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
+            fields = bool(self.side.shop_owners) and not waits
+            conditions = [can_be_planned(), *([can_be_compared()] if fields else [])]
             queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
             return any(session.scalar(query.limit(1)) is not None for query in queries)
 

@@ -110,3 +110,23 @@ def test_a_wrong_secret_is_named_with_what_to_do(stage: ChaosStage) -> None:
     assert done.returncode == 5
     assert "✗ main:" in done.stdout
     assert "syncd check" in done.stdout
+
+
+def test_many_names_and_prices_wait_until_somebody_looked(tmp_path: Path) -> None:
+    stage = ChaosStage(tmp_path, f"sqlite:///{tmp_path}/syncd.db", products=40)
+    stage.open()
+    try:
+        for sku in stage.till_stock():
+            stage.till.set_price(sku, "7.77")
+        stopped = failing(stage, "sync")
+        assert stopped.returncode == 3
+        assert "safety stop" in stopped.stdout
+        assert "would be overwritten at their first comparison" in stopped.stdout
+        assert stage.shop_stock("main") == stage.till_stock()
+        file = tmp_path / "plan.json"
+        assert failing(stage, "plan", "-o", str(file)).returncode == 3
+        assert "54 fields" in syncd(stage, "apply", str(file))
+        assert {fields["price"] for fields in stage.shops["main"].people.fields().values()} == {"7.77"}
+        assert json.loads(syncd(stage, "status", "--json"))["findings"] == []
+    finally:
+        stage.close()
