@@ -14,7 +14,7 @@ from syncd.adapters.inventorum import check, events, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
 from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
-from syncd.adapters.inventorum.field_writes import WRITABLE, set_fields
+from syncd.adapters.inventorum.field_writes import WRITABLE, TaxRates, set_fields
 from syncd.adapters.inventorum.mapping import row_id
 from syncd.adapters.inventorum.paging import read_growing, read_newest_last
 from syncd.adapters.inventorum.settings import InventorumSettings
@@ -77,6 +77,7 @@ class InventorumAdapter:
         self._http = http
         self._api = BearerApi(http, context.tokens, settings, context.now)
         self._client = InventorumClient(self._api)
+        self._rates = TaxRates(self._client)
         self._zone: ZoneInfo | None = None
         self._confirmed_gone: set[str] = set()
         self._product_of_line: dict[str, str] = {}
@@ -243,7 +244,7 @@ class InventorumAdapter:
         """
         if len(writes) > CAPABILITIES.batch_size:
             raise StateError(f"{len(writes)} writes in a call that takes {CAPABILITIES.batch_size}")
-        return [set_fields(self._client, write) for write in writes]
+        return [set_fields(self._client, self._rates, write) for write in writes]
 
     def _use_zone(self, name: str | None) -> None:
         if name:

@@ -5,6 +5,7 @@ Source: sections 8.2 (a partial body changes only what it names) and 8.5 (net an
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,32 @@ WRITABLE = frozenset({NAME, PRICE})
 """Fields that ``set_fields`` can write."""
 
 
-def set_fields(client: InventorumClient, write: FieldsWrite) -> FieldsResult:
+KEPT_S = 600.0
+"""How long the account's tax rates are not asked for again; they change with the law."""
+
+
+class TaxRates:
+    """Rates of an account's tax types in per cent, asked for once in a while."""
+
+    def __init__(self, client: InventorumClient) -> None:
+        self._client = client
+        self._rates: dict[str, Decimal] = {}
+        self._until = 0.0
+
+    def of(self, tax_type: str) -> Decimal | None:
+        """The rate of a tax type; ``None`` if the account does not list it.
+
+        Raises:
+            SideError: The account's answer cannot be had.
+        """
+        if time.monotonic() >= self._until or tax_type not in self._rates:
+            listed = self._client.info().objects("tax_types")
+            self._rates = {row.identifier("id"): row.decimal("tax_rate") for row in listed}
+            self._until = time.monotonic() + KEPT_S
+        return self._rates.get(tax_type)
+
+
+def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) -> FieldsResult:
     """Send the fields of one product, once, and judge the answer.
 
     Raises:
@@ -36,7 +62,7 @@ def set_fields(client: InventorumClient, write: FieldsWrite) -> FieldsResult:
     if NAME in write.values:
         body["name"] = write.values[NAME]
     if PRICE in write.values:
-        rate = _rate_of(client, write.ref)
+        rate = _rate_of(client, rates, write.ref)
         if isinstance(rate, Refused):
             return rate
         gross = Decimal(write.values[PRICE] or 0)
@@ -49,7 +75,7 @@ def set_fields(client: InventorumClient, write: FieldsWrite) -> FieldsResult:
     return booking.refused(reply)
 
 
-def _rate_of(client: InventorumClient, ref: ListingRef) -> Decimal | Refused:
+def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Decimal | Refused:
     """Tax rate of a product in per cent: its tax type is one of the account's.
 
     A variation is looked up in its parent: not every server has a detail of its own for it (section 6.2).
@@ -59,15 +85,15 @@ def _rate_of(client: InventorumClient, ref: ListingRef) -> Decimal | Refused:
         if ref.parent_external_id is not None:
             variations = {row.identifier("id"): row for row in product.objects("variations")}
             product = variations.get(ref.external_id, product)
-        rates = {row.identifier("id"): row.decimal("tax_rate") for row in client.info().objects("tax_types")}
+        tax_type = product.identifier_or_none("tax_type")
+        rate = rates.of(tax_type) if tax_type else None
     except NotFound as error:
         return Refused("not_found", error.detail, gone=True)
     except (PermissionMissing, Rejected, InvalidResponse) as error:
         return Refused("tax_rate_unknown", f"a price needs the tax rates of the account: {error.detail}")
-    tax_type = product.identifier_or_none("tax_type")
-    if tax_type not in rates:
+    if rate is None:
         return Refused("tax_rate_unknown", f"the account does not list the rate of tax type {tax_type or 'none'}")
-    return rates[tax_type]
+    return rate
 
 
 def _written(reply: Reply, write: FieldsWrite) -> FieldsResult:
