@@ -106,7 +106,7 @@ def _decide(
         look_before(session, side, min(event.run_id or 0 for event in events)),
         _before(min(event.began_at for event in events)),
     )
-    explained = _explained_lately(session, row, events, seen_since)
+    explained = _explained_lately(session, side, row, events, seen_since)
     rows = {event.key: event for event in [*explained, *events]}
     since = min(event.began_at for event in rows.values())
     # Movements are dated by our clock, documents by the side's: if that is ahead, they are older than their documents.
@@ -171,11 +171,12 @@ def _is_closed(event: StockEventRow) -> bool:
 
 
 def _explained_lately(
-    session: Session, row: Listing, events: Sequence[StockEventRow], seen_since: datetime
+    session: Session, side: SideContext, row: Listing, events: Sequence[StockEventRow], seen_since: datetime
 ) -> Sequence[StockEventRow]:
     """Documents that were explained by what was seen, not counted as swallowed, shortly before these came.
 
     Also those that changes are of which these may be held in: a change that has its document is no place for another.
+    And those of the same moments as one of them, which may have balanced it before anybody read.
     """
     known_since = max(seen_since, datetime.min.replace(tzinfo=UTC) + LATE) - LATE
     recorded_since = min(min(event.recorded_at for event in events) - _AGAIN, known_since)
@@ -183,12 +184,29 @@ def _explained_lately(
     query = select(StockEventRow).where(
         StockEventRow.side_id == row.side_id,
         StockEventRow.external_id == row.external_id,
-        StockEventRow.recorded_at >= recorded_since,
         StockEventRow.quantity == StockEventRow.explained,
         StockEventRow.movement_id.is_not(None),
         ~swallowed.exists(),
     )
+    lately = session.scalars(query.where(StockEventRow.recorded_at >= recorded_since)).all()
+    if not lately:
+        return []
+    step = _step_of(session, side, min(event.began_at for event in lately))
+    query = query.where((StockEventRow.recorded_at >= recorded_since) | (StockEventRow.occurred_at >= step))
     return session.scalars(query.order_by(StockEventRow.occurred_at)).all()
+
+
+def _step_of(session: Session, side: SideContext, moment: datetime) -> datetime:
+    """Since when what happened may have been read together with what happened at ``moment``."""
+    query = (
+        select(Run.started_at)
+        .where(Run.side_id == side.id, Run.kind.in_(("poll", "full")), Run.result == "ok")
+        .where(Run.finished_at < _before(moment))
+        .order_by(Run.started_at.desc())
+        .limit(1)
+    )
+    began = session.scalar(query)
+    return began - side.settle if began is not None else _before(moment)
 
 
 def _count(session: Session, side: SideContext, run: RunLog, row: Listing, item: Item, event: StockEventRow) -> None:

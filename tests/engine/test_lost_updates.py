@@ -454,3 +454,26 @@ def test_an_order_whose_product_the_feed_leaves_out_is_not_called_swallowed(data
     _pass(account)
     assert _both(account) == (7, 7)
     assert account.movements("lost_update") == []
+
+
+def test_two_orders_that_balanced_each_other_do_so_when_both_are_cancelled_minutes_later(database: Database) -> None:
+    """Seen in a long property run: one of the two was remembered, the other had been recorded a little too long ago."""
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    web = account.worlds["web"]
+    account.clock.advance(60)
+    web.sell("w-A", -3, reference="15")
+    web.sell("w-A", 3, reference="16")
+    _, late = web.events.pop()
+    _till_sale_pushed(account)
+    account.poll("web")
+    account.clock.advance(50)
+    web.tick += 1
+    web.events.append((web.tick, late))
+    account.poll("web")
+    _pass(account, 2)
+    account.clock.advance(210)
+    web.cancel("16", "w-A")
+    web.cancel("15", "w-A")
+    _pass(account)
+    assert _both(account) == (19, 19)
+    assert account.movements("lost_update") == []

@@ -262,6 +262,12 @@ MUTANTS = (
         ("tests/unit/test_evidence.py", "tests/engine/test_lost_updates.py"),
     ),
     Mutant(
+        "lost-update-balance",
+        "what balanced a document before anybody read is remembered with it",
+        (Edit("syncd/service/lost_updates.py", " | (StockEventRow.occurred_at >= step)", ""),),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    Mutant(
         "lost-update-answers",
         "the answers of writes are readings too",
         (
