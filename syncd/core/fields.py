@@ -123,9 +123,10 @@ def reconcile(owner: Owner, hub: str | None, shop: str | None, past: Past) -> Fi
     if owner is Owner.NONE or hub is None or shop is None:
         return Keep()
     now = Pair(hub, shop)
-    if hub == shop:
-        return Keep() if now == past.agreed else Agree()
-    if now in (past.agreed, past.refused):
+    if hub == shop or now == past.agreed:
+        # Whatever became of an unanswered write, both are as agreed: the next change is an edit like any other.
+        return Keep() if now == past.agreed and past.unsure is None else Agree()
+    if now == past.refused:
         return Keep()
     if past.agreed is None:
         return _first(owner, now, past)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from syncd.core.model import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,28 +169,45 @@ def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimi
         linked: Linked items of that side.
         limits: The side's limits; its ``max_price_drop`` is in percent.
     """
+    stops = [
+        *_too_many(changes, linked, limits),
+        *_too_cheap([change for change in changes if _becomes_zero(change)], "would become zero", "prices_to_zero"),
+        *_too_cheap(
+            [change for change in changes if _falls_too_far(change, limits.max_price_drop)],
+            f"would fall by more than {limits.max_price_drop} %",
+            "price_drops",
+        ),
+    ]
+    if not stops:
+        return None
+    counts = {name: count for stop in stops for name, count in stop.counts.items()}
+    return Stop("; ".join(stop.reason for stop in stops), counts)
+
+
+def _too_many(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits) -> Iterator[Stop]:
     first = len({change.label for change in changes if change.is_first and change.shows})
     if FIRST_OVERWRITES.exceeded(first, linked):
         reason = f"names or prices of {first} of {linked} linked items would be overwritten at their first comparison"
-        return Stop(reason, {"first": first, "of": linked})
+        yield Stop(reason, {"first": first, "of": linked})
     changed = len({change.label for change in changes})
     if limits.max_changed and limits.max_changed.exceeded(changed, linked):
         reason = f"fields of {changed} of {linked} linked items would change at once"
-        return Stop(reason, {"fields_changed": changed, "of": linked})
-    free = [change for change in changes if _falls_too_far(change, Quantity(100))]
-    if free:
-        reason = f"{len(free)} prices would become zero: {free[0].label}, now {free[0].shows}"
-        return Stop(reason, {"prices_to_zero": len(free)})
-    falls = [change for change in changes if _falls_too_far(change, limits.max_price_drop)]
+        yield Stop(reason, {"fields_changed": changed, "of": linked})
+
+
+def _too_cheap(falls: Sequence[FieldChange], how: str, count: str) -> Iterator[Stop]:
     if falls:
-        worst = falls[0]
-        reason = f"{len(falls)} prices would fall by more than {limits.max_price_drop:f} %"
-        return Stop(f"{reason}: {worst.label} from {worst.shows} to {worst.wants}", {"price_drops": len(falls)})
-    return None
+        worst, many = falls[0], len(falls)
+        example = f"{worst.label} from {worst.shows or 'none'} to {worst.wants}"
+        yield Stop(f"{many} price{'' if many == 1 else 's'} {how}: {example}", {count: many})
+
+
+def _becomes_zero(change: FieldChange) -> bool:
+    return change.is_price and bool(change.wants) and not Quantity(change.wants) and change.shows != change.wants
 
 
 def _falls_too_far(change: FieldChange, percent: Quantity | None) -> bool:
-    if percent is None or not change.is_price or not change.shows:
+    if percent is None or not change.is_price or not change.shows or not change.wants:
         return False
-    shows, wants = Quantity(change.shows), Quantity(change.wants or 0)
-    return wants < shows and (not wants or wants * 100 < shows * (100 - percent))
+    shows, wants = Quantity(change.shows), Quantity(change.wants)
+    return bool(wants) and wants * 100 < shows * (100 - percent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
@@ -24,7 +25,7 @@ from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
-from syncd.state.product_models import FieldWrite
+from syncd.state.product_models import FieldPair, FieldWrite
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def open_account(
     hub = account.hub.side
     for worker in account.shops:
         hub.shop_owners = {**hub.shop_owners, **worker.side.shop_owners}
+        hub.shop_limits = {**hub.shop_limits, worker.side.id: worker.side.limits}
     with db.write() as session:
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
@@ -260,6 +262,11 @@ def _compare_if_owners_changed(session: Session, side: SideContext) -> None:
     """Other owners mean other verdicts, also on what nobody edits: have all fields compared once."""
     row = side.row(session)
     if row.owners != side.owners_text:
+        former = json.loads(row.owners) if row.owners else {}
+        new = [field for field in side.owners_of(side.id) if field not in former]
+        # Of what nobody kept the same for a while an old agreement says nothing: it is a first comparison again.
+        here = select(Listing.id).where(Listing.side_id == side.id)
+        session.execute(delete(FieldPair).where(FieldPair.listing_id.in_(here), FieldPair.field.in_(new)))
         linked = update(Listing).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
         session.execute(linked.where(Listing.gone_at.is_(None)).values(fields_pending=True))
         row.owners = side.owners_text

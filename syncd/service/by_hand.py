@@ -13,6 +13,7 @@ from sqlalchemy import or_, select
 from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.errors import SyncdError
+from syncd.service.field_plan import close_field_findings
 from syncd.service.ledger import lock_items
 from syncd.service.linking import PARTED, link, report_unlinked
 from syncd.service.runs import RunLog
@@ -98,6 +99,7 @@ def unlink_by_hand(shop: SideContext, hub: SideContext, shop_code: str) -> Pairi
         ).one_or_none()
         here.item_id, here.linked_at, here.link_rule, here.wanted = None, None, PARTED, None
         here.pending = here.link_pending = here.fields_pending = False
+        close_field_findings(session, shop.name, here.external_id, shop.now())
         session.flush()
         report_unlinked(session, shop, hub.id)
         partner = (there.external_id, there.name) if there is not None else ("", "")

@@ -90,7 +90,6 @@ def _written(
         writes[field.field].shown = returned
         _tell_of_conflict(session, side, planned, field)
     _settle(side, writes, "confirmed", None)
-    close_finding(session, "field_refused", f"{side.name} {row.external_id}", side.now())
     if side.is_hub:
         offer_to_shops(session, [row])
 
@@ -105,12 +104,14 @@ def _refused(
     if len(planned.fields) > 1:
         return  # they are tried one by one
     (field,) = planned.fields
+    shop = session.get_one(Listing, field.shop_listing_id)
+    name = session.get_one(Side, shop.side_id).name
     pair = _pair_row(session, side, field)
     pair.refused_hub, pair.refused_shop = field.now.hub, field.now.shop
     value = field.wants if len(field.wants) <= _LONGEST_SHOWN else f"{field.wants[:_LONGEST_SHOWN]}…"
     found = Found(
         kind="field_refused",
-        subject=f"{side.name} {row.external_id}",
+        subject=f"{name} {shop.external_id} {field.field}",
         side_id=side.id,
         item_id=row.item_id,
         message=f"{side.name} does not take the {field.field} “{value}” of {planned.label}: {error}",
@@ -122,6 +123,8 @@ def _refused(
 def _take_back(session: Session, side: SideContext, row: Listing, planned: PlannedFields) -> None:
     """Nothing was applied: what was known before counts again."""
     row.fields_recheck_at = None
+    if side.is_hub:
+        offer_to_shops(session, [row])  # they waited for this outcome
     for field in planned.fields:
         unsure = field.past.unsure
         _pair_row(session, side, field).unsure = unsure.value if unsure else None

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
-from syncd.core.fields import EMPTY, Agree, End, Owner, Pair, Past, WriteField, reconcile
-from syncd.core.guard import FieldChange, Stop, check_fields
+from syncd.core.fields import EMPTY, NAME, PRICE, Agree, End, Owner, Pair, Past, WriteField, reconcile
+from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
-from syncd.state.models import Listing
+from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
+from syncd.state.models import Listing, Side
 from syncd.state.product_models import FieldPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 
+WRITTEN = (NAME, PRICE)
+"""Fields that are kept the same so far."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedField:
     """One field that would be written.
 
     Attributes:
-        shop_listing_id: The shop's listing, which the pair belongs to.
+        shop_listing_id: The shop's listing, which the pair belongs to; ``shop_id`` is the shop.
         field: Name of the field.
         shows: What the side shows now.
         wants: What it would show.
@@ -42,6 +47,7 @@ class PlannedField:
     """
 
     shop_listing_id: int
+    shop_id: int
     field: str
     shows: str
     wants: str
@@ -118,9 +124,11 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
     found: dict[int, list[PlannedField]] = {}
     rows = {row.id: row for row, _, _ in pairs}
     for row, hub, shop in pairs:
-        if row.fields_recheck_at is not None or _other(row, hub, shop).fields_recheck_at is not None:
+        if row.fields_recheck_at is not None:
             settled.discard(row.id)
             continue
+        if _other(row, hub, shop).fields_recheck_at is not None:
+            continue  # as soon as the other end was read again this one is compared anew
         writes = list(_decide(session, side, hub, shop, past))
         taken = {write.field for write in found.get(row.id, [])}
         found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
@@ -136,19 +144,27 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
 
 
 def check_plan_of_fields(session: Session, side: SideContext, planned: Sequence[PlannedFields]) -> Stop | None:
-    """Ask the guard about all fields that would be written to a side."""
-    changes = [
-        FieldChange(
-            label=f"{write.label} ({write.ref.external_id})",
-            shows=field.shows,
-            wants=field.wants,
-            is_price=field.field == "price",
-            is_first=field.past.agreed is None,
-        )
-        for write in planned
-        for field in write.fields
-    ]
-    return check_fields(changes, side.linked_count(session), side.limits) if changes else None
+    """Ask the guard about all fields that would be written to a side; to the hub, by the shop that they come from."""
+    if not planned:
+        return None
+    by_shop: dict[int, list[FieldChange]] = {}
+    for write in planned:
+        for field in write.fields:
+            by_shop.setdefault(field.shop_id, []).append(
+                FieldChange(
+                    label=f"{write.label} ({write.ref.external_id})",
+                    shows=field.shows,
+                    wants=field.wants,
+                    is_price=field.field == PRICE,
+                    is_first=field.past.agreed is None,
+                )
+            )
+    linked = side.linked_count(session)
+    for shop_id, changes in by_shop.items():
+        limits = side.shop_limits.get(shop_id, SafetyLimits()) if side.is_hub else side.limits
+        if stop := check_fields(changes, linked, limits):
+            return stop
+    return None
 
 
 def _partners(
@@ -160,11 +176,22 @@ def _partners(
         select(row, other)
         .join(other, other.item_id == row.item_id)
         .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None))
-        .where(other.side_id.in_(side.shop_owners) if side.is_hub else other.side_id == hub_id)
+        .where(other.side_id.in_(_believed(session, side)) if side.is_hub else other.side_id == hub_id)
         .order_by(row.id, other.side_id)
     )
     found = session.execute(query).all()
     return [(one, one, two) if side.is_hub else (one, two, one) for one, two in found]
+
+
+def _believed(session: Session, hub: SideContext) -> list[int]:
+    """Shops whose word counts now: not those of which a person must first say whether what they report is true."""
+    names = {row.id: row.name for row in session.scalars(select(Side).where(Side.id.in_(hub.shop_owners)))}
+    stops = open_stops_among(session, {subject for name in names.values() for subject in _stops_on(name)})
+    return [shop_id for shop_id, name in names.items() if not stops.intersection(_stops_on(name))]
+
+
+def _stops_on(shop: str) -> tuple[str, ...]:
+    return reported_subject(shop), gone_subject(shop)
 
 
 def _other(row: Listing, hub: Listing, shop: Listing) -> Listing:
@@ -184,6 +211,9 @@ def _decide(
     for field, owner in side.owners_of(shop.side_id).items():
         row = known.get((shop.id, field))
         past = past_of(row)
+        if row is not None and past.refused not in (None, _pair(there.get(field), here.get(field))):
+            forget_refusal(session, side, shop, row)
+            past = past_of(row)
         verdict = reconcile(owner, there.get(field), here.get(field), past)
         match verdict:
             case Agree():
@@ -194,8 +224,36 @@ def _decide(
             case WriteField() if field in side.adapter.capabilities.fields:
                 now = Pair(there[field], here[field])
                 yield PlannedField(
-                    shop.id, field, now.at(end), verdict.value, now, verdict, past, _reason(owner, verdict, past)
+                    shop.id,
+                    shop.side_id,
+                    field,
+                    now.at(end),
+                    verdict.value,
+                    now,
+                    verdict,
+                    past,
+                    _reason(owner, verdict, past),
                 )
+
+
+def forget_refusal(session: Session, side: SideContext, shop: Listing, pair: FieldPair) -> None:
+    """The pair that was refused is not shown any more: what is there now is tried, or needs no write."""
+    pair.refused_hub = pair.refused_shop = None
+    name = session.get_one(Side, shop.side_id).name
+    close_finding(session, "field_refused", f"{name} {shop.external_id} {pair.field}", side.now())
+
+
+def distrust_fields(session: Session, shop: Listing) -> None:
+    """A person said that what the shop shows was put back: that its fields differ is no edit."""
+    session.execute(update(FieldPair).where(FieldPair.listing_id == shop.id).values(unsure=End.SHOP.value))
+    shop.fields_pending = True
+
+
+def close_field_findings(session: Session, shop_name: str, external_id: str, now: datetime) -> None:
+    """A shop's listing is gone or parted: nothing is to be said of its fields any more."""
+    for kind in ("field_refused", "field_conflict"):
+        for field in WRITTEN:
+            close_finding(session, kind, f"{shop_name} {external_id} {field}", now)
 
 
 def past_of(row: FieldPair | None) -> Past:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from syncd.core.model import ChangePage, FieldsWrite, NotSent, Refused, Unknown
+from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
-from syncd.service.findings import Found, close_finding, fields_subject, open_finding
-from syncd.service.observe import Observer, current_write_seq
+from syncd.service.findings import Found, close_finding, fields_subject, open_finding, open_subjects
+from syncd.service.observe import Observer
 from syncd.service.planning import open_stop, take_approval
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _CHUNK = 400
+
+_BUDGET_S = 15.0
+"""How long one pass writes fields: stock is not to wait for them. The rest is written by the next passes."""
 
 
 class FieldPusher:
@@ -53,19 +57,22 @@ class FieldPusher:
         if not self._side.shop_owners:
             return
         planned = self.plan()
+        if planned and self._lists_nothing():
+            return
         if not self._may_go_on(planned):
             return
         size = max(1, self._side.adapter.capabilities.batch_size)
+        until = time.monotonic() + _BUDGET_S
         for start in range(0, len(planned), size):
-            if self._stop.is_set() or not self._side.may_write():
+            if self._stop.is_set() or not self._side.may_write() or time.monotonic() > until:
                 return
             batch = planned[start : start + size]
             self._look([one.ref for one in batch])
             refused = self._carry_out(batch)
             # One field that a side does not take must not keep back the others of its product.
-            singles = [replace(one, fields=(field,)) for one in refused for field in one.fields]
-            for first in range(0, len(singles), size):
-                self._carry_out(singles[first : first + size])
+            for number in range(max((len(one.fields) for one in refused), default=0)):
+                singles = [one for one in refused if len(one.fields) > number]
+                self._carry_out([replace(one, fields=(one.fields[number],)) for one in singles])
             self._alive()
 
     def plan(self) -> list[PlannedFields]:
@@ -80,13 +87,15 @@ class FieldPusher:
 
     def _look(self, refs: Sequence[ListingRef]) -> None:
         """Read what is about to be overwritten just before: what a person entered since the last poll is seen then."""
-        with self._side.db.read() as session:
-            began_seq = current_write_seq(session, self._side.id)
-        observer = Observer(self._side, self._run, began_seq, how="read before a write of fields")
+        observer = Observer(self._side, self._run, began_seq=0)
         result = self._side.adapter.fetch(refs)
         with self._side.db.write() as session:
-            observer.apply(session, ChangePage(result.listings, result.gone))
-        observer.release()
+            observer.apply_fields(session, result.listings)
+
+    def _lists_nothing(self) -> bool:
+        """Whether this side listed nothing though it had products: it is broken, and nothing is written there."""
+        with self._side.db.read() as session:
+            return bool(open_subjects(session, "side_empty", self._side.id))
 
     def _may_go_on(self, planned: Sequence[PlannedFields]) -> bool:
         side, subject = self._side, fields_subject(self._side.name)
@@ -102,7 +111,7 @@ class FieldPusher:
     def _is_approved(self, subject: str, refusal: Stop) -> bool:
         side = self._side
         with side.db.write() as session:
-            if take_approval(session, subject, refusal):
+            if take_approval(session, subject, refusal, lasts=True):
                 return True
             found = Found(
                 kind="safety_stop",

@@ -102,6 +102,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "deleted_on_side": ("syncd match",),
     "unlinked": ("syncd match --shop SIDE",),
     "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
+    "fields_not_written": ("syncd check",),
     "field_refused": ("syncd explain SKU",),
     "not_counted": ("syncd match --shop SIDE",),
 }

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -87,6 +87,14 @@ def open_kinds(session: Session, subject: str, kinds: Sequence[str]) -> list[str
     """Which of these kinds of findings are open about one subject."""
     query = select(Finding.kind).where(Finding.kind.in_(kinds), Finding.subject == subject, Finding.closed_at.is_(None))
     return list(session.scalars(query))
+
+
+def open_stops_among(session: Session, subjects: Collection[str]) -> set[str]:
+    """Which of these subjects have a safety stop that nobody answered yet."""
+    query = select(Finding.subject).where(
+        Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
+    )
+    return set(session.scalars(query))
 
 
 def open_finding(session: Session, found: Found, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from syncd.core.keys import sku_key
 from syncd.core.model import Proof
+from syncd.service.field_plan import close_field_findings
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Finding, Listing, Side, Tombstone
 
@@ -46,6 +47,8 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
     row.fields_recheck_at = None
     row.recheck_at = None
     close_finding(session, "write_rejected", f"{side.name} {row.external_id}", now)
+    if not side.is_hub:
+        close_field_findings(session, side.name, row.external_id, now)
     here = Tombstone.side_id == side.id, Tombstone.external_id == row.external_id
     item_id = row.item_id or session.scalar(select(Tombstone.item_id).where(*here))
     session.execute(delete(Tombstone).where(*here))

@@ -11,7 +11,7 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.evidence import look_before, name_cause, store_events
-from syncd.service.field_plan import as_json, offer_to_shops
+from syncd.service.field_plan import as_json, distrust_fields, offer_to_shops
 from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
@@ -79,6 +79,14 @@ class Observer:
             self._departures.add(session, page.gone)
         elif page.gone:
             self._read_again(session, [entry.ref.external_id for entry in page.gone])
+
+    def apply_fields(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
+        """Take over fields alone: their quantities were read without the documents that explain them."""
+        known = load_listings(session, self._side.id, [remote.ref.external_id for remote in remotes])
+        for remote in remotes:
+            if remote.ref.external_id in known:
+                self._refresh_fields(known[remote.ref.external_id], remote)
+        self._compare_fields(session)
 
     def release(self) -> None:
         """At the end of the read, before its cursor is kept: let what it found count, all of it or nothing.
@@ -325,6 +333,7 @@ class Observer:
         for remote in remotes:
             row = known[remote.ref.external_id]
             row.shadow, row.shadow_at, row.marker = remote.quantity, self._side.now(), remote.marker
+            distrust_fields(session, row)
             row.recheck_at, row.pending = None, row.item_id is not None
             units = documented_since(session, self._side, row.external_id, last_good)
             if units and row.item_id is not None:

@@ -119,7 +119,9 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
     return check_plan(changes, side.linked_count(session), side.limits)
 
 
-def take_approval(session: Session, subject: str, refusal: Stop | None, word: str = APPROVED) -> bool:
+def take_approval(
+    session: Session, subject: str, refusal: Stop | None, word: str = APPROVED, *, lasts: bool = False
+) -> bool:
     """Whether a person approved this plan: one that trips the same limit by no more than the approved one did.
 
     An approval serves one plan. If the next plan trips no limit, or another one, the approval is used up as well: it
@@ -130,6 +132,7 @@ def take_approval(session: Session, subject: str, refusal: Stop | None, word: st
         subject: Subject of the safety stop.
         refusal: What the plan trips now.
         word: What the person said of it, as ``closed_by`` has it.
+        lasts: The plan is carried out in several passes: its approval is used up by the first plan that needs none.
     """
     query = select(Finding).where(Finding.kind == "safety_stop", Finding.subject == subject, Finding.closed_by == word)
     approved = False
@@ -138,7 +141,8 @@ def take_approval(session: Session, subject: str, refusal: Stop | None, word: st
         fits = refusal is not None and all(
             name in counts and units <= counts[name] for name, units in refusal.counts.items() if name != "of"
         )
-        row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"
+        if not (fits and lasts):
+            row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"
         approved = approved or fits
     return approved
 

@@ -44,6 +44,7 @@ class SideContext:
         manage_unmanaged: Switch stock management on for listings that do not count stock.
         shop_owners: Who may change which field of a product, by row id of the shop: of all shops for the hub, of itself
             for a shop. Empty: fields are left alone.
+        shop_limits: Limits of the shops that values for the hub come from, by row id.
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -60,6 +61,7 @@ class SideContext:
     initial_stock: str = "hub"
     manage_unmanaged: bool = False
     shop_owners: Mapping[int, Mapping[str, Owner]] = field(default_factory=dict)
+    shop_limits: Mapping[int, SafetyLimits] = field(default_factory=dict)
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from syncd.state.models import CursorRow, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -70,6 +72,7 @@ class SideWorker:
     dry_run: bool = False
     failures: int = 0
     _unfinished: int | None = None
+    _fields_rest_until: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> RunOutcome:
@@ -134,7 +137,7 @@ class SideWorker:
             weigh_evidence(self.side, run)
         self.link(run)
         self.push(run)
-        FieldPusher(self.side, self.hub_id, run, self.stop, self.alive).push()
+        self._push_fields(run)
 
     def observe(self, run: RunLog, *, whole: bool = False) -> None:
         """Read what may have changed (or everything), then what was to be read again by id.
@@ -183,6 +186,26 @@ class SideWorker:
         self._look_at_doubts(run)
         self.alive()
 
+    def _push_fields(self, run: RunLog) -> None:
+        """Write fields; that they cannot be written is a finding and no failure: the pass was good for stock."""
+        side = self.side
+        if self._fields_rest_until is not None and side.now() < self._fields_rest_until:
+            return
+        try:
+            FieldPusher(side, self.hub_id, run, self.stop, self.alive).push()
+        except SideError as error:
+            self._fields_rest_until = side.now() + _FIELDS_REST
+            with side.db.write() as session:
+                open_finding(session, _fields_not_written(side, error), side.now())
+            logger.bind(side=side.name, error=str(error)).debug("fields.not_written")
+            return
+        self._fields_rest_until = None
+        with side.db.read() as session:
+            was_open = bool(open_kinds(session, side.name, ("fields_not_written",)))
+        if was_open:
+            with side.db.write() as session:
+                close_finding(session, "fields_not_written", side.name, side.now())
+
     def _look_at_doubts(self, run: RunLog) -> None:
         if run.counts.unknown:
             look_at_once(self.side)
@@ -192,7 +215,8 @@ class SideWorker:
         with self.side.db.read() as session:
             # Fields that wait for a person are compared again by polls, not at once for ever.
             waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
-            fields = bool(self.side.shop_owners) and not waits
+            rests = self._fields_rest_until is not None and self.side.now() < self._fields_rest_until
+            fields = bool(self.side.shop_owners) and not waits and not rests
             conditions = [can_be_planned(), *([can_be_compared()] if fields else [])]
             queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
             return any(session.scalar(query.limit(1)) is not None for query in queries)
@@ -350,6 +374,20 @@ class SideWorker:
             with self.side.db.write() as session:
                 open_finding(session, found, self.side.now())
         logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
+
+
+_FIELDS_REST = timedelta(minutes=1)
+"""After fields could not be written they are left alone for so long."""
+
+
+def _fields_not_written(side: SideContext, error: SideError) -> Found:
+    return Found(
+        kind="fields_not_written",
+        subject=side.name,
+        side_id=side.id,
+        message=f"{side.name}: names and prices cannot be written: {error.detail}",
+        advice="`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on.",
+    )
 
 
 _FAILURE_KINDS = ("reauthorisation", "permission_missing", "invalid_answer", "side_unreachable")

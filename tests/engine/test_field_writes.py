@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAKE = [pytest.param({NAME: owner, PRICE: owner}, id=owner.value) for owner in Owner if owner is not Owner.NONE]
 
 
-def _account(
+def account_of(
     database: Database,
     owner: Owner,
     *,
@@ -37,22 +37,22 @@ def _account(
     web = account.add_side("web", owners={NAME: owner, PRICE: owner}, limits=limits)
     for number in range(products):
         fields = {NAME: f"Mug {number}", PRICE: "10.00"}
-        _put(till, f"t-{number}", f"S{number}", fields)
-        _put(web, f"w-{number}", f"S{number}", {**fields, PRICE: "12.00"} if shop_differs else fields)
+        put(till, f"t-{number}", f"S{number}", fields)
+        put(web, f"w-{number}", f"S{number}", {**fields, PRICE: "12.00"} if shop_differs else fields)
     return account
 
 
-def _put(world: MemoryWorld, external_id: str, sku: str, fields: dict[str, str]) -> None:
+def put(world: MemoryWorld, external_id: str, sku: str, fields: dict[str, str]) -> None:
     world.put(external_id, 5, sku=sku, name=fields[NAME], fields=fields)
 
 
-def _settle(account: Account, passes: int = 4) -> None:
+def settle(account: Account, passes: int = 4) -> None:
     for _ in range(passes):
         account.clock.advance(61)
         account.poll()
 
 
-def _fields(account: Account, side: str, external_id: str) -> dict[str, str]:
+def shown(account: Account, side: str, external_id: str) -> dict[str, str]:
     return dict(account.worlds[side].things[external_id].listing.fields)
 
 
@@ -61,17 +61,17 @@ def _writes(account: Account) -> list[FieldWrite]:
         return list(session.scalars(select(FieldWrite).order_by(FieldWrite.id)))
 
 
-def _told(account: Account) -> int:
+def told(account: Account) -> int:
     return sum(len(world.field_writes) for world in account.worlds.values())
 
 
 def test_what_was_edited_at_the_till_is_written_to_the_shop_once(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Mug, blue", price="11.50")
-    _settle(account)
-    assert _fields(account, "web", "w-0") == {NAME: "Mug, blue", PRICE: "11.50"}
+    settle(account)
+    assert shown(account, "web", "w-0") == {NAME: "Mug, blue", PRICE: "11.50"}
     assert [dict(write.values) for write in account.worlds["web"].field_writes] == [{NAME: "Mug, blue", PRICE: "11.50"}]
     assert [(write.field, write.before, write.value, write.state, write.overwrote) for write in _writes(account)] == [
         (NAME, "Mug 0", "Mug, blue", "confirmed", False),
@@ -81,102 +81,100 @@ def test_what_was_edited_at_the_till_is_written_to_the_shop_once(database: Datab
 
 
 def test_a_foreign_edit_is_overwritten_and_kept(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["web"].edit("w-0", price="9.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "10.00"
     assert [(write.before, write.value, write.overwrote) for write in _writes(account)] == [("9.00", "10.00", True)]
 
 
 def test_what_the_shop_owns_is_written_to_the_till(database: Database) -> None:
-    account = _account(database, Owner.SHOP, shop_differs=True)
+    account = account_of(database, Owner.SHOP, shop_differs=True)
     account.poll()
-    _settle(account)
-    assert _fields(account, "till", "t-0")[PRICE] == "12.00"
+    settle(account)
+    assert shown(account, "till", "t-0")[PRICE] == "12.00"
     account.worlds["web"].edit("w-0", name="Becher")
-    _settle(account)
-    assert _fields(account, "till", "t-0") == {NAME: "Becher", PRICE: "12.00"}
+    settle(account)
+    assert shown(account, "till", "t-0") == {NAME: "Becher", PRICE: "12.00"}
     assert account.worlds["web"].field_writes == []
 
 
 def test_an_edit_travels_from_shop_to_till_and_on_to_the_other_shop(database: Database) -> None:
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     other = account.add_side("other", owners={NAME: Owner.HUB})
-    _put(other, "o-0", "S0", {NAME: "Mug 0", PRICE: "10.00"})
+    put(other, "o-0", "S0", {NAME: "Mug 0", PRICE: "10.00"})
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["web"].edit("w-0", name="Becher")
-    _settle(account, 6)
-    assert {_fields(account, *which)[NAME] for which in (("till", "t-0"), ("web", "w-0"), ("other", "o-0"))} == {
-        "Becher"
-    }
-    assert _told(account) == 2
+    settle(account, 6)
+    assert {shown(account, *which)[NAME] for which in (("till", "t-0"), ("web", "w-0"), ("other", "o-0"))} == {"Becher"}
+    assert told(account) == 2
 
 
 def test_a_conflict_keeps_both_values_and_the_tills_counts(database: Database) -> None:
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Tasse")
     account.worlds["web"].edit("w-0", name="Becher")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    settle(account)
+    assert shown(account, "web", "w-0")[NAME] == "Tasse"
     (finding,) = account.findings()
     assert finding.kind == "field_conflict"
     assert "Tasse" in finding.message
     assert "Becher" in finding.message
     account.worlds["till"].edit("t-0", name="Becher")
-    _settle(account)
+    settle(account)
     assert account.findings() == []
 
 
 @pytest.mark.parametrize("owners", MAKE)
 def test_equal_on_both_sides_is_never_written(database: Database, owners: dict[str, Owner]) -> None:
-    account = _account(database, owners[NAME])
+    account = account_of(database, owners[NAME])
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Becher")
     account.worlds["web"].edit("w-0", name="Becher")
-    _settle(account)
-    assert _told(account) == 0
+    settle(account)
+    assert told(account) == 0
     assert account.findings() == []
 
 
 @pytest.mark.parametrize("spell", [str.upper, lambda value: f"<p>{value}</p>", lambda value: value.replace("é", "e")])
 def test_a_side_that_spells_in_its_own_way_is_told_once(database: Database, spell: Callable[[str], str]) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.worlds["web"].spell = spell
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Café")
-    _settle(account, 6)
-    assert _told(account) == 1
-    assert _fields(account, "web", "w-0")[NAME] == spell("Café")
+    settle(account, 6)
+    assert told(account) == 1
+    assert shown(account, "web", "w-0")[NAME] == spell("Café")
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after", "late", "refused_connection"])
 def test_a_lost_answer_ends_with_both_equal(database: Database, fault: str) -> None:
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["web"].field_faults.append(fault)
     account.worlds["till"].edit("t-0", price="11.00")
-    _settle(account, 6)
-    assert _fields(account, "web", "w-0")[PRICE] == "11.00"
-    assert _fields(account, "till", "t-0")[PRICE] == "11.00"
+    settle(account, 6)
+    assert shown(account, "web", "w-0")[PRICE] == "11.00"
+    assert shown(account, "till", "t-0")[PRICE] == "11.00"
     with account.db.read() as session:
         assert session.scalars(select(FieldPair.unsure).where(FieldPair.unsure.is_not(None))).all() == []
-    told = _told(account)
-    _settle(account)
-    assert _told(account) == told
+    before = told(account)
+    settle(account)
+    assert told(account) == before
 
 
 def test_nothing_is_sent_again_while_a_write_may_still_be_under_way(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.poll()
-    _settle(account)
+    settle(account)
     web = account.worlds["web"]
     web.field_faults.append("late")
     account.worlds["till"].edit("t-0", price="11.00")
@@ -185,16 +183,16 @@ def test_nothing_is_sent_again_while_a_write_may_still_be_under_way(database: Da
     for _ in range(5):
         account.clock.advance(10)
         account.poll()
-    assert _told(account) == 1
-    assert _fields(account, "web", "w-0")[PRICE] == "11.00"
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "13.00"
+    assert told(account) == 1
+    assert shown(account, "web", "w-0")[PRICE] == "11.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "13.00"
 
 
 def test_a_cache_that_shows_the_value_before_our_write_is_no_edit(database: Database) -> None:
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["web"].stale = True
     account.worlds["till"].edit("t-0", price="11.00")
     account.poll()
@@ -202,118 +200,118 @@ def test_a_cache_that_shows_the_value_before_our_write_is_no_edit(database: Data
         account.clock.advance(3)
         account.worlds["web"].sell("w-0", 1)
         account.poll()
-    _settle(account)
-    assert _fields(account, "till", "t-0")[PRICE] == "11.00"
-    assert _told(account) == 1
+    settle(account)
+    assert shown(account, "till", "t-0")[PRICE] == "11.00"
+    assert told(account) == 1
 
 
 def test_a_value_that_is_refused_is_a_finding_and_keeps_nothing_else_back(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     web = account.worlds["web"]
     web.refuses = ("Ωmega",)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Ωmega", price="11.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0") == {NAME: "Mug 0", PRICE: "11.00"}
+    settle(account)
+    assert shown(account, "web", "w-0") == {NAME: "Mug 0", PRICE: "11.00"}
     (finding,) = account.findings()
     assert finding.kind == "field_refused"
     assert "Ωmega" in finding.message
-    told = _told(account)
-    _settle(account)
-    assert _told(account) == told
+    before = told(account)
+    settle(account)
+    assert told(account) == before
     account.worlds["till"].edit("t-0", name="Omega")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[NAME] == "Omega"
+    settle(account)
+    assert shown(account, "web", "w-0")[NAME] == "Omega"
     assert account.findings() == []
 
 
 def test_two_catalogues_that_differ_wait_for_a_person_and_stock_does_not(database: Database) -> None:
-    account = _account(database, Owner.HUB, products=30, shop_differs=True)
+    account = account_of(database, Owner.HUB, products=30, shop_differs=True)
     outcomes = [*account.poll(), *account.poll()]
     assert all(outcome.error is None for outcome in outcomes)
     assert not any(worker.has_pending() for worker in account.workers.values())
-    assert _told(account) == 0
+    assert told(account) == 0
     account.worlds["till"].sell("t-0", 2)
-    _settle(account)
+    settle(account)
     assert account.worlds["web"].quantity("w-0") == 3
-    assert _told(account) == 0
+    assert told(account) == 0
     (finding,) = account.findings()
     assert (finding.kind, finding.subject) == ("safety_stop", "fields of web")
-    _approve(account)
+    approve_fields(account)
     assert account.workers["web"].has_pending()
     account.workers["web"].run("push", "test")
-    assert {_fields(account, "web", f"w-{number}")[PRICE] for number in range(30)} == {"10.00"}
+    assert {shown(account, "web", f"w-{number}")[PRICE] for number in range(30)} == {"10.00"}
     assert account.findings() == []
 
 
 def test_prices_that_would_fall_too_far_wait_for_a_person(database: Database) -> None:
-    account = _account(database, Owner.HUB, limits=SafetyLimits(max_price_drop=Quantity(50)))
+    account = account_of(database, Owner.HUB, limits=SafetyLimits(max_price_drop=Quantity(50)))
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", price="1.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "10.00"
     (finding,) = account.findings()
     assert "10.00 to 1.00" in finding.message
     account.worlds["till"].edit("t-0", price="6.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "6.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "6.00"
     assert account.findings() == []
 
 
 def test_a_field_that_one_side_does_not_say_is_left_alone(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.worlds["web"].put("w-0", 5, sku="S0", name="Mug 0", fields={NAME: "Mug 0"})
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", price="11.00")
-    _settle(account)
-    assert _told(account) == 0
+    settle(account)
+    assert told(account) == 0
     with account.db.read() as session:
         assert not any(session.scalars(select(Listing.fields_pending)))
 
 
 def test_a_new_partner_is_compared_anew(database: Database) -> None:
     """What was agreed with the product that had this SKU before says nothing about the one that has it now."""
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.poll()
-    _settle(account)
+    settle(account)
     till = account.worlds["till"]
     till.delete("t-0")
-    _settle(account)
-    _put(till, "t-new", "S0", {NAME: "Tasse", PRICE: "10.00"})
-    _settle(account)
-    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    settle(account)
+    put(till, "t-new", "S0", {NAME: "Tasse", PRICE: "10.00"})
+    settle(account)
+    assert shown(account, "web", "w-0")[NAME] == "Tasse"
     assert [finding.kind for finding in account.findings()] == ["field_conflict"]
 
 
-def _approve(account: Account) -> None:
+def approve_fields(account: Account, side: str = "web") -> None:
     with account.db.write(fenced=False) as session:
-        assert close_finding(session, "safety_stop", "fields of web", account.clock(), by=APPROVED)
+        assert close_finding(session, "safety_stop", f"fields of {side}", account.clock(), by=APPROVED)
 
 
 @pytest.mark.parametrize(("owner", "kinds"), [(Owner.HUB, []), (Owner.BOTH, ["field_conflict"])])
 def test_what_was_entered_since_the_last_poll_is_seen_before_it_is_overwritten(
     database: Database, owner: Owner, kinds: list[str]
 ) -> None:
-    account = _account(database, owner)
+    account = account_of(database, owner)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", name="Tasse")
     account.poll("till")
     account.worlds["web"].edit("w-0", name="Becher")
     account.workers["web"].run("push", "test")
-    assert _fields(account, "web", "w-0")[NAME] == "Tasse"
+    assert shown(account, "web", "w-0")[NAME] == "Tasse"
     assert [(write.before, write.value, write.overwrote) for write in _writes(account)] == [("Becher", "Tasse", True)]
     assert [finding.kind for finding in account.findings()] == kinds
 
 
 def test_a_process_that_dies_after_sending_goes_on_well(database: Database) -> None:
     """Its write may have arrived or not: the listing is read again before it is told anything else."""
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.poll()
-    _settle(account)
+    settle(account)
     web = account.worlds["web"]
     account.worlds["till"].edit("t-0", price="11.00")
     account.poll("till")
@@ -321,51 +319,51 @@ def test_a_process_that_dies_after_sending_goes_on_well(database: Database) -> N
     with pytest.raises(KeyError, match="dies"):
         account.workers["web"].run("push", "test")
     account.add_side("web", owners={NAME: Owner.BOTH, PRICE: Owner.BOTH})
-    told = _told(account)
+    before = told(account)
     account.poll()
-    assert _told(account) == told
-    _settle(account)
-    assert (_fields(account, "web", "w-0")[PRICE], _fields(account, "till", "t-0")[PRICE]) == ("11.00", "11.00")
+    assert told(account) == before
+    settle(account)
+    assert (shown(account, "web", "w-0")[PRICE], shown(account, "till", "t-0")[PRICE]) == ("11.00", "11.00")
     assert account.findings() == []
 
 
 def test_a_stop_on_fields_is_over_when_nothing_is_to_be_written_any_more(database: Database) -> None:
-    account = _account(database, Owner.HUB, products=30, shop_differs=True)
+    account = account_of(database, Owner.HUB, products=30, shop_differs=True)
     account.poll()
     account.poll()
     assert [finding.subject for finding in account.findings()] == ["fields of web"]
     for number in range(30):
         account.worlds["till"].edit(f"t-{number}", price="12.00")
-    _settle(account)
+    settle(account)
     assert account.findings() == []
-    assert _told(account) == 0
+    assert told(account) == 0
 
 
 def test_our_own_value_in_the_shops_spelling_is_no_edit_after_a_lost_answer(database: Database) -> None:
-    account = _account(database, Owner.BOTH)
+    account = account_of(database, Owner.BOTH)
     account.worlds["web"].spell = str.upper
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["web"].field_faults.append("lost_after")
     account.worlds["till"].edit("t-0", name="Café")
-    _settle(account, 6)
-    assert (_fields(account, "till", "t-0")[NAME], _fields(account, "web", "w-0")[NAME]) == ("Café", "CAFÉ")
+    settle(account, 6)
+    assert (shown(account, "till", "t-0")[NAME], shown(account, "web", "w-0")[NAME]) == ("Café", "CAFÉ")
     assert account.findings() == []
     assert account.worlds["till"].field_writes == []
 
 
 def test_a_price_that_would_become_zero_waits_for_a_person(database: Database) -> None:
-    account = _account(database, Owner.HUB)
+    account = account_of(database, Owner.HUB)
     account.poll()
-    _settle(account)
+    settle(account)
     account.worlds["till"].edit("t-0", price="0.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "10.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "10.00"
     (finding,) = account.findings()
-    assert "1 prices would become zero: S0 (w-0), now 10.00" in finding.message
-    _approve(account)
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "0.00"
+    assert "1 price would become zero: S0 (w-0) from 10.00 to 0.00" in finding.message
+    approve_fields(account)
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "0.00"
     account.worlds["till"].edit("t-0", price="5.00")
-    _settle(account)
-    assert _fields(account, "web", "w-0")[PRICE] == "5.00"
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "5.00"

@@ -31,13 +31,13 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/service/field_plan.py",
-                "Listing.fields_pending & Listing.fields_recheck_at.is_(None)",
-                "Listing.fields_pending",
+                "return Listing.fields_pending & Listing.fields_recheck_at.is_(None)",
+                "return Listing.fields_pending & Listing.fields_pending",
             ),
             Edit(
                 "syncd/service/field_plan.py",
-                "row.fields_recheck_at is not None or _other(row, hub, shop).fields_recheck_at is not None",
-                "row is None",
+                "        if row.fields_recheck_at is not None:\n",
+                "        if row is hub is shop:\n",
             ),
         ),
         _ENGINE,
@@ -78,7 +78,7 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/core/guard.py",
-                "return wants < shows and (not wants or wants * 100 < shows * (100 - percent))",
+                "return bool(wants) and wants * 100 < shows * (100 - percent)",
                 "return False",
             ),
         ),

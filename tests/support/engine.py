@@ -91,6 +91,7 @@ class Account:
         self.workers[name] = SideWorker(side, hub_id, RequestCounter(), threading.Event())
         till = next(worker.side for worker in self.workers.values() if worker.side.is_hub)
         till.shop_owners = {**till.shop_owners, **side.shop_owners}
+        till.shop_limits = {**till.shop_limits, side.id: side.limits}
         return world
 
     def poll(self, *names: str, kind: str = "poll") -> list[RunOutcome]:

@@ -50,6 +50,13 @@ def book(client: InventorumClient, write: StockWrite, local_now: datetime) -> Wr
         return _applied(reply, write)
     if 200 <= reply.status < 300:
         return Unknown(f"status {reply.status}: taken for later, without a result")
+    facts = error_facts(reply)
+    if facts.is_ours and reply.status == 400 and _PRICE_FIELDS & set(facts.fields):
+        message = (
+            f"INVENTORUM demands a purchase price for this booking ({facts.message}). syncd does not invent one, "
+            "because it would change the valuation of the stock: book this change by hand."
+        )
+        return Refused("price_required", message)
     return refused(reply)
 
 
@@ -80,10 +87,4 @@ def refused(reply: Reply) -> Refused | Unknown:
         )
     if reply.status == 404:
         return Refused(facts.key or "not_found", facts.message, gone=True)
-    if reply.status == 400 and _PRICE_FIELDS & set(facts.fields):
-        message = (
-            f"INVENTORUM demands a purchase price for this booking ({facts.message}). syncd does not invent one, "
-            "because it would change the valuation of the stock: book this change by hand."
-        )
-        return Refused("price_required", message)
     return Refused(facts.key or f"status_{reply.status}", facts.message)

@@ -37,6 +37,10 @@ class ShopPrices:
         price = canonical(text) if isinstance(text, str) else None
         return {PRICE: price} if price is not None and self._gross() else {}
 
+    def are_known_gross(self) -> bool:
+        """Whether prices can be read and written as gross; asks the shop's settings if need be."""
+        return self._gross()
+
     def _gross(self) -> bool:
         if self._are_gross is None and time.monotonic() >= self._ask_at:
             try:

@@ -92,7 +92,14 @@ class FieldWriter:
         Raises:
             SideError: Nothing of this call was applied.
         """
-        return _send_all(self._client, self._kind, writes, {})
+        refused: dict[int, FieldsResult] = {}
+        priced = [index for index, write in enumerate(writes) if PRICE in write.values]
+        # Asked before anything is sent: the answer could not be read otherwise.
+        if priced and not self._prices.are_known_gross():
+            refused = dict.fromkeys(
+                priced, Refused("net_prices", "it is not known whether the shop's prices are gross")
+            )
+        return _send_all(self._client, self._kind, writes, refused)
 
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
         row = mapping.answered(item, write.ref)
