@@ -46,7 +46,7 @@ def put(world: MemoryWorld, external_id: str, sku: str, fields: dict[str, str]) 
     world.put(external_id, 5, sku=sku, name=fields[NAME], fields=fields)
 
 
-def settle(account: Account, passes: int = 4) -> None:
+def settle(account: Account, passes: int = 2) -> None:
     for _ in range(passes):
         account.clock.advance(61)
         account.poll()
