@@ -53,10 +53,14 @@ def project(on_hand: Quantity, policy: StockPolicy, sku_key: str | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class PastWrite:
-    """A confirmed write: what the side held before it, and when it was confirmed (our clock)."""
+    """A confirmed write: what the side held before it, and when it was confirmed (our clock).
+
+    ``mark`` is what the side shows since then, where a write can carry one.
+    """
 
     before: Quantity
     confirmed_at: datetime
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,13 @@ Verdict = Same | Adopt | Move | Ignore
 
 
 def judge_reading(
-    state: ListingState, quantity: Quantity, *, began_seq: int, now: datetime, settle: timedelta
+    state: ListingState,
+    quantity: Quantity,
+    *,
+    began_seq: int,
+    now: datetime,
+    settle: timedelta,
+    marker: str | None = None,
 ) -> Verdict:
     """Decide what one reading of a listing means.
 
@@ -116,6 +126,7 @@ def judge_reading(
             write was confirmed after the read began: the reading may show either side of it.
         now: Present time, our clock.
         settle: How long a side may still show the value before our write (a cache).
+        marker: The mark that the reading shows.
 
     Source: design section 3, rules 4 and 5.
     """
@@ -127,6 +138,10 @@ def judge_reading(
         return Adopt()
     if quantity == state.shadow:
         return Same()
+    latest = max(state.writes, key=lambda write: write.confirmed_at, default=None)
+    if latest is not None and latest.mark not in (None, marker) and now < latest.confirmed_at + settle:
+        # A replica that lags shows what was long before, not only the value right before our write.
+        return Ignore("it lacks the mark of our last write: it is older", latest.confirmed_at + settle)
     stale_until = [
         write.confirmed_at + settle
         for write in state.writes

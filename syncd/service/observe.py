@@ -297,7 +297,12 @@ class Observer:
         assert quantity is not None  # noqa: S101 - the caller looked
         # A read may take long: what its pages show is as old as its beginning.
         verdict = judge_reading(
-            state, quantity, began_seq=self._began_seq, now=self._began_at, settle=self._side.settle
+            state,
+            quantity,
+            began_seq=self._began_seq,
+            now=self._began_at,
+            settle=self._side.settle,
+            marker=remote.marker,
         )
         match verdict:
             case Ignore(read_again_at=at):
@@ -387,6 +392,7 @@ def load_states(
     open_ids: set[int] = set()
     writes: dict[int, list[PastWrite]] = {}
     since = began_at - max(side.settle, timedelta(0))
+    marked = side.adapter.capabilities.marker
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         open_ids.update(session.scalars(select(Operation.listing_id).where(Operation.listing_id.in_(chunk), is_open())))
@@ -394,20 +400,21 @@ def load_states(
             Operation.listing_id.in_(chunk), Operation.state == "confirmed", Operation.settled_at >= since
         )
         for operation in session.scalars(recent):
-            writes.setdefault(operation.listing_id, []).extend(_past_writes(operation))
+            writes.setdefault(operation.listing_id, []).extend(_past_writes(operation, marked=marked))
     return {
         row.id: ListingState(row.shadow, row.write_seq, row.id in open_ids, tuple(writes.get(row.id, ())))
         for row in by_id.values()
     }
 
 
-def _past_writes(operation: Operation) -> Iterator[PastWrite]:
+def _past_writes(operation: Operation, *, marked: bool) -> Iterator[PastWrite]:
     """What the side may have held before our write: what we knew, or, if a sale had just come in, what it reported."""
     if operation.settled_at is None:
         return
-    yield PastWrite(operation.expected_before, operation.settled_at)
+    mark = operation.uid if marked else None
+    yield PastWrite(operation.expected_before, operation.settled_at, mark)
     if operation.reported is not None:
-        yield PastWrite(operation.reported - operation.difference, operation.settled_at)
+        yield PastWrite(operation.reported - operation.difference, operation.settled_at, mark)
 
 
 def current_write_seq(session: Session, side_id: int) -> int:

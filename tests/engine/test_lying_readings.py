@@ -243,3 +243,24 @@ def test_a_side_that_lists_nothing_is_told_nothing_until_it_is_whole_again(accou
     world.things.update(whole)
     account.poll(side)
     assert all_hold(account, 7)
+
+
+def test_a_replica_that_shows_what_was_before_several_changes_is_known_by_the_mark_it_lacks(database: Database) -> None:
+    """Seen in a long property run: neither the value before our write nor a sale, but that of eight seconds ago."""
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    till, web = account.worlds["till"], account.worlds["web"]
+    account.clock.advance(60)
+    web.count("w-A", 14)
+    account.poll("web", "till")
+    account.clock.advance(1)
+    till.sell("t-A", 1)
+    account.poll("till")
+    account.workers["web"].run("push", "test")
+    web.lag_s = 8
+    account.clock.advance(1)
+    account.poll("web", kind="full")
+    assert account.on_hand("A") == 13
+    web.lag_s = 0
+    web.sell("w-A", 2)
+    account.settle_down(3)
+    assert account.on_hand("A") == web.quantity("w-A") == till.quantity("t-A") == 11

@@ -292,6 +292,12 @@ MUTANTS = (
         ("tests/engine/test_looks.py",),
     ),
     Mutant(
+        "older-mark",
+        "a reading without the mark of our last write is older than it",
+        (Edit("syncd/core/stock.py", "latest.mark not in (None, marker)", "latest.mark is marker is None"),),
+        ("tests/engine/test_lying_readings.py",),
+    ),
+    Mutant(
         "looks-blurred",
         "documents of after the look that settles a write do not blur it",
         (
