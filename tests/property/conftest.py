@@ -33,7 +33,7 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 _ASKED = int(os.environ.get("HISTORIES", "0"))
-_FEW = 20
+_FEW = 16
 _LEFT_OUT = {Phase.explain}  # it costs more than finding does
 if os.environ.get("SHRINK") == "no":
     _LEFT_OUT |= {Phase.shrink}
@@ -49,7 +49,7 @@ settings.register_profile(
     phases=[phase for phase in Phase if phase not in _LEFT_OUT],
 )
 
-settings.register_profile("fields", parent=settings.get_profile("histories"), max_examples=max(1, (_ASKED or 24) // 6))
+settings.register_profile("fields", parent=settings.get_profile("histories"), max_examples=max(1, (_ASKED or 12) // 6))
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory where there is one; each run has a folder of its own
 _DATABASES = itertools.count(1)
