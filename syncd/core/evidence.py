@@ -25,7 +25,9 @@ CUT = timedelta(seconds=1)
 
 _SWALLOWED = 2
 _BY_HAND = 7
-"""What an explanation costs: a swallowed document less than an edit by hand, three of them as good as that."""
+_EARLY = 3
+"""What an explanation costs: a swallowed document less than an edit by hand, three of them as good as that.
+A document in a reading that ended before its date costs more than a swallowed one: clocks seldom differ by so much."""
 
 _MOST_WAYS = 20_000
 """With more ways to assign documents than this nothing is said."""
@@ -141,6 +143,7 @@ class _Class:
         first: First step that may hold them. An odd step ``2 * n + 1`` is change ``n`` of what was seen; an even one is
             the time before it, in which documents balanced each other and nothing was seen.
         last: Last such step.
+        sure: First step that may hold them if clocks do not differ at all.
         inside: Whether they lie inside one of our writes.
         documents: The documents.
     """
@@ -148,6 +151,7 @@ class _Class:
     quantity: Quantity
     first: int
     last: int
+    sure: int
     inside: bool
     documents: tuple[Document, ...]
 
@@ -158,20 +162,24 @@ _Stories = dict[_Counts, dict[Quantity, tuple[int, _Counts]]]
 
 
 def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Sequence[Window]) -> list[_Class]:
-    groups: dict[tuple[Quantity, int, int, bool], list[Document]] = defaultdict(list)
+    groups: dict[tuple[Quantity, int, int, int, bool], list[Document]] = defaultdict(list)
     for document in sorted(documents, key=lambda each: (each.from_at, each.key)):
         if not document.quantity:
             continue
-        first = 0
-        tolerance = timedelta(0) if document.is_ours else CLOCKS
-        while first < len(seen) and seen[first].read_until + tolerance < document.from_at:
-            first += 1
+        first = _first_end(seen, document.from_at - (timedelta(0) if document.is_ours else CLOCKS))
+        sure = _first_end(seen, document.from_at)
         last = first
         while last < len(seen) and seen[last].read_from - CLOCKS - CUT <= document.to_at:
             last += 1
         inside = any(window.may_hold(document) for window in windows)
-        groups[document.quantity, 2 * first, min(2 * last + 1, 2 * len(seen)), inside].append(document)
+        end = min(2 * last + 1, 2 * len(seen))
+        groups[document.quantity, 2 * first, end, 2 * sure, inside].append(document)
     return [_Class(*key, tuple(members)) for key, members in groups.items()]
+
+
+def _first_end(seen: Sequence[Seen], moment: datetime) -> int:
+    """Index of the first reading that had not ended by a moment."""
+    return next((at for at, change in enumerate(seen) if change.read_until >= moment), len(seen))
 
 
 def _tell(stories: _Stories, classes: Sequence[_Class], step: int, seen: Sequence[Seen]) -> _Stories | None:
@@ -189,7 +197,8 @@ def _tell(stories: _Stories, classes: Sequence[_Class], step: int, seen: Sequenc
             if is_between and held and not is_last:
                 continue  # by hand in the step that follows: the same story
             by_hand = change is not None and held != change
-            cost = _SWALLOWED * sum(eaten) + (_BY_HAND if by_hand else 0)
+            early = sum(count for kind, count in zip(classes, taken, strict=True) if step < kind.sure)
+            cost = _SWALLOWED * sum(eaten) + _EARLY * early + (_BY_HAND if by_hand else 0)
             units = _units(classes, eaten)
             ends = told.setdefault(_sum(counts, taken, eaten), {})
             for former_units, (former_cost, former_eaten) in known.items():

@@ -258,7 +258,7 @@ MUTANTS = (
     Mutant(
         "lost-update-order",
         "only what was read next after a document can hold it",
-        (Edit("syncd/core/evidence.py", "seen[first].read_until + tolerance < document.from_at", "seen is None"),),
+        (Edit("syncd/core/evidence.py", "if change.read_until >= moment", "if change"),),
         ("tests/unit/test_evidence.py", "tests/engine/test_lost_updates.py"),
     ),
     Mutant(
@@ -296,6 +296,12 @@ MUTANTS = (
         "a reading without the mark of our last write is older than it",
         (Edit("syncd/core/stock.py", "latest.mark not in (None, marker)", "latest.mark is marker is None"),),
         ("tests/engine/test_lying_readings.py",),
+    ),
+    Mutant(
+        "evidence-early",
+        "a document is not taken for part of what was read before its date",
+        (Edit("syncd/core/evidence.py", "_EARLY * early", "0"),),
+        ("tests/unit/test_evidence.py",),
     ),
     Mutant(
         "looks-blurred",

@@ -93,3 +93,18 @@ def test_a_change_of_a_known_document_is_in_no_reading_of_before_our_last_look_a
     changes = [seen(-6, 45.227, 55.246), seen(0, 55.248, 55.283), seen(0, 85.358, 85.391)]
     windows = [window(23.573, 55.242), window(55.248, 55.283), window(85.358, 85.391)]
     assert weigh(documents, changes, windows) == Explained((cancelled,))
+
+
+def test_an_order_dated_after_an_edit_was_read_is_not_part_of_it() -> None:
+    """Seen in a long property run: a stock-take by hand was read 143 ms before an order that our write swallowed.
+
+    Clocks could differ by so much, and an edit of +5 with the order be the +2 that was read; as a rule they do not.
+    """
+    swallowed = order(-3, 121.981)
+    changes = [seen(2, 111.834, 121.838), seen(0, 111.883, 121.895), seen(0, 121.963, 121.984), seen(0, 272, 282)]
+    assert weigh([swallowed], changes, [window(121.963, 121.984)]) == Explained((swallowed,))
+
+
+def test_an_order_that_is_the_whole_change_is_in_it_though_its_date_is_a_little_later() -> None:
+    changes = [seen(-3, 111.834, 121.838), seen(0, 121.963, 121.984)]
+    assert weigh([order(-3, 121.981)], changes, [window(121.963, 121.984)]) == Explained()
