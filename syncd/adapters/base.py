@@ -11,6 +11,8 @@ Reading
 Writing
     ``write_stock`` sends each write at most once. It never repeats a relative write, not even after a time-out.
     ``write_fields`` is absolute, and is sent once as well: the engine looks before it tells a side again.
+    ``create_product`` is sent once. What may have been made without an answer is looked for by its mark
+    (``find_product``) before anything is made again.
 
 Errors
     ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         StockWrite,
         WriteResult,
     )
+    from syncd.core.products import Made, MakeResult, NewProduct, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Capabilities:
         events: The side reports orders and refunds as evidence.
         reports_quantity: The answer to a write carries the resulting quantity.
         fields: Fields of products that ``write_fields`` can write.
+        describes: ``read_product`` says all that is needed to make a product elsewhere.
+        creates: Products can be made here.
     """
 
     relative: bool
@@ -75,6 +80,8 @@ class Capabilities:
     events: bool = False
     reports_quantity: bool = True
     fields: frozenset[str] = frozenset()
+    describes: bool = False
+    creates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,18 @@ class SideAdapter(Protocol):
         Only ``capabilities.fields`` are asked for, and nothing but them changes on the side: no stock, no marker. The
         answer says what the side shows of every field that was written. What cannot be stored whole is refused.
         """
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Read a whole product with its variations; ``None`` if it is gone. Only if ``capabilities.describes``."""
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Make a product, or variations of one, each at most once. Only if ``capabilities.creates``.
+
+        What is made counts its stock and has none yet. Whatever the answer lacks is in ``Made.missing``.
+        """
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Look for what ``create_product`` may have made since a moment of our clock; ``None``: it made nothing."""
 
     def close(self) -> None:
         """Release connections; the adapter is not used afterwards."""

@@ -157,6 +157,7 @@ class ProductsConfig(Section):
     create_in_shop: Literal["never", "published", "all"] = Field(
         "never", description="which INVENTORUM products are created in the shop"
     )
+    publish: bool = Field(default=False, description="whether customers see at once what is created in the shop")
     create_in_inventorum: bool = Field(default=False, description="create shop products in INVENTORUM")
     delete_in_shop: Literal["unpublish", "delete", "ignore"] = Field(
         "unpublish", description="what happens in the shop when a product is deleted in INVENTORUM"
@@ -200,6 +201,9 @@ class SafetyConfig(Section):
     max_unexplained: Limit | None = Field(
         Limit(items=20, percent=Decimal(1)),
         description="items that one read may find changed without an order or refund that says why",
+    )
+    max_created: Limit | None = Field(
+        Limit(items=20, percent=Decimal(10)), description="products that may be created in one plan"
     )
     max_price_drop: PercentLimit | None = Field(None, description="percent a price may fall by; left out: no limit")
 

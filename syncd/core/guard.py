@@ -33,6 +33,7 @@ class SafetyLimits:
     max_unexplained: Limit | None = None
     max_gone: Limit | None = None
     max_price_drop: Quantity | None = None
+    max_created: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +212,16 @@ def _falls_too_far(change: FieldChange, percent: Quantity | None) -> bool:
         return False
     shows, wants = Quantity(change.shows), Quantity(change.wants)
     return bool(wants) and wants * 100 < shows * (100 - percent)
+
+
+def check_creations(count: int, linked: int, limits: SafetyLimits) -> Stop | None:
+    """Return why products must not be made in a shop before a person has looked.
+
+    Args:
+        count: Products and variations that would be made.
+        linked: Linked items of the shop.
+        limits: The shop's limits.
+    """
+    if limits.max_created and limits.max_created.exceeded(count, linked):
+        return Stop(f"{count} products would be made beside {linked} linked ones", {"made": count, "of": linked})
+    return None

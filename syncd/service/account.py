@@ -112,6 +112,7 @@ def open_account(
     for worker in account.shops:
         hub.shop_owners = {**hub.shop_owners, **worker.side.shop_owners}
         hub.shop_limits = {**hub.shop_limits, worker.side.id: worker.side.limits}
+        worker.side.read_hub_product = hub.adapter.read_product
     with db.write() as session:
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
@@ -229,10 +230,13 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
             max_jump=safety.max_jump.units if safety.max_jump else None,
             max_unexplained=_limit(safety.max_unexplained),
             max_price_drop=safety.max_price_drop.percent if safety.max_price_drop else None,
+            max_created=_limit(safety.max_created),
         ),
         initial_stock=stock.initial_stock if stock.initial_stock in ("shop", "equal_only") else "hub",
         manage_unmanaged=stock.manage_unmanaged,
         shop_owners={} if hub else {side_id: _owners(side.products.owner)},
+        creation="never" if hub or not adapter.capabilities.creates else side.products.create_in_shop,
+        publish=side.products.publish,
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
         now=now,
@@ -290,7 +294,8 @@ def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] =
         waiting = [
             worker
             for worker in workers
-            if worker.side.name not in failed and (worker.side.name in pending or worker.has_link_work())
+            if worker.side.name not in failed
+            and (worker.side.name in pending or worker.has_link_work() or worker.has_new_products())
         ]
         if not waiting:
             break

@@ -44,6 +44,11 @@ def fields_subject(side: str) -> str:
     return f"fields of {side}"
 
 
+def creations_subject(side: str) -> str:
+    """Subject of the safety stop on products that would be made in a shop."""
+    return f"new products of {side}"
+
+
 def is_reported(subject: str) -> bool:
     """Whether a safety stop with this subject is about what a side reports."""
     return subject.startswith(_REPORTED)

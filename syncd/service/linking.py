@@ -14,7 +14,7 @@ from syncd.core.stock import project
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
-from syncd.state.product_models import FieldPair
+from syncd.state.product_models import Creation, FieldPair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +43,14 @@ def ready_to_link(session: Session, side: SideContext) -> bool:
 
 def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
     """Match everything that waits for it; returns how many listings were linked."""
-    linked = handled = 0
+    linked = handled = last = 0
     while True:
         with side.db.write() as session:
-            query = select(Listing).where(Listing.side_id == side.id, Listing.link_pending).limit(_CHUNK)
-            rows = session.scalars(query.order_by(Listing.id)).all()
+            query = select(Listing).where(Listing.side_id == side.id, Listing.link_pending, Listing.id > last)
+            rows = session.scalars(query.order_by(Listing.id).limit(_CHUNK)).all()
             if not rows:
                 break
+            last = rows[-1].id
             for row in rows:
                 row.link_pending = False
             session.flush()
@@ -64,7 +65,11 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
 
 def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog) -> int:
     free = [row for row in rows if row.item_id is None and row.gone_at is None and row.stock_mode in _SELLABLE]
-    free = [row for row in free if row.link_rule != PARTED]
+    in_doubt = _codes_in_doubt(session, side)
+    for row in free:
+        # It may be what we made ourselves without hearing so: it is looked for by its mark first.
+        row.link_pending = row.sku_key in in_doubt or row.gtin_key in in_doubt
+    free = [row for row in free if row.link_rule != PARTED and not row.link_pending]
     matches = find_matches(session, side.id, hub_id, free)
     by_id = {row.id: row for row in free}
     pairs = [(by_id[match.shop_id], match) for match in matches if match.hub_id is not None]
@@ -79,6 +84,16 @@ def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[
         linked += link(session, side, row, item, match.rule or "manual", run)
     _close_deletions(session, side, hub_id, [row for row, _ in pairs if row.item_id is not None])
     return linked
+
+
+def _codes_in_doubt(session: Session, side: SideContext) -> set[str]:
+    """Codes of products that may have been made in the shop without an answer."""
+    query = (
+        select(Listing.sku_key, Listing.gtin_key)
+        .join(Creation, Creation.hub_listing_id == Listing.id)
+        .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
+    )
+    return {code for found in session.execute(query) for code in found if code}
 
 
 def _close_deletions(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> None:
@@ -127,14 +142,22 @@ def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
     return Candidate(row.id, row.sku_key, row.gtin_key, taken)
 
 
-def link(session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog) -> bool:
+def link(
+    session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog, *, is_new: bool = False
+) -> bool:
     """Link one shop listing to a locked item by the policy ``initial_stock``; nothing moves unless the shop counts.
+
+    ``is_new``: syncd itself just made the listing, so its quantity is nobody's word.
 
     Returns:
         False if the policy is ``equal_only`` and the quantities differ.
     """
     now = side.now()
-    if side.initial_stock == "equal_only" and row.shadow != project(item.on_hand, side.policy, row.sku_key):
+    if (
+        not is_new
+        and side.initial_stock == "equal_only"
+        and row.shadow != project(item.on_hand, side.policy, row.sku_key)
+    ):
         return False
     # What lies in the trash gives way to the product that was made in its place.
     there = Listing.side_id == side.id, Listing.item_id == item.id, Listing.gone_at.is_not(None)
@@ -152,7 +175,7 @@ def link(session: Session, side: SideContext, row: Listing, item: Item, rule: st
         .values(explained=StockEventRow.quantity),
         execution_options=_UNSEEN,
     )
-    counts = side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand
+    counts = not is_new and side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand
     if counts and row.shadow is not None and not _was_linked(session, side, item):
         move(
             session, item, row.shadow - item.on_hand, cause="initial_stock",
@@ -185,7 +208,10 @@ def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
 
 def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
-    rows = unlinked_rows(session, side.id)
+    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending]
+    being_made = select(Creation.hub_listing_id).where(
+        Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
+    )
     classes: Counter[str] = Counter()
     parted = [row for row in rows if row.link_rule == PARTED]
     classes.update([PARTED] * len(parted))
@@ -196,6 +222,7 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
             Listing.side_id == hub_id,
             Listing.gone_at.is_(None),
             Listing.item_id.is_not(None),
+            Listing.id.not_in(being_made),
             Listing.item_id.not_in(
                 select(Listing.item_id).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
             ),

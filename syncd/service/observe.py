@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, update
 from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
+from syncd.service.creation_plan import reconsider
 from syncd.service.evidence import look_before, name_cause, store_events
 from syncd.service.field_plan import as_json, distrust_fields, offer_to_shops
 from syncd.service.gone import welcome_back
@@ -67,6 +68,7 @@ class Observer:
         self._changed: dict[str, Quantity | None] = {}
         self._contradicted: set[str] = set()
         self._showing_other: list[Listing] = []
+        self._changed_rows: list[Listing] = []
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -221,10 +223,13 @@ class Observer:
         if row.gone_at is not None:
             welcome_back(session, self._side, row)
         codes = (row.sku_key, row.gtin_key, row.stock_mode)
+        product = (row.name, row.sku, row.gtin, row.published, row.stock_mode)
         self._refresh_fields(row, remote)
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
+        if self._side.is_hub and product != (row.name, row.sku, row.gtin, row.published, row.stock_mode):
+            self._changed_rows.append(row)
         if codes == (row.sku_key, row.gtin_key, row.stock_mode):
             return
         if row.item_id is not None:
@@ -249,6 +254,8 @@ class Observer:
         rows, self._showing_other = self._showing_other, []
         if self._side.is_hub:
             offer_to_shops(session, rows)
+            changed, self._changed_rows = [*self._changed_rows, *rows], []
+            reconsider(session, changed)
             return
         for row in rows:
             row.fields_pending = row.item_id is not None

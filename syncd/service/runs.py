@@ -29,6 +29,7 @@ class Counts:
     unknown: int = 0
     drift: int = 0
     fields_written: int = 0
+    made: int = 0
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.adapters.base import SideAdapter
+    from syncd.core.products import Product
     from syncd.state.engine import Database
 
 Clock = Callable[[], datetime]
@@ -28,6 +29,10 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Present time, aware UTC."""
     return datetime.now(UTC)
+
+
+def _nothing(product_id: str) -> None:
+    """No hub is there to be asked."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,9 @@ class SideContext:
         shop_owners: Who may change which field of a product, by row id of the shop: of all shops for the hub, of itself
             for a shop. Empty: fields are left alone.
         shop_limits: Limits of the shops that values for the hub come from, by row id.
+        creation: Which products of the hub are made here: ``never``, ``published`` or ``all`` (shops only).
+        publish: Whether customers may see at once what is made here.
+        read_hub_product: Reads a whole product of the hub by its id there; ``None`` if it is gone.
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -62,6 +70,9 @@ class SideContext:
     manage_unmanaged: bool = False
     shop_owners: Mapping[int, Mapping[str, Owner]] = field(default_factory=dict)
     shop_limits: Mapping[int, SafetyLimits] = field(default_factory=dict)
+    creation: str = "never"
+    publish: bool = False
+    read_hub_product: Callable[[str], Product | None] = _nothing
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now

@@ -13,6 +13,8 @@ from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.creation import Creator
+from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.field_plan import can_be_compared
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _RECHECK_CHUNK = 100
+_FIELDS, _PRODUCTS = "fields_not_written", "products_not_made"
+_WORDS = {_FIELDS: "names and prices cannot be written", _PRODUCTS: "new products cannot be made"}
+_REST = timedelta(minutes=1)
+"""After something beside stock could not be done it is left alone for so long."""
 _UNREACHABLE_AFTER = 3
 
 
@@ -72,7 +78,7 @@ class SideWorker:
     dry_run: bool = False
     failures: int = 0
     _unfinished: int | None = None
-    _fields_rest_until: datetime | None = None
+    _rest_until: dict[str, datetime] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> RunOutcome:
@@ -135,8 +141,10 @@ class SideWorker:
             self.observe(run)
         if run.kind != "push":
             weigh_evidence(self.side, run)
+        self._settle_creations(run)
         self.link(run)
         self.push(run)
+        self._create(run)
         self._push_fields(run)
 
     def observe(self, run: RunLog, *, whole: bool = False) -> None:
@@ -187,24 +195,56 @@ class SideWorker:
         self.alive()
 
     def _push_fields(self, run: RunLog) -> None:
-        """Write fields; that they cannot be written is a finding and no failure: the pass was good for stock."""
+        pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
+        self._beside_stock(_FIELDS, pusher.push)
+
+    def _settle_creations(self, run: RunLog) -> None:
+        if self.side.is_hub:
+            return
+        self._beside_stock(_PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).settle)
+        self._tell_what_is_not_linked(run)
+
+    def _create(self, run: RunLog) -> None:
+        """Make what the shop lacks, and tell it how much there is of it."""
+        if self.side.is_hub:
+            return
+        self._beside_stock(_PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).create)
+        if run.counts.made:
+            self.push(run)
+        self._tell_what_is_not_linked(run)
+
+    def _tell_what_is_not_linked(self, run: RunLog) -> None:
+        if run.counts.made:
+            with self.side.db.write() as session:
+                report_unlinked(session, self.side, self.hub_id)
+
+    def _beside_stock(self, kind: str, work: Callable[[], None]) -> None:
+        """Do what is not stock: that it cannot be done is a finding and no failure, the pass was good for stock."""
         side = self.side
-        if self._fields_rest_until is not None and side.now() < self._fields_rest_until:
+        if self._rests(kind):
             return
         try:
-            FieldPusher(side, self.hub_id, run, self.stop, self.alive).push()
+            work()
         except SideError as error:
-            self._fields_rest_until = side.now() + _FIELDS_REST
+            self._rest_until[kind] = side.now() + _REST
+            message = f"{side.name}: {_WORDS[kind]}: {error.detail}"
+            advice = (
+                "`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on."
+            )
             with side.db.write() as session:
-                open_finding(session, _fields_not_written(side, error), side.now())
-            logger.bind(side=side.name, error=str(error)).debug("fields.not_written")
+                open_finding(session, Found(kind, side.name, message, advice, side_id=side.id), side.now())
+            logger.bind(side=side.name, kind=kind, error=str(error)).debug("side.failed_beside_stock")
             return
-        self._fields_rest_until = None
+        self._rest_until.pop(kind, None)
         with side.db.read() as session:
-            was_open = bool(open_kinds(session, side.name, ("fields_not_written",)))
+            was_open = bool(open_kinds(session, side.name, (kind,)))
         if was_open:
             with side.db.write() as session:
-                close_finding(session, "fields_not_written", side.name, side.now())
+                close_finding(session, kind, side.name, side.now())
+
+    def _rests(self, kind: str) -> bool:
+        until = self._rest_until.get(kind)
+        return until is not None and self.side.now() < until
 
     def _look_at_doubts(self, run: RunLog) -> None:
         if run.counts.unknown:
@@ -215,8 +255,7 @@ class SideWorker:
         with self.side.db.read() as session:
             # Fields that wait for a person are compared again by polls, not at once for ever.
             waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
-            rests = self._fields_rest_until is not None and self.side.now() < self._fields_rest_until
-            fields = bool(self.side.shop_owners) and not waits and not rests
+            fields = bool(self.side.shop_owners) and not waits and not self._rests(_FIELDS)
             conditions = [can_be_planned(), *([can_be_compared()] if fields else [])]
             queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
             return any(session.scalar(query.limit(1)) is not None for query in queries)
@@ -227,6 +266,13 @@ class SideWorker:
             return False
         with self.side.db.read() as session:
             return self._waits_for_link(session) and ready_to_link(session, self.side)
+
+    def has_new_products(self) -> bool:
+        """Whether products of the hub wait to be considered for this shop."""
+        if self.side.is_hub:
+            return False
+        with self.side.db.read() as session:
+            return has_new(session, self.side, self.hub_id)
 
     def _waits_for_link(self, session: Session) -> bool:
         query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)
@@ -374,20 +420,6 @@ class SideWorker:
             with self.side.db.write() as session:
                 open_finding(session, found, self.side.now())
         logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
-
-
-_FIELDS_REST = timedelta(minutes=1)
-"""After fields could not be written they are left alone for so long."""
-
-
-def _fields_not_written(side: SideContext, error: SideError) -> Found:
-    return Found(
-        kind="fields_not_written",
-        subject=side.name,
-        side_id=side.id,
-        message=f"{side.name}: names and prices cannot be written: {error.detail}",
-        advice="`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on.",
-    )
 
 
 _FAILURE_KINDS = ("reauthorisation", "permission_missing", "invalid_answer", "side_unreachable")

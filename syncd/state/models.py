@@ -72,6 +72,14 @@ class Side(Base):
     )
     policy: Mapped[str] = mapped_column(default="", server_default="", comment="stock policy last planned with")
     owners: Mapped[str] = mapped_column(default="", server_default="", comment="owners of fields last compared with")
+    considered_through: Mapped[int] = mapped_column(
+        default=0,
+        server_default="0",
+        comment="last listing of the hub of which it was considered whether to make it here",
+    )
+    creation: Mapped[str] = mapped_column(
+        default="never", server_default="never", comment="which products were considered last"
+    )
     last_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of changes")
     last_full_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of everything (sweep)")
     last_write_at: Mapped[datetime | None] = mapped_column(comment="last confirmed write")
@@ -205,6 +213,7 @@ class Run(Base):
     fields_written: Mapped[int] = mapped_column(
         default=0, server_default="0", comment="fields of products written and confirmed"
     )
+    made: Mapped[int] = mapped_column(default=0, server_default="0", comment="products and variations made there")
     error: Mapped[str | None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from syncd.state.models import Base, one_of
@@ -56,4 +56,34 @@ class FieldWrite(Base):
     state: Mapped[str] = mapped_column(Word)
     error: Mapped[str | None] = mapped_column(comment="why it is unknown or rejected")
     sent_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+CREATION_STATES = ("waiting", "unwanted", "sent", "unknown", "made", "refused")
+IS_WAITING = "state = 'waiting'"
+IS_UNSETTLED = "state IN ('sent', 'unknown', 'refused')"
+
+
+class Creation(Base):
+    """A hub listing without a partner in a shop, and what became of making it there."""
+
+    __tablename__ = "creations"
+    __table_args__ = (
+        CheckConstraint(one_of("state", CREATION_STATES), name="state"),
+        Index("ix_creations_waiting", "side_id", sqlite_where=text(IS_WAITING), postgresql_where=text(IS_WAITING)),
+        Index(
+            "ix_creations_unsettled", "side_id", sqlite_where=text(IS_UNSETTLED), postgresql_where=text(IS_UNSETTLED)
+        ),
+        Index("ix_creations_hub_listing_id", "hub_listing_id"),
+        {"comment": "Products of the hub that were to be made in a shop, and what became of it"},
+    )
+
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True, comment="the shop")
+    hub_listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(Word)
+    mark: Mapped[str | None] = mapped_column(Word, comment="kept by the shop with what it makes")
+    product_id: Mapped[str | None] = mapped_column(Word, comment="the shop's product, or parent of the variation")
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), comment="run that sent it")
+    error: Mapped[str | None] = mapped_column(comment="why it is unknown or refused")
+    sent_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from syncd.core.fields import Owner
     from syncd.state.engine import Database
 
-HUB = Capabilities(relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE)
-SHOP = Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE)
+HUB = Capabilities(
+    relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE, describes=True
+)
+SHOP = Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, creates=True)
 
 
 class Clock:
@@ -63,6 +65,7 @@ class Account:
         initial_stock: str = "hub",
         manage_unmanaged: bool = False,
         owners: Mapping[str, Owner] | None = None,
+        creation: str = "never",
     ) -> MemoryWorld:
         hub = role == "hub"
         world = self.worlds.setdefault(name, MemoryWorld(name, now=self.clock))
@@ -83,6 +86,7 @@ class Account:
             initial_stock=initial_stock,
             manage_unmanaged=manage_unmanaged,
             shop_owners={row.id: owners} if owners else {},
+            creation=creation,
             settle=timedelta(seconds=10),
             in_doubt=timedelta(seconds=60),
             now=self.clock,
@@ -92,6 +96,7 @@ class Account:
         till = next(worker.side for worker in self.workers.values() if worker.side.is_hub)
         till.shop_owners = {**till.shop_owners, **side.shop_owners}
         till.shop_limits = {**till.shop_limits, side.id: side.limits}
+        side.read_hub_product = till.adapter.read_product
         return world
 
     def poll(self, *names: str, kind: str = "poll") -> list[RunOutcome]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from loguru import logger
 
 from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
-from syncd.adapters.inventorum import check, events, resolver
+from syncd.adapters.inventorum import check, events, products, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
 from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.inventorum.wire import Fields
     from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
+    from syncd.core.products import Made, MakeResult, NewProduct, Product
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ CAPABILITIES = Capabilities(
     events=True,
     reports_quantity=True,
     fields=WRITABLE,
+    describes=True,
 )
 
 
@@ -245,6 +247,18 @@ class InventorumAdapter:
         if len(writes) > CAPABILITIES.batch_size:
             raise StateError(f"{len(writes)} writes in a call that takes {CAPABILITIES.batch_size}")
         return [set_fields(self._client, self._rates, write) for write in writes]
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Read a product's detail with its variations and tax rates; see ``SideAdapter.read_product``."""
+        return products.read_product(self._client, self._rates, product_id)
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Not yet: products of shops are not made at the till."""
+        raise StateError(f"{self.name} makes no products ({new.product.name})")
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Not yet, as for ``create_product``."""
+        raise StateError(f"{self.name} makes no products ({new.product.name})")
 
     def _use_zone(self, name: str | None) -> None:
         if name:

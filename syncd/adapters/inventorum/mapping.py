@@ -124,6 +124,8 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
         gtin=product.code("ean") or product.code("gtin"),
         stock_mode=mode,
         quantity=product.quantity("quantity") if own else None,
+        # A variation has no such mark: what is meant for shops is the whole product.
+        published=parent is not None or product.raw.get("in_shop") is True,
         fields=_fields(product, named=parent is None) if own else {},
     )
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
 from syncd.adapters.memory.world import MemoryWorld
 from syncd.core.fields import NAME, PRICE
-from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Unknown
+from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
+from syncd.core.products import Made, Product, Unit
 from syncd.errors import AuthRejected, OutcomeUnknown, RateLimited, Transient
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
+    from syncd.core.products import MakeResult, NewProduct
 
 _PAGE = 100
 _NOTHING_APPLIED = {"refused_connection": Transient, "token_expired": AuthRejected, "rate_limited": RateLimited}
@@ -31,7 +33,9 @@ class MemorySide:
 
     def __init__(self, world: MemoryWorld, capabilities: Capabilities | None = None) -> None:
         self.world = world
-        self._capabilities = capabilities or Capabilities(relative=True, batch_size=20, fields=WRITABLE)
+        self._capabilities = capabilities or Capabilities(
+            relative=True, batch_size=20, fields=WRITABLE, describes=True, creates=True
+        )
 
     @property
     def name(self) -> str:
@@ -136,6 +140,68 @@ class MemorySide:
         if fault == "lost_after":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         return results
+
+    def read_product(self, product_id: str) -> Product | None:
+        """A product, with its variations if it is a parent. There are no attributes here but the names."""
+        with self.world.lock:
+            thing = self.world.things.get(product_id)
+            if thing is None:
+                return None
+            children = [
+                each.listing for each in self.world.things.values() if each.listing.ref.parent_external_id == product_id
+            ]
+            found = children or [thing.listing]
+            units = tuple(
+                Unit(
+                    each.ref.external_id, each.sku, each.gtin, each.fields.get(PRICE), None,
+                    {"kind": each.name} if children else {},
+                )
+                for each in found
+            )  # fmt: skip
+            text = self.world.descriptions.get(product_id, "")
+            return Product(product_id, thing.listing.name, units, text, is_group=bool(children))
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Make what is asked for, with the next fault."""
+        world, product = self.world, new.product
+        fault = self._next_fault(world.creation_faults)
+        if product.name in world.refuses:
+            return Refused("not_taken", "a value cannot be stored")
+        parent = new.into
+        if product.is_group and parent is None:
+            parent = world.make(new.mark, product.name, None, None)
+        units = product.units[::2] if fault == "half" else product.units
+        for unit in units:
+            mark = new.unit_mark(unit) if product.is_group else new.mark
+            name = " ".join([product.name, *unit.attributes.values()])
+            world.make(mark, name, unit, parent)
+        if fault == "dies":
+            raise KeyError(fault)
+        if fault == "lost_after":
+            raise OutcomeUnknown(self.name, "CREATE", "answer lost")
+        found = self.find_product(new, world.now())
+        return found or Unknown("the answer says nothing of it")
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Look by mark."""
+        world, product = self.world, new.product
+        with world.lock:
+            made = {
+                unit.source_id: world.marks[mark]
+                for unit in product.units
+                if (mark := new.unit_mark(unit) if product.is_group else new.mark) in world.marks
+            }
+            parent = new.into or world.marks.get(new.mark) if product.is_group else None
+            if not made and parent is None:
+                return None
+            units = {key: world.shown(external_id) for key, external_id in made.items() if external_id in world.things}
+            missing = {
+                unit.source_id: Unknown("the side shows nothing of it")
+                for unit in product.units
+                if unit.source_id not in units
+            }
+            shown = world.shown(parent) if parent in world.things and parent else None
+            return Made(parent or next(iter(made.values())), units, missing, parent=shown)
 
     def _next_fault(self, faults: list[str]) -> str:
         fault = faults.pop(0) if faults else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import NAME
+from syncd.core.fields import NAME, PRICE
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -28,6 +28,8 @@ from syncd.core.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from syncd.core.products import Unit
 
 
 @dataclass(slots=True)
@@ -65,6 +67,9 @@ class MemoryWorld:
         overwritten: What such writes replaced, at once: (external id, field, value).
         spell: How the side spells a value that it was given.
         refuses: Values of fields that the side does not take.
+        creation_faults: The same for making products: ``lost_before``, ``lost_after``, ``half`` (the product and every
+            other unit is made, the answer to the rest lost), ``dies`` and those that apply nothing.
+        made: Every mark that something was made with, once for each time.
     """
 
     name: str = "memory"
@@ -81,6 +86,10 @@ class MemoryWorld:
     overwritten: list[tuple[str, str, str]] = field(default_factory=list)
     spell: Callable[[str], str] = str
     refuses: tuple[str, ...] = ()
+    creation_faults: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
     stale: bool = False
     stale_s: float = 10
     fresh_by_id: bool = False
@@ -269,6 +278,22 @@ class MemoryWorld:
             listing = replace(thing.listing, fields={**thing.listing.fields, **shown})
             self._touch(write.ref.external_id, replace(listing, name=shown.get(NAME, listing.name)))
             return Written(shown)
+
+    def make(self, mark: str, name: str, unit: Unit | None, parent: str | None) -> str:
+        """Make a listing with a mark; without a unit it is a parent. Returns its id."""
+        with self.lock:
+            external_id = f"{self.name}-made-{len(self.made)}"
+            self.made.append(mark)
+            self.marks[mark] = external_id
+            if unit is None:
+                self.put(external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=False)
+                return external_id
+            values = {NAME: None if parent else name, PRICE: unit.price}
+            shown = {field: self.spell(value) for field, value in values.items() if value is not None}
+            self.put(
+                external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=False
+            )  # fmt: skip
+            return external_id
 
     def edit(self, external_id: str, **fields: str) -> None:
         """Change fields as a person does there."""

@@ -12,12 +12,14 @@ from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
 from syncd.adapters.woocommerce.feeds import Malformed
+from syncd.adapters.woocommerce.making import ProductMaker
 from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
+from syncd.adapters.woocommerce.taxes import TaxClasses
 from syncd.adapters.woocommerce.writes import WRITABLE, FieldWriter, StockWriter
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse
+from syncd.errors import InvalidResponse, OutcomeUnknown, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         StockWrite,
         WriteResult,
     )
+    from syncd.core.products import Made, MakeResult, NewProduct, Product
 
 
 class WooCommerceAdapter:
@@ -53,6 +56,8 @@ class WooCommerceAdapter:
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
         self._field_writer = FieldWriter(self._client, prices)
+        taxes = TaxClasses(self._client, settings.chosen_tax_classes)
+        self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
             relative=True,
             marker=True,
@@ -62,6 +67,7 @@ class WooCommerceAdapter:
             parallel_writes=1,
             events=True,
             fields=WRITABLE,
+            creates=True,
         )
 
     @property
@@ -108,6 +114,24 @@ class WooCommerceAdapter:
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send names and gross prices: one batch for products, one per parent for variations."""
         return self._field_writer.write(writes)
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Not yet: products of the shop are not made elsewhere."""
+        raise StateError(f"{self._side} does not describe products")
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Make a product (a draft, unless it is to be published), or more variations of one."""
+        try:
+            return self._maker.make(new)
+        except Malformed as error:
+            raise OutcomeUnknown(self._side, "POST products", str(error)) from error
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Look among the newest products for one with the mark, and among its variations."""
+        try:
+            return self._maker.find(new, since + self._client.clock_offset)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "GET products", str(error)) from error
 
     def close(self) -> None:
         """Close all connections."""

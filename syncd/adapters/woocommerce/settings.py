@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +32,10 @@ class WooCommerceSettings(BaseModel):
     request_timeout_seconds: float = Field(
         default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
     )
+    tax_classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Tax class of the shop by rate in per cent, where several classes have the rate, or none.",
+    )
     batch_size: int = Field(default=50, ge=1, le=100, description="Most stock writes in one request.")
 
     @field_validator("url")
@@ -43,6 +49,19 @@ class WooCommerceSettings(BaseModel):
         if parts.query or parts.fragment:
             raise ValueError("must not contain ? or #: permalinks other than plain are needed, or /index.php/wp-json")
         return value.strip().rstrip("/")
+
+    @field_validator("tax_classes")
+    @classmethod
+    def _check_rates(cls, value: dict[str, str]) -> dict[str, str]:
+        for rate in value:
+            if not re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate):
+                raise ValueError(f'{rate!r} is no rate in per cent, like "19" or "5.5"')
+        return value
+
+    @property
+    def chosen_tax_classes(self) -> dict[Decimal, str]:
+        """``tax_classes`` with rates as numbers."""
+        return {Decimal(rate): name for rate, name in self.tax_classes.items()}
 
     @field_validator("consumer_key", "consumer_secret")
     @classmethod

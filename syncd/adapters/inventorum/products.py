@@ -1,0 +1,73 @@
+"""Whole products of the till, for shops that are to make them.
+
+Source: sections 6.2 and 6.3 [rec v10]. Variations have no name or text of their own; what makes them differ are their
+attributes, by name in the order of the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.adapters.inventorum import mapping
+from syncd.core.fields import PRICE
+from syncd.core.products import Product, Unit
+from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from syncd.adapters.inventorum.client import InventorumClient
+    from syncd.adapters.inventorum.field_writes import TaxRates
+    from syncd.adapters.inventorum.wire import Fields
+
+
+def read_product(client: InventorumClient, rates: TaxRates, product_id: str) -> Product | None:
+    """Read a product with its variations; ``None`` for a 404.
+
+    Raises:
+        SideError: As ``InventorumClient.product``.
+    """
+    try:
+        detail = client.product(product_id)
+    except NotFound:
+        return None
+    is_group = mapping.is_group(detail)
+    rows = detail.objects("variations") if is_group else [detail]
+    return Product(
+        source_id=product_id,
+        name=" ".join((detail.text("name") or product_id).split()),
+        units=tuple(_unit(row, rates, is_group=is_group) for row in rows),
+        description=detail.text("description") or "",
+        is_group=is_group,
+    )
+
+
+def _unit(row: Fields, rates: TaxRates, *, is_group: bool) -> Unit:
+    return Unit(
+        source_id=row.identifier("id"),
+        sku=row.code("product_code"),
+        gtin=row.code("ean") or row.code("gtin"),
+        price=mapping.fields_of(row).get(PRICE),
+        tax_rate=_rate(row, rates),
+        attributes=_attributes(row) if is_group else {},
+    )
+
+
+def _rate(row: Fields, rates: TaxRates) -> Decimal | None:
+    tax_type = row.identifier_or_none("tax_type")
+    try:
+        return rates.of(tax_type) if tax_type else None
+    except (PermissionMissing, Rejected, InvalidResponse):
+        return None  # the shop says so if it needs one
+
+
+def _attributes(row: Fields) -> dict[str, str]:
+    """Attributes of a variation: each is a list with one value."""
+    given = row.raw.get("attributes")
+    found = {
+        str(name): ", ".join(str(each) for each in (value if isinstance(value, list) else [value]))
+        for name, value in (given.items() if isinstance(given, dict) else ())
+    }
+    kept = {name: value for name, value in found.items() if name.strip() and value.strip()}
+    # Without attributes its name is all that tells it from its siblings.
+    return kept or {"Variation": row.text("name") or row.identifier("id")}

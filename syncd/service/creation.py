@@ -1,0 +1,210 @@
+"""Making products of the hub in a shop: intent, call, outcome; what was lost is looked for before it is made again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from sqlalchemy import select
+
+from syncd.core.model import NotSent, Refused, Unknown
+from syncd.core.products import Made, NewProduct, Product, Unit
+from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
+from syncd.service.creation_outcome import record, release
+from syncd.service.creation_plan import (
+    PlannedProduct,
+    PlannedUnit,
+    check_plan_of_creations,
+    close_settled,
+    consider,
+    plan_creations,
+)
+from syncd.service.findings import Found, close_finding, creations_subject, open_finding
+from syncd.service.planning import open_stop, take_approval
+from syncd.state.models import Listing
+from syncd.state.product_models import Creation
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from syncd.core.guard import Stop
+    from syncd.core.products import MakeResult
+    from syncd.service.runs import RunLog
+    from syncd.service.side import SideContext
+
+_BUDGET_S = 15.0
+"""How long one pass makes products: stock is not to wait for them. The rest is made by the next passes."""
+
+
+class Creator:
+    """Makes what a shop lacks, by policy. ``alive`` is called after every call."""
+
+    def __init__(
+        self,
+        side: SideContext,
+        hub_id: int,
+        run: RunLog,
+        stop: threading.Event,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._side = side
+        self._hub_id = hub_id
+        self._run = run
+        self._stop = stop
+        self._alive = alive
+
+    def settle(self) -> None:
+        """Look for what may have been made without an answer, once the shop cannot be at work on it any more.
+
+        Until then its codes are not linked by themselves (``linking``), whoever reads them first.
+
+        Raises:
+            SideError: The shop could not be asked.
+        """
+        side = self._side
+        due = side.now() - side.in_doubt
+        query = (
+            select(Creation, Listing)
+            .join(Listing, Listing.id == Creation.hub_listing_id)
+            .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
+        )
+        attempts: defaultdict[str, list[tuple[Creation, Listing]]] = defaultdict(list)
+        with side.db.read() as session:
+            for creation, row in session.execute(query):
+                if creation.sent_at is None or not due < creation.sent_at <= side.now():
+                    attempts[creation.mark or ""].append((creation, row))
+        for mark, found in attempts.items():
+            planned, since = _attempt(found)
+            made = side.adapter.find_product(NewProduct(mark, _outline(planned), planned.into), since - side.in_doubt)
+            with side.db.write() as session:
+                if made is None:
+                    release(session, side, planned, "it was looked for and is not there")
+                else:
+                    record(session, side, self._run, planned, None, _looked_for(made))
+            self._alive()
+
+    def create(self) -> None:
+        """Make what is planned, unless that waits for a person.
+
+        Raises:
+            SideError: A side failed; what was not made is still to be made.
+        """
+        side = self._side
+        with side.db.write() as session:
+            close_settled(session, side)
+            if not consider(session, side, self._hub_id):
+                return
+            planned = plan_creations(session, side, self._hub_id)
+        if not self._may_go_on(planned):
+            return
+        until = time.monotonic() + _BUDGET_S
+        for product in planned:
+            if self._stop.is_set() or not side.may_write() or time.monotonic() > until:
+                return
+            self._make(product)
+            self._alive()
+
+    def _make(self, planned: PlannedProduct) -> None:
+        side = self._side
+        product = side.read_hub_product(planned.source_id)
+        if product is None or product.is_group != planned.is_group:
+            return  # it is gone or another by now: the hub's next reading says so
+        wanted = {unit.external_id for unit in planned.units}
+        units = tuple(unit for unit in product.units if unit.source_id in wanted)
+        if not units:
+            return
+        product = Product(product.source_id, product.name, units, product.description, product.is_group)
+        mark = uuid.uuid4().hex
+        self._intend(planned, mark)
+        new = NewProduct(mark, product, planned.into, side.publish)
+        result: MakeResult
+        failure: SideError | Stopped | None = None
+        try:
+            result = side.adapter.create_product(new)
+        except (OutcomeUnknown, InvalidResponse) as error:
+            result, failure = Unknown(f"{error.request}: {error.detail}"), error
+        except (SideError, Stopped) as error:
+            with side.db.write() as session:
+                release(session, side, planned, str(error))
+            raise
+        with side.db.write() as session:
+            record(session, side, self._run, planned, product, result)
+        _log(side, planned, result)
+        if failure is not None:
+            raise failure
+
+    def _intend(self, planned: PlannedProduct, mark: str) -> None:
+        with self._side.db.write() as session:
+            for unit in planned.units:
+                row = session.get_one(Creation, (self._side.id, unit.hub_listing_id))
+                row.state, row.mark, row.run_id = "sent", mark, self._run.id
+                row.sent_at, row.settled_at, row.error = self._side.now(), None, None
+                row.product_id = planned.into
+
+    def _may_go_on(self, planned: Sequence[PlannedProduct]) -> bool:
+        side, subject = self._side, creations_subject(self._side.name)
+        with side.db.read() as session:
+            refusal = check_plan_of_creations(session, side, planned)
+            stopped = open_stop(session, subject)
+        if refusal is None and stopped:
+            with side.db.write() as session:
+                close_finding(session, "safety_stop", subject, side.now())
+                take_approval(session, subject, None)
+        return refusal is None or self._is_approved(subject, refusal)
+
+    def _is_approved(self, subject: str, refusal: Stop) -> bool:
+        side = self._side
+        with side.db.write() as session:
+            if take_approval(session, subject, refusal, lasts=True):
+                return True
+            found = Found(
+                kind="safety_stop",
+                subject=subject,
+                severity="error",
+                side_id=side.id,
+                counts=refusal.counts,
+                message=f"{side.name}: {refusal.reason}; none is made until a person confirms",
+                advice="Look at `syncd plan`, which lists them. If it is right: `syncd approve {id}`. If not, set "
+                'create_in_shop = "never", or give products that are in the shop already the same SKU on both sides.',
+            )
+            open_finding(session, found, side.now())
+            return False
+
+
+def _attempt(found: Sequence[tuple[Creation, Listing]]) -> tuple[PlannedProduct, datetime]:
+    """What was sent in one call, and when."""
+    creation, first = found[0]
+    units = tuple(PlannedUnit(row.id, row.external_id, row.sku, row.name) for _, row in found)
+    family = first.parent_external_id or first.external_id
+    planned = PlannedProduct(
+        family, first.name, units, first.parent_external_id is not None, creation.product_id, "looked for again"
+    )
+    return planned, creation.sent_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _outline(planned: PlannedProduct) -> Product:
+    """Enough of a product to find it by its mark."""
+    units = tuple(Unit(unit.external_id, unit.sku, None, None, None) for unit in planned.units)
+    return Product(planned.source_id, planned.name, units, is_group=planned.is_group)
+
+
+def _looked_for(made: Made) -> Made:
+    """Whatever is not there by now was not made."""
+    missing = {key: NotSent("it was looked for and is not there") for key in made.missing}
+    return Made(made.product_id, made.units, missing, made.parent)
+
+
+def _log(side: SideContext, planned: PlannedProduct, result: MakeResult) -> None:
+    log = logger.bind(side=side.name, product=planned.label, source=planned.source_id, units=len(planned.units))
+    match result:
+        case Made(product_id=product_id, missing=missing):
+            log.bind(external_id=product_id, missing=len(missing)).info("product.made")
+        case Refused(code=code, message=message):
+            log.bind(error=f"{code}: {message}").warning("product.not_made")
+        case Unknown(reason=reason):
+            log.bind(error=reason).warning("product.not_made")
