@@ -12,8 +12,8 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import Interrupted, database, leadership, reading_progress, stoppable
 from syncd.cli.sync import report, tell_stops
 from syncd.errors import SafetyStop, Stopped
-from syncd.service.account import exit_code, open_account, open_field_stops, sync_once
-from syncd.service.findings import APPROVED, close_finding, fields_subject
+from syncd.service.account import exit_code, open_account, open_product_stops, sync_once
+from syncd.service.findings import APPROVED, close_finding, creations_subject, fields_subject
 from syncd.service.preview import preview
 from syncd.service.saved_plan import SavedPlan, WorldMoved, load, moved
 
@@ -53,7 +53,7 @@ def apply(cli: CliContext, file: Path) -> int:
             for worker in account.workers.values():
                 worker.progress = note
             outcomes = _carry_out(account, db, saved, stop)
-            code, stops = exit_code(account, outcomes), open_field_stops(account)
+            code, stops = exit_code(account, outcomes), open_product_stops(account)
         except Stopped:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
@@ -77,7 +77,12 @@ def _approve(db: Database, saved: SavedPlan) -> bool:
     approved = False
     with db.write(fenced=False) as session:
         for side in saved.sides:
-            for key, subject in (("stopped", side["side"]), ("fields_stopped", fields_subject(side["side"]))):
+            subjects = {
+                "stopped": side["side"],
+                "fields_stopped": fields_subject(side["side"]),
+                "products_stopped": creations_subject(side["side"]),
+            }
+            for key, subject in subjects.items():
                 if side[key]:
                     closed = close_finding(session, "safety_stop", subject, datetime.now(UTC), by=APPROVED)
                     approved = approved or closed

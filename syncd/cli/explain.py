@@ -51,5 +51,8 @@ def _show(cli: CliContext, story: Story) -> None:
             f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{change.before}” → "
             f"“{change.value}”  {change.state}; {change.text}  [run {change.run}]"
         )
+    for made in story.made:
+        at = f"{made.at.astimezone():%Y-%m-%d %H:%M:%S} " if made.at else ""
+        cli.say(f"  {at}→ {made.side}: {made.text}" + (f"  [run {made.run}]" if made.run else ""))
     for text in story.findings:
         cli.mark(None, text)

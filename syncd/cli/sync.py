@@ -12,13 +12,14 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for, error_document
 from syncd.cli.opening import Interrupted, database, leadership, reading_progress, shops_asked, stoppable
 from syncd.errors import SafetyStop, Stopped
-from syncd.service.account import exit_code, open_account, open_doubts, open_field_stops, sync_once
+from syncd.service.account import exit_code, open_account, open_doubts, open_product_stops, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
 from syncd.service.saved_plan import save, side_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.service.creation_plan import PlannedProduct
     from syncd.service.field_plan import PlannedFields
     from syncd.service.planning import PlannedWrite
     from syncd.service.worker import RunOutcome
@@ -43,7 +44,7 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
                 worker.progress = note
             outcomes = sync_once(account, full=full, cause="syncd sync", only=only)
             code = exit_code(account, outcomes)
-            doubts, stops = open_doubts(account), open_field_stops(account)
+            doubts, stops = open_doubts(account), open_product_stops(account)
         except Stopped:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
@@ -80,7 +81,7 @@ def report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
             total["error"] is None,
             f"{name}: {total['listings_read']} read, {total['movements']} changes, "
             f"{total['confirmed']} written, {total['rejected']} refused, {total['unknown']} in doubt, "
-            f"{total['fields_written']} fields "
+            f"{total['fields_written']} fields, {total['made']} made "
             f"({total['read_requests']} read and {total['write_requests']} write requests)",
         )
     for outcome in outcomes:
@@ -119,7 +120,11 @@ def _plan_code(found: Preview) -> int:
     errors = [outcome.error for outcome in found.outcomes if outcome.error is not None]
     if errors:
         return max(error.exit_code for error in errors)
-    return SafetyStop.exit_code if any(plan_.stopped or plan_.fields_stopped for plan_ in found.plans) else 0
+    return (
+        SafetyStop.exit_code
+        if any(plan_.stopped or plan_.fields_stopped or plan_.products_stopped for plan_ in found.plans)
+        else 0
+    )
 
 
 def _show_side(cli: CliContext, plan_: SidePlan) -> None:
@@ -135,15 +140,32 @@ def _show_side(cli: CliContext, plan_: SidePlan) -> None:
         for write in plan_.fields
         for field in write.fields
     ]
-    parts = [*_count(len(stock), "stock write"), *_count(len(fields), "field")]
-    cli.say(f"{plan_.side}: {' and '.join(parts) or 'nothing to write'}")
-    for lines, stopped in ((stock, plan_.stopped), (fields, plan_.fields_stopped)):
+    products = [_product_line(product) for product in plan_.products]
+    parts = [
+        *_count(len(stock), "stock write"),
+        *_count(len(fields), "field"),
+        *_count(len(products), "new product"),
+    ]
+    cli.say(f"{plan_.side}: {', '.join(parts) or 'nothing to write'}")
+    for lines, stopped in (
+        (stock, plan_.stopped),
+        (fields, plan_.fields_stopped),
+        (products, plan_.products_stopped),
+    ):
         for line in lines[:_SHOWN]:
             cli.say(line)
         if len(lines) > _SHOWN:
             cli.say(f"  … and {len(lines) - _SHOWN} more; --json lists all")
         if stopped:
             cli.mark(None, f"{plan_.side}: safety stop: {stopped}; a person must confirm (`syncd approve --all`)")
+
+
+def _product_line(product: PlannedProduct) -> str:
+    if not product.is_group:
+        return f"  {product.label}  new: “{product.name}”  {product.reason}"
+    units = ", ".join(unit.sku or unit.name for unit in product.units)
+    where = "new" if product.into is None else f"in {product.into}, new"
+    return f"  “{product.name}”  {where}: {units}  {product.reason}"
 
 
 def _code(write: PlannedWrite | PlannedFields) -> str:

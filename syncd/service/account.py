@@ -20,7 +20,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service.findings import close_finding, fields_subject
+from syncd.service.findings import close_finding, creations_subject, fields_subject
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.worker import RunOutcome, SideWorker
@@ -326,9 +326,9 @@ def open_doubts(account: Account) -> dict[str, int]:
         return {row[0]: row[1] for row in session.execute(query)}
 
 
-def open_field_stops(account: Account) -> list[tuple[int, str]]:
-    """Numbers and messages of safety stops on fields: they fail no pass, so nothing else tells of them."""
-    subjects = [fields_subject(name) for name in account.workers]
+def open_product_stops(account: Account) -> list[tuple[int, str]]:
+    """Numbers and messages of safety stops on fields and new products: they fail no pass, so nothing else tells."""
+    subjects = [subject(name) for name in account.workers for subject in (fields_subject, creations_subject)]
     query = select(Finding.id, Finding.message).where(
         Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
     )

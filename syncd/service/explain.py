@@ -12,7 +12,7 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Quantity
 from syncd.errors import SyncdError
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, is_open
-from syncd.state.product_models import FieldWrite
+from syncd.state.product_models import Creation, FieldWrite
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -81,6 +81,17 @@ class FieldEntry:
     run: int
 
 
+@dataclass(frozen=True, slots=True)
+class MadeEntry:
+    """That the item was made, or was to be made, in a shop that lacked it."""
+
+    at: datetime | None
+    side: str
+    state: str
+    text: str
+    run: int | None
+
+
 @dataclass(slots=True)
 class Story:
     """An item with its sides, its history (oldest first) and what a person should know."""
@@ -92,6 +103,7 @@ class Story:
     entries: list[Entry] = field(default_factory=list)
     left_out: int = 0
     fields: list[FieldEntry] = field(default_factory=list)
+    made: list[MadeEntry] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,6 +170,7 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
         entries=entries[-limit:],
         left_out=max(0, total - limit),
         fields=_fields(session, item_id, names, limit),
+        made=_made(session, item_id, names),
         findings=[f"{finding.message}. {finding.advice}" for finding in findings],
     )
 
@@ -183,6 +196,35 @@ def _fields(session: Session, item_id: int, names: dict[int, str], limit: int) -
             run=row.run_id,
         )
         for row, side_id in reversed(session.execute(query).all())
+    ]
+
+
+_MAKING = {
+    "waiting": "is to be made there by the next passes",
+    "unwanted": "is not to be made there (create_in_shop)",
+    "sent": "is being made there",
+    "unknown": "may have been made there; it is looked for by its mark",
+    "made": "was made there",
+    "refused": "could not be made there",
+}
+
+
+def _made(session: Session, item_id: int, names: dict[int, str]) -> list[MadeEntry]:
+    query = (
+        select(Creation)
+        .join(Listing, Listing.id == Creation.hub_listing_id)
+        .where(Listing.item_id == item_id)
+        .order_by(Creation.side_id)
+    )
+    return [
+        MadeEntry(
+            at=row.settled_at or row.sent_at,
+            side=names[row.side_id],
+            state=row.state,
+            text=f"{_MAKING[row.state]}: {row.error}" if row.error else _MAKING[row.state],
+            run=row.run_id,
+        )
+        for row in session.scalars(query)
     ]
 
 

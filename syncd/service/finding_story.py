@@ -104,6 +104,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
     "fields_not_written": ("syncd check",),
     "field_refused": ("syncd explain SKU",),
+    "not_made": ("syncd explain SKU",),
+    "products_not_made": ("syncd check",),
     "not_counted": ("syncd match --shop SIDE",),
 }
 """By kind, the commands that show more or solve it; SKU, SIDE and ID stand for the finding's own."""

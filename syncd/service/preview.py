@@ -12,6 +12,7 @@ from sqlalchemy import select
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
+from syncd.service.creation_plan import PlannedProduct, check_plan_of_creations, consider, plan_creations
 from syncd.service.differences import differences
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields
 from syncd.service.field_push import FieldPusher
@@ -41,14 +42,18 @@ class SidePlan:
     Attributes:
         writes: Stock.
         fields: Fields of products.
-        stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields.
+        products: Products that would be made.
+        stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields,
+            ``products_stopped`` of products.
     """
 
     side: str
     writes: list[PlannedWrite]
     fields: list[PlannedFields]
+    products: list[PlannedProduct] = field(default_factory=list)
     stopped: str = ""
     fields_stopped: str = ""
+    products_stopped: str = ""
     error: str = ""
 
 
@@ -182,14 +187,27 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
         writes, _ = plan_side(session, worker.side)
         refusal = check_safety(session, worker.side, writes)
         of_fields = check_plan_of_fields(session, worker.side, fields)
+    products = _plan_products(worker)
+    with worker.side.db.read() as session:
+        of_products = check_plan_of_creations(session, worker.side, products)
     return SidePlan(
-        worker.side.name,
-        writes,
-        fields,
-        refusal.reason if refusal else "",
-        of_fields.reason if of_fields else "",
-        error,
+        side=worker.side.name,
+        writes=writes,
+        fields=fields,
+        products=products,
+        stopped=refusal.reason if refusal else "",
+        fields_stopped=of_fields.reason if of_fields else "",
+        products_stopped=of_products.reason if of_products else "",
+        error=error,
     )
+
+
+def _plan_products(worker: SideWorker) -> list[PlannedProduct]:
+    if worker.side.is_hub:
+        return []
+    with worker.side.db.write() as session:
+        may = consider(session, worker.side, worker.hub_id)
+        return plan_creations(session, worker.side, worker.hub_id) if may else []
 
 
 def _plan_fields(worker: SideWorker) -> list[PlannedFields]:

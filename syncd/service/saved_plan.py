@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from syncd.service.preview import Preview, SidePlan
 
-_FORM = 1
+_FORM = 2
 
 
 class NotAPlan(SyncdError):
@@ -72,12 +72,24 @@ def side_document(plan: SidePlan) -> dict[str, Any]:
         for write in plan.fields
         for field in write.fields
     ]
+    products = [
+        {
+            "external_id": product.source_id,
+            "name": product.name,
+            "units": [{"sku": unit.sku, "external_id": unit.external_id} for unit in product.units],
+            "into": product.into,
+            "reason": product.reason,
+        }
+        for product in plan.products
+    ]
     return {
         "side": plan.side,
         "writes": writes,
         "fields": fields,
+        "products": products,
         "stopped": plan.stopped or None,
         "fields_stopped": plan.fields_stopped or None,
+        "products_stopped": plan.products_stopped or None,
         "error": plan.error or None,
     }
 
@@ -142,6 +154,9 @@ def _steps(sides: Sequence[Mapping[str, Any]]) -> dict[_Key, tuple[object, objec
             steps[side["side"], write["external_id"], "stock"] = write["holds"], write["wants"]
         for write in side["fields"]:
             steps[side["side"], write["external_id"], write["field"]] = write["shows"], write["wants"]
+        for product in side["products"]:
+            units = ", ".join(unit["external_id"] for unit in product["units"])
+            steps[side["side"], product["external_id"], "new product"] = product["into"] or "nothing", units
     return steps
 
 

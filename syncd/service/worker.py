@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.beside import FIELDS, PRODUCTS, BesideStock
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
@@ -32,7 +32,6 @@ from syncd.state.models import CursorRow, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _RECHECK_CHUNK = 100
-_FIELDS, _PRODUCTS = "fields_not_written", "products_not_made"
-_WORDS = {_FIELDS: "names and prices cannot be written", _PRODUCTS: "new products cannot be made"}
-_REST = timedelta(minutes=1)
-"""After something beside stock could not be done it is left alone for so long."""
 _UNREACHABLE_AFTER = 3
 
 
@@ -78,8 +73,11 @@ class SideWorker:
     dry_run: bool = False
     failures: int = 0
     _unfinished: int | None = None
-    _rest_until: dict[str, datetime] = field(default_factory=dict)
+    beside: BesideStock = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.beside = BesideStock(self.side)
 
     def run(self, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> RunOutcome:
         """Carry out one pass.
@@ -196,19 +194,19 @@ class SideWorker:
 
     def _push_fields(self, run: RunLog) -> None:
         pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
-        self._beside_stock(_FIELDS, pusher.push)
+        self.beside.do(FIELDS, pusher.push)
 
     def _settle_creations(self, run: RunLog) -> None:
         if self.side.is_hub:
             return
-        self._beside_stock(_PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).settle)
+        self.beside.do(PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).settle)
         self._tell_what_is_not_linked(run)
 
     def _create(self, run: RunLog) -> None:
         """Make what the shop lacks, and tell it how much there is of it."""
         if self.side.is_hub:
             return
-        self._beside_stock(_PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).create)
+        self.beside.do(PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).create)
         if run.counts.made:
             self.push(run)
         self._tell_what_is_not_linked(run)
@@ -217,34 +215,6 @@ class SideWorker:
         if run.counts.made:
             with self.side.db.write() as session:
                 report_unlinked(session, self.side, self.hub_id)
-
-    def _beside_stock(self, kind: str, work: Callable[[], None]) -> None:
-        """Do what is not stock: that it cannot be done is a finding and no failure, the pass was good for stock."""
-        side = self.side
-        if self._rests(kind):
-            return
-        try:
-            work()
-        except SideError as error:
-            self._rest_until[kind] = side.now() + _REST
-            message = f"{side.name}: {_WORDS[kind]}: {error.detail}"
-            advice = (
-                "`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on."
-            )
-            with side.db.write() as session:
-                open_finding(session, Found(kind, side.name, message, advice, side_id=side.id), side.now())
-            logger.bind(side=side.name, kind=kind, error=str(error)).debug("side.failed_beside_stock")
-            return
-        self._rest_until.pop(kind, None)
-        with side.db.read() as session:
-            was_open = bool(open_kinds(session, side.name, (kind,)))
-        if was_open:
-            with side.db.write() as session:
-                close_finding(session, kind, side.name, side.now())
-
-    def _rests(self, kind: str) -> bool:
-        until = self._rest_until.get(kind)
-        return until is not None and self.side.now() < until
 
     def _look_at_doubts(self, run: RunLog) -> None:
         if run.counts.unknown:
@@ -255,7 +225,7 @@ class SideWorker:
         with self.side.db.read() as session:
             # Fields that wait for a person are compared again by polls, not at once for ever.
             waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
-            fields = bool(self.side.shop_owners) and not waits and not self._rests(_FIELDS)
+            fields = bool(self.side.shop_owners) and not waits and not self.beside.rests(FIELDS)
             conditions = [can_be_planned(), *([can_be_compared()] if fields else [])]
             queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
             return any(session.scalar(query.limit(1)) is not None for query in queries)

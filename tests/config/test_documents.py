@@ -24,7 +24,7 @@ ENV = {
 def _tables(document: dict[str, Any], prefix: str = "") -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {}
     for name, value in document.items():
-        if isinstance(value, dict) and not name.startswith("max_") and name != "buffers":
+        if isinstance(value, dict) and not name.startswith("max_") and name not in {"buffers", "tax_classes"}:
             found |= _tables(value, f"{prefix}.{name}".strip("."))
         else:
             found[prefix, name] = value

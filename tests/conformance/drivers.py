@@ -50,8 +50,9 @@ class MemoryDriver:
 
     def reopen(self) -> None:
         capabilities = Capabilities(
-            relative=True, marker=True, fractions=True, events=True, batch_size=20, fields=WRITABLE
-        )
+            relative=True, marker=True, fractions=True, events=True, batch_size=20, fields=WRITABLE, describes=True,
+            creates=True,
+        )  # fmt: skip
         self.adapter = MemorySide(self.world, capabilities)
 
     def ref(self, sku: str) -> ListingRef:

@@ -19,12 +19,15 @@ from tests.conformance.goods import GOODS
 from tests.conformance.promises_changes import ChangePromises
 from tests.conformance.promises_faults import FaultPromises
 from tests.conformance.promises_fields import FieldPromises
+from tests.conformance.promises_making import DescribingPromises, MakingPromises
 from tests.conformance.promises_reading import ReadingPromises
 from tests.conformance.promises_writing import WritingPromises
 from tests.conformance.side import OpenSide, SideDriver
 
 
-class SideAdapterSuite(ReadingPromises, ChangePromises, WritingPromises, FieldPromises, FaultPromises):
+class SideAdapterSuite(
+    ReadingPromises, ChangePromises, WritingPromises, FieldPromises, DescribingPromises, MakingPromises, FaultPromises
+):
     """All promises. Needs the fixture ``open_side``."""
 
     @pytest.fixture

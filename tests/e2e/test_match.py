@@ -58,7 +58,7 @@ def test_fields_that_differ_are_planned_written_and_explained(stage: ChaosStage)
     stage.till.set_price(variation, "99.90")
     stage.till.set_name(simple, "Mug \u201eÄpfel\u201c & more")
     plan = syncd(stage, "plan", "--full")
-    assert "stock writes and 3 fields\n" in plan
+    assert "stock writes, 3 fields\n" in plan
     assert "→ “12.34”  the till owns it" in plan
     assert "3 fields" in syncd(stage, "sync")
     assert differing(stage) == {}
@@ -84,7 +84,7 @@ def test_a_saved_plan_is_carried_out_only_if_the_world_stood_still(stage: ChaosS
     simple = sorted(stage.till_stock())[0]
     stage.till.set_price(simple, "12.34")
     file = tmp_path / "plan.json"
-    assert "stock writes and 1 field\n" in syncd(stage, "plan", "--full", "-o", str(file))
+    assert "stock writes, 1 field\n" in syncd(stage, "plan", "--full", "-o", str(file))
     assert stage.shops["main"].people.fields()[simple]["price"] != "12.34"
     stage.till.sale(simple, 1)
     refused = failing(stage, "apply", str(file))

@@ -169,12 +169,12 @@ class MemorySide:
             return Refused("not_taken", "a value cannot be stored")
         parent = new.into
         if product.is_group and parent is None:
-            parent = world.make(new.mark, product.name, None, None)
+            parent = world.make(new.mark, product.name, None, None, publish=new.publish)
         units = product.units[::2] if fault == "half" else product.units
         for unit in units:
             mark = new.unit_mark(unit) if product.is_group else new.mark
             name = " ".join([product.name, *unit.attributes.values()])
-            world.make(mark, name, unit, parent)
+            world.make(mark, name, unit, parent, publish=new.publish)
         if fault == "dies":
             raise KeyError(fault)
         if fault == "lost_after":

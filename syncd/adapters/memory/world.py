@@ -279,19 +279,19 @@ class MemoryWorld:
             self._touch(write.ref.external_id, replace(listing, name=shown.get(NAME, listing.name)))
             return Written(shown)
 
-    def make(self, mark: str, name: str, unit: Unit | None, parent: str | None) -> str:
+    def make(self, mark: str, name: str, unit: Unit | None, parent: str | None, *, publish: bool) -> str:
         """Make a listing with a mark; without a unit it is a parent. Returns its id."""
         with self.lock:
             external_id = f"{self.name}-made-{len(self.made)}"
             self.made.append(mark)
             self.marks[mark] = external_id
             if unit is None:
-                self.put(external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=False)
+                self.put(external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish)
                 return external_id
             values = {NAME: None if parent else name, PRICE: unit.price}
             shown = {field: self.spell(value) for field, value in values.items() if value is not None}
             self.put(
-                external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=False
+                external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=publish
             )  # fmt: skip
             return external_id
 

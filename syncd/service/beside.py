@@ -1,0 +1,68 @@
+"""Work on a side that is not stock: that it cannot be done is a finding and no failure, the pass was good for stock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from syncd.errors import SideError
+from syncd.service.findings import Found, close_finding, open_finding, open_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syncd.service.side import SideContext
+
+FIELDS, PRODUCTS = "fields_not_written", "products_not_made"
+
+_REST = timedelta(minutes=1)
+"""After something could not be done it is left alone for so long."""
+
+_ADVICE = "`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on."
+
+
+@dataclass(slots=True)
+class BesideStock:
+    """Remembers what failed on one side, by the kind of its finding, and leaves it alone for a while."""
+
+    side: SideContext
+    rest_until: dict[str, datetime] = field(default_factory=dict)
+
+    def do(self, kind: str, work: Callable[[], None]) -> None:
+        """Do it, unless it rests; whatever the side says no to is told and tried again later."""
+        side = self.side
+        if self.rests(kind):
+            return
+        try:
+            work()
+        except SideError as error:
+            self.rest_until[kind] = side.now() + _REST
+            found = _fields_not_written(side.name, error) if kind == FIELDS else _products_not_made(side.name, error)
+            with side.db.write() as session:
+                open_finding(session, replace(found, side_id=side.id), side.now())
+            logger.bind(side=side.name, kind=kind, error=str(error)).debug("side.failed_beside_stock")
+            return
+        self.rest_until.pop(kind, None)
+        with side.db.read() as session:
+            was_open = bool(open_kinds(session, side.name, (kind,)))
+        if was_open:
+            with side.db.write() as session:
+                close_finding(session, kind, side.name, side.now())
+
+    def rests(self, kind: str) -> bool:
+        """Whether it failed a moment ago."""
+        until = self.rest_until.get(kind)
+        return until is not None and self.side.now() < until
+
+
+def _fields_not_written(side: str, error: SideError) -> Found:
+    message = f"{side}: names and prices cannot be written: {error.detail}"
+    return Found(kind="fields_not_written", subject=side, message=message, advice=_ADVICE)
+
+
+def _products_not_made(side: str, error: SideError) -> Found:
+    message = f"{side}: new products cannot be made: {error.detail}"
+    return Found(kind="products_not_made", subject=side, message=message, advice=_ADVICE)
