@@ -70,6 +70,7 @@ class Day:
             self._second_thoughts,
             self._stock_room,
             self._new_labels,
+            self._new_goods,
             self._both_at_once,
             self._token_expires,
             self._lost_answers,
@@ -141,6 +142,34 @@ class Day:
         )
         self._settle("new labels")
 
+    def _new_goods(self) -> None:
+        self.show.chapter("New goods: made at the till, marked for the shop, and made there by syncd")
+        self.stage.shop_server.add_fault(Fault("lost_after", "POST", "/products"))
+        self.show.say("the shop's answer to the first new product is lost: it must not be made twice")
+        text = "<p>Handmade, <b>dishwasher-safe</b></p>"
+        self.stage.till.create_product("NEW-MUG", "Mug “Föhr”", 9, "12.50", description=text, in_shop=True)
+        self._new("NEW-MUG", 9, {"name": "Mug “Föhr”", "price": "12.50"})
+        sizes = {"NEW-SHIRT-S": ("S", 3), "NEW-SHIRT-M": ("M", 5), "NEW-SHIRT-L": ("L", 2)}
+        variations = [
+            {"sku": sku, "quantity": units, "attributes": {"size": size, "color": "navy"}}
+            for sku, (size, units) in sizes.items()
+        ]
+        self.stage.till.create_product("NEW-SHIRT", "Shirt", 0, "29.90", variations=variations, in_shop=True)
+        for sku, (_, units) in sizes.items():
+            self._new(sku, units, {"price": "29.90"})
+        self._settle("new goods")
+        if self.tally.unsettled:
+            return
+        self._order_of([("NEW-SHIRT-M", 2), ("NEW-MUG", 1)])
+        self._sell("NEW-SHIRT-S", 1)
+        self._settle("new goods sold")
+
+    def _new(self, sku: str, units: int, fields: dict[str, str]) -> None:
+        self.tally.opening[sku] = Decimal(units)
+        self.tally.fields[sku] = fields
+        self.tally.add("new at the till", sku, 0)
+        self.show.say(f"new at the till: {units} × {sku}, {fields['price']}")
+
     def _relabel(self, sku: str, field_name: str, value: str) -> None:
         self.tally.fields[sku][field_name] = value
         self.tally.add(f"new {field_name} at the till", sku, 0)
@@ -211,7 +240,7 @@ class Day:
     def _equal(self) -> bool:
         expected = self.tally.expected()
         shop = self.stage.shop_stock()
-        equal = all(shop[sku] == max(Decimal(0), units) for sku, units in expected.items())
+        equal = all(shop.get(sku) == max(Decimal(0), units) for sku, units in expected.items())
         return equal and self.stage.till_stock() == expected and self.stage.shop_fields() == self.tally.fields
 
     def _pick(self, at_least: int) -> str:

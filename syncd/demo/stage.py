@@ -53,6 +53,10 @@ requests_per_second = 50
 settle_seconds = 2
 overlap_seconds = 5
 in_doubt_seconds = 3
+
+[shops.main.products]
+create_in_shop = "published"
+publish = true
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 
 FIELDS, PRODUCTS = "fields_not_written", "products_not_made"
 
-_REST = timedelta(minutes=1)
-"""After something could not be done it is left alone for so long."""
-
-_ADVICE = "`syncd check` tries the rights of the token or key. It is tried again every minute; stock goes on."
+_ADVICE = "`syncd check` tries the rights of the token or key. It is tried again after a minute; stock goes on."
 
 
 @dataclass(slots=True)
 class BesideStock:
-    """Remembers what failed on one side, by the kind of its finding, and leaves it alone for a while."""
+    """Remembers what failed on one side, by the kind of its finding, and leaves it alone for ``in_doubt``."""
 
     side: SideContext
     rest_until: dict[str, datetime] = field(default_factory=dict)
@@ -39,7 +36,7 @@ class BesideStock:
         try:
             work()
         except SideError as error:
-            self.rest_until[kind] = side.now() + _REST
+            self.rest_until[kind] = side.now() + side.in_doubt
             found = _fields_not_written(side.name, error) if kind == FIELDS else _products_not_made(side.name, error)
             with side.db.write() as session:
                 open_finding(session, replace(found, side_id=side.id), side.now())

@@ -123,11 +123,14 @@ class Control:
         gtin: str | None = None,
         tax_rate: Amount = 19,
         variations: Sequence[Mapping[str, Any]] = (),
+        description: str = "",
+        in_shop: bool = False,
     ) -> dict[str, Any]:
         """Create a product at a gross price; variations have sku, quantity, attributes (name to text) and gtin."""
         tax = self.state.tax_for(read_decimal(tax_rate))
         net = to_net(read_decimal(price), tax.rate)
         values: Values = {"tax_type": tax.id, "name": name, "product_code": sku, "ean": gtin}
+        values |= {"description": description, "in_shop": in_shop}
         if not variations:
             values |= {"price": net, "quantity": read_quantity(quantity)}
         values["variations"] = [(None, _variation(each, tax.id, net)) for each in variations]
