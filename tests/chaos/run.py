@@ -195,13 +195,17 @@ class Run:
     def _judge(self, opening: Opening, comparison: Comparison, seconds: float) -> Result:
         ledger, ends = count(self._stage), self._killer.ends
         happened = events(self._stage, opening)
-        expected = {sku: start + sum(happened.get(sku, ()), _ZERO) for sku, start in opening.till.items()}
+        expected = {
+            sku: start + sum(happened.get(sku, ()), _ZERO)
+            for sku, start in (opening.till | self._stage.new_goods).items()
+        }
         told_nothing = oversold_unsaid(self._stage, {k: v for k, v in expected.items() if k not in comparison.doubtful})
         in_doubt = [sku for sku, state in comparison.doubtful.items() if state != "parked"]
         self._violations += [
             *(str(each) for each in comparison.mismatches),
             *comparison.labels,
             *misjudged(self._stage),
+            *self._stage.made_twice(),
             *(f"{sku}: still in doubt" for sku in in_doubt),
             *(["a parked write without a finding"] * ledger.parked_unsaid),
             *(f"{sku}: oversold without a finding" for sku in told_nothing),

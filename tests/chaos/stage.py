@@ -65,6 +65,11 @@ in_doubt_seconds = {in_doubt}
 
 [shops.{name}.safety]
 max_zeroed = {{ items = 1000 }}
+max_created = {{ items = 1000 }}
+
+[shops.{name}.products]
+create_in_shop = "published"
+publish = true
 """
 
 
@@ -122,6 +127,8 @@ class ChaosStage:
         self.folder = folder
         self.database = database
         self.diary = Diary()
+        self.new_goods: dict[str, Decimal] = {}
+        self.new_names: list[str] = []
         self._race_s = race_s
         catalogue = make_catalogue(products, max(1, products // 7), seed)
         self.till = InventorumSim(InventorumSettings(rate_limit_per_second=0))
@@ -180,6 +187,28 @@ class ChaosStage:
         """What a shop really shows, by SKU."""
         stock = self.shops[name].people.stock()
         return {sku: None if units is None else Decimal(units) for sku, units in stock.items()}
+
+    def make_goods(self, number: int, units: int) -> list[str]:
+        """A new product at the till, marked for the shops; every third one has variations. Returns the new SKUs."""
+        name, sku = f"New goods {number}", f"N-{number}"
+        variations = [
+            {"sku": f"{sku}-{size}", "quantity": units, "attributes": {"size": size}}
+            for size in (("S", "M", "L") if number % 3 == 0 else ())
+        ]
+        self.till.create_product(sku, name, 0 if variations else units, "7.50", variations=variations, in_shop=True)
+        made = [str(each["sku"]) for each in variations] or [sku]
+        self.new_names.append(name)
+        self.new_goods |= dict.fromkeys(made, Decimal(0))  # what they open with is the first of their events
+        return made
+
+    def made_twice(self) -> list[str]:
+        """New products that a shop has twice."""
+        return [
+            f"{shop} has {count} times “{name}”"
+            for shop, sim in self.shops.items()
+            for name in self.new_names
+            if (count := sim.people.names().count(name)) != 1
+        ]
 
     @contextmanager
     def connected(self) -> Iterator[Database]:

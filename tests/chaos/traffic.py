@@ -51,6 +51,7 @@ class Traffic:
         self._till_orders: list[tuple[int, str, int]] = []
         self._lately: deque[tuple[float, str, str, int, bool]] = deque()
         self._web_orders: list[tuple[str, int, list[dict[str, Any]]]] = []
+        self._not_sold_yet: list[str] = []
         self.broken: BaseException | None = None
         self.events: Counter[str] = Counter()
         self._actions: list[tuple[int, Callable[[], None]]] = [
@@ -65,6 +66,7 @@ class Traffic:
             (5, self._admin_edit),
             (5, self._till_label),
             (2, self._shop_price),
+            (1, self._new_goods),
         ]
 
     def start(self) -> None:
@@ -147,6 +149,16 @@ class Traffic:
         shop, sku = self._shop(), self._sku()
         self._stage.shops[shop].people.set_price(sku, "0.99")
         self._count("price typed in a shop", sku, f"0.99 in {shop}")
+
+    def _new_goods(self) -> None:
+        """A new product; earlier ones are sold as soon as every shop has what the till has of them."""
+        till = self._stage.till_stock()
+        shown = [self._stage.shop_stock(shop) for shop in self._stage.shops]
+        ready = [sku for sku in self._not_sold_yet if all(stock.get(sku) == till[sku] for stock in shown)]
+        self._skus += ready
+        made = self._stage.make_goods(len(self._stage.new_names) + 1, self._random.randint(1, 20))
+        self._not_sold_yet = [sku for sku in (*self._not_sold_yet, *made) if sku not in ready]
+        self._count("new goods", made[0], f"made at the till: {', '.join(made)}")
 
     def _shop(self) -> str:
         return self._random.choice(list(self._stage.shops))

@@ -96,10 +96,11 @@ def compare(stage: ChaosStage, opening: Opening) -> Comparison:
     till = stage.till_stock()
     shops = {name: stage.shop_stock(name) for name in stage.shops}
     on_hand, doubtful = _database(stage)
-    result = Comparison(doubtful=doubtful, items=len(opening.till), labels=_labels(stage))
-    for sku, start in opening.till.items():
+    starts = opening.till | stage.new_goods
+    result = Comparison(doubtful=doubtful, items=len(starts), labels=_labels(stage))
+    for sku, start in starts.items():
         expected = start + sum(happened.get(sku, ()), _ZERO)
-        shown = {name: stock[sku] for name, stock in shops.items()}
+        shown = {name: stock.get(sku) for name, stock in shops.items()}
         told = max(_ZERO, expected)
         ledger = on_hand.get(sku, _ZERO)
         if sku in doubtful or (till[sku] == ledger == expected and all(units == told for units in shown.values())):

@@ -231,6 +231,11 @@ class Control:
             units += list(self.shop.variations)
             return {self.shop.label(unit): unit.stock for unit in units}
 
+    def names(self) -> list[str]:
+        """Names of all products that are no variations, as often as they are there."""
+        with self.shop.lock:
+            return [product.name for product in self.shop.products if product.status != "trash"]
+
     def fields(self) -> dict[str, dict[str, str]]:
         """Regular price of everything that can be sold, and name of what is no variation, by SKU."""
         with self.shop.lock:
