@@ -111,16 +111,31 @@ def _note_new(session: Session, side: SideContext, hub_id: int, after: int) -> N
         Listing.id.not_in(known),
         Listing.item_id.not_in(buried),
     )
-    published = _published_ids(session, hub_id)
-    for row in session.scalars(query).all():
-        wanted = side.creation != PUBLISHED or (row.parent_external_id or row.external_id) in published
+    rows = session.scalars(query).all()
+    published = _published(session, side, hub_id, rows)
+    for row in rows:
+        wanted = _family(row) in published
         session.add(Creation(side_id=side.id, hub_listing_id=row.id, state="waiting" if wanted else "unwanted"))
     session.flush()
 
 
-def _published_ids(session: Session, hub_id: int) -> set[str]:
-    query = select(Listing.external_id).where(Listing.side_id == hub_id, Listing.published)
-    return set(session.scalars(query.where(Listing.parent_external_id.is_(None))))
+def _family(row: Listing) -> str:
+    """The hub's id of the product that a listing is, or is a variation of."""
+    return row.parent_external_id or row.external_id
+
+
+def _published(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> set[str]:
+    """Of the products of some listings those that are meant for the shop."""
+    families = sorted({_family(row) for row in rows})
+    if side.creation != PUBLISHED:
+        return set(families)
+    found: set[str] = set()
+    for start in range(0, len(families), _CHUNK):
+        here = Listing.external_id.in_(families[start : start + _CHUNK])
+        found.update(
+            session.scalars(select(Listing.external_id).where(Listing.side_id == hub_id, here, Listing.published))
+        )
+    return found
 
 
 def _has_partner(side: SideContext) -> ColumnElement[bool]:
@@ -157,15 +172,14 @@ def plan_creations(session: Session, side: SideContext, hub_id: int) -> list[Pla
     rows = session.scalars(query).all()
     if not rows:
         return []
-    published = _published_ids(session, hub_id) if side.creation == PUBLISHED else set()
+    published = _published(session, side, hub_id, rows)
     families: defaultdict[str, list[Listing]] = defaultdict(list)
     lapsed: list[int] = []
     for row in rows:
-        family = row.parent_external_id or row.external_id
-        if side.creation == PUBLISHED and family not in published:
-            lapsed.append(row.id)
+        if _family(row) in published:
+            families[_family(row)].append(row)
         else:
-            families[family].append(row)
+            lapsed.append(row.id)
     free = _free(session, side, [row for members in families.values() for row in members], lapsed)
     _lapse(session, side, lapsed)
     planned = []

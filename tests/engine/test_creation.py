@@ -86,7 +86,7 @@ def test_the_policy_says_what_is_made(database: Database, policy: str) -> None:
     assert ("HOSE" in holds(account)) is (policy != "never")
 
 
-@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "dies", "refused_connection"])
+@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "late", "dies", "refused_connection"])
 @pytest.mark.parametrize("initial_stock", ["hub", "shop", "equal_only"])
 def test_a_lost_answer_makes_no_second_product_and_counts_nothing(
     database: Database, fault: str, initial_stock: str
@@ -107,6 +107,18 @@ def test_a_lost_answer_makes_no_second_product_and_counts_nothing(
     assert account.on_hand("hose") == 7
     assert [each.state for each in creations(account)] == ["made"]
     assert not account.findings()
+
+
+def test_a_late_request_is_waited_for_also_after_a_new_start(database: Database) -> None:
+    account = account_of(database)
+    put_hose(account)
+    account.worlds["web"].creation_faults = ["late"]
+    account.poll()
+    account.add_side("web", creation="published", owners=OWNERS)  # it has forgotten what failed a moment ago
+    account.poll()
+    account.settle_down(2)
+    assert len(account.worlds["web"].made) == 1
+    assert holds(account)["HOSE"] == (7, None)
 
 
 def test_what_a_shop_refuses_is_told_and_tried_again_when_it_changes(database: Database) -> None:

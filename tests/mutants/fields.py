@@ -99,7 +99,13 @@ FIELD_MUTANTS = (
     Mutant(
         "parted",
         "what a person parted is not linked by itself",
-        (Edit("syncd/service/linking.py", "    free = [row for row in free if row.link_rule != PARTED]\n", ""),),
+        (
+            Edit(
+                "syncd/service/linking.py",
+                "if row.link_rule != PARTED and not row.link_pending",
+                "if not row.link_pending",
+            ),
+        ),
         ("tests/engine/test_by_hand.py",),
     ),
 )

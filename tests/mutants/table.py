@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import Edit, Mutant
+from tests.mutants.products import PRODUCT_MUTANTS
 
 MUTANTS = (
     # Settlement
@@ -472,4 +473,5 @@ MUTANTS = (
     ),
     # Fields
     *FIELD_MUTANTS,
+    *PRODUCT_MUTANTS,
 )

@@ -167,14 +167,10 @@ class MemorySide:
         fault = self._next_fault(world.creation_faults)
         if product.name in world.refuses:
             return Refused("not_taken", "a value cannot be stored")
-        parent = new.into
-        if product.is_group and parent is None:
-            parent = world.make(new.mark, product.name, None, None, publish=new.publish)
-        units = product.units[::2] if fault == "half" else product.units
-        for unit in units:
-            mark = new.unit_mark(unit) if product.is_group else new.mark
-            name = " ".join([product.name, *unit.attributes.values()])
-            world.make(mark, name, unit, parent, publish=new.publish)
+        if fault == "late":
+            world.late_products.append((world.now() + timedelta(seconds=world.late_s), new))
+            raise OutcomeUnknown(self.name, "CREATE", "answer lost")
+        world.make_product(new, product.units[::2] if fault == "half" else product.units)
         if fault == "dies":
             raise KeyError(fault)
         if fault == "lost_after":

@@ -27,9 +27,9 @@ from syncd.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from syncd.core.products import Unit
+    from syncd.core.products import NewProduct, Unit
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class MemoryWorld:
         spell: How the side spells a value that it was given.
         refuses: Values of fields that the side does not take.
         creation_faults: The same for making products: ``lost_before``, ``lost_after``, ``half`` (the product and every
-            other unit is made, the answer to the rest lost), ``dies`` and those that apply nothing.
+            other unit is made, the answer to the rest lost), ``late``, ``dies`` and those that apply nothing.
         made: Every mark that something was made with, once for each time.
     """
 
@@ -87,6 +87,7 @@ class MemoryWorld:
     spell: Callable[[str], str] = str
     refuses: tuple[str, ...] = ()
     creation_faults: list[str] = field(default_factory=list)
+    late_products: list[tuple[datetime, NewProduct]] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
@@ -226,6 +227,10 @@ class MemoryWorld:
             self.late_fields = [entry for entry in self.late_fields if entry[0] > self.now()]
             for _, fields_write in late:
                 self.apply_fields(fields_write, late=True)
+            products = [entry for entry in self.late_products if entry[0] <= self.now()]
+            self.late_products = [entry for entry in self.late_products if entry[0] > self.now()]
+            for _, new in products:
+                self.make_product(new, new.product.units)
 
     def _add(self, external_id: str, quantity: Quantity) -> None:
         thing = self.things[external_id].listing
@@ -278,6 +283,16 @@ class MemoryWorld:
             listing = replace(thing.listing, fields={**thing.listing.fields, **shown})
             self._touch(write.ref.external_id, replace(listing, name=shown.get(NAME, listing.name)))
             return Written(shown)
+
+    def make_product(self, new: NewProduct, units: Sequence[Unit]) -> None:
+        """Make a product, and of its variations these."""
+        parent, product = new.into, new.product
+        if product.is_group and parent is None:
+            parent = self.make(new.mark, product.name, None, None, publish=new.publish)
+        for unit in units:
+            mark = new.unit_mark(unit) if product.is_group else new.mark
+            name = " ".join([product.name, *unit.attributes.values()])
+            self.make(mark, name, unit, parent, publish=new.publish)
 
     def make(self, mark: str, name: str, unit: Unit | None, parent: str | None, *, publish: bool) -> str:
         """Make a listing with a mark; without a unit it is a parent. Returns its id."""

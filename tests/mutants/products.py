@@ -1,0 +1,75 @@
+"""Mutants of making products; see ``tests.mutants.table``."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Edit, Mutant
+
+_ENGINE = ("tests/engine/test_creation.py",)
+
+PRODUCT_MUTANTS = (
+    Mutant(
+        "making-look",
+        "what may have been made without an answer is looked for before it is made again",
+        (
+            Edit(
+                "syncd/service/creation.py",
+                "                if made is None:\n",
+                "                if made is not side:\n",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-doubt",
+        "nobody looks for it while the side may still be at work on it",
+        (
+            Edit(
+                "syncd/service/creation.py",
+                "not due < creation.sent_at <= side.now()",
+                "creation.sent_at <= side.now()",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-codes",
+        "what may be our own making is not linked by its code as if a person had made it",
+        (
+            Edit(
+                "syncd/service/linking.py",
+                "row.link_pending = row.sku_key in in_doubt or row.gtin_key in in_doubt",
+                "row.link_pending = not row.id",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-counts",
+        "the quantity that a product is made with is nobody's word",
+        (Edit("syncd/service/creation_outcome.py", "is_new=True", "is_new=False"),),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-there",
+        "nothing is made whose code the shop has already",
+        (
+            Edit(
+                "syncd/service/creation_plan.py",
+                "elif row.sku_key not in codes and row.gtin_key not in codes:",
+                "elif codes is not None:",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-again",
+        "a listing is considered once: what a person deletes is not made again",
+        (
+            Edit("syncd/service/creation_plan.py", "        row.considered_through = last\n", ""),
+            Edit("syncd/service/creation_plan.py", "        Listing.item_id.not_in(buried),\n", ""),
+            Edit("syncd/service/creation_plan.py", "        Listing.id.not_in(known),\n", ""),
+            Edit("syncd/service/creation_plan.py", "session.add(Creation(", "session.merge(Creation("),
+        ),
+        _ENGINE,
+    ),
+)
