@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import defaultdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -121,7 +122,9 @@ class Creator:
         product = Product(product.source_id, product.name, units, product.description, product.is_group)
         mark = uuid.uuid4().hex
         self._intend(planned, mark)
-        new = NewProduct(mark, product, planned.into, side.publish)
+        # Without a price, or for nothing, it is not shown before somebody has looked at it.
+        priced = all(Decimal(unit.price or 0) for unit in product.units)
+        new = NewProduct(mark, product, planned.into, side.publish and priced)
         result: MakeResult
         failure: SideError | Stopped | None = None
         try:

@@ -197,6 +197,9 @@ def _free(session: Session, side: SideContext, rows: Sequence[Listing], lapsed: 
         chunk = rows[start : start + _CHUNK]
         here = select(Listing.item_id).where(Listing.side_id == side.id)
         paired = set(session.scalars(here.where(Listing.item_id.in_([row.item_id for row in chunk]))))
+        buried = select(Tombstone.item_id).where(Tombstone.side_id == side.id)
+        # What a person deleted there is not made again, whatever became of it before.
+        paired |= set(session.scalars(buried.where(Tombstone.item_id.in_([row.item_id for row in chunk]))))
         codes = _codes_there(session, side, chunk)
         for row in chunk:
             if row.item_id is None or row.gone_at is not None or row.item_id in paired:

@@ -185,6 +185,30 @@ def test_what_a_person_deletes_in_the_shop_is_not_made_again(database: Database)
     assert "HOSE" not in holds(account)
 
 
+def test_what_was_deleted_in_the_shop_is_not_made_when_it_is_published_later(database: Database) -> None:
+    account = account_of(database)
+    put_hose(account, published=False)
+    account.settle_down()
+    web = account.worlds["web"]
+    web.put("by-hand", 7, sku="HOSE")
+    account.settle_down()
+    web.delete("by-hand")
+    account.settle_down()
+    put_hose(account, published=True)
+    account.settle_down()
+    assert not web.made
+
+
+@pytest.mark.parametrize(("price", "shown"), [("9.90", True), ("0.00", False)])
+def test_what_has_no_price_is_a_draft_always(database: Database, price: str, shown: bool) -> None:
+    account = account_of(database)
+    account.workers["web"].side.publish = True
+    put_hose(account, fields={NAME: "Hose", PRICE: price})
+    account.settle_down()
+    (made,) = [each.listing for each in account.worlds["web"].things.values() if each.listing.sku == "HOSE"]
+    assert made.published is shown
+
+
 def test_a_code_that_the_shop_has_already_is_not_made_again(database: Database) -> None:
     """Two of its products share it, so neither is linked by itself."""
     account = account_of(database)

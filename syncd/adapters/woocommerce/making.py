@@ -72,6 +72,14 @@ class ProductMaker:
 
     def find(self, new: NewProduct, since: datetime) -> Made | None:
         """Look for what was made since a moment of the shop's clock, by its marks."""
+        try:
+            return self._find(new, since)
+        except NotFound as error:
+            if not mapping.says_no_such_id(error.key):
+                raise
+            return None  # the product that they were to be variations of is gone
+
+    def _find(self, new: NewProduct, since: datetime) -> Made | None:
         product_id = new.into
         row: Row | None = None
         if product_id is None:
@@ -147,6 +155,8 @@ class ProductMaker:
     def _extended(self, new: NewProduct, into: str) -> RemoteListing | Refused:
         """Give a product of the shop the options that more variations need; what it has stays."""
         row = self._client.item(f"products/{into}", f"{mapping.PRODUCT_FIELDS},attributes")
+        if row.get("status") == "trash":
+            return Refused("trashed", f"product {into} lies in the shop's trash", gone=True)
         if not mapping.is_group(row):
             return Refused("not_variable", f"product {into} of the shop has no variations")
         known = [dict(each) for each in row.get("attributes") or [] if isinstance(each, Mapping)]
