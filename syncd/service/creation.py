@@ -112,7 +112,11 @@ class Creator:
 
     def _make(self, planned: PlannedProduct) -> None:
         side = self._side
-        product = side.read_hub_product(planned.source_id)
+        try:
+            product = side.read_hub_product(planned.source_id)
+        except InvalidResponse as error:  # one product that cannot be read holds up no other
+            logger.bind(side=side.name, product=planned.label, error=str(error)).debug("product.not_read")
+            return
         if product is None or product.is_group != planned.is_group:
             return  # it is gone or another by now: the hub's next reading says so
         wanted = {unit.external_id for unit in planned.units}

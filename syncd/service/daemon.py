@@ -141,6 +141,8 @@ class Daemon:
             except DatabaseUnavailable as error:
                 logger.bind(detail=str(error)).error("database.unavailable")
             except LeaseLost as error:
+                if self._account.stop.is_set():
+                    return  # it was waiting for its turn when the lease was given back
                 logger.bind(detail=str(error)).error("lease.lost")
                 self.end(1)
             except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive

@@ -92,6 +92,8 @@ class SideWorker:
             Stopped: A stop was requested; what was done is recorded, the rest is done by the next run.
         """
         with self._lock:
+            if self.stop.is_set():
+                raise Stopped(f"{self.side.name}: stopped before a pass began")
             begun()
             self.requests.take()
             run = start_run(self.side, kind, cause, crashed=self._unfinished)

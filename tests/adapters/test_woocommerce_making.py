@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from syncd.core.model import Refused
+from syncd.core.fields import PRICE
+from syncd.core.model import FieldsWrite, ListingRef, Refused
 from syncd.core.products import Made, NewProduct, Product, Unit
+from syncd.errors import SideError
+from syncd.simulators.server import Fault
 from tests.support.woocommerce import Shop, simulated
 
 LAMP = Product("1", "Lamp", (Unit("1", "LAMP", "4006381333931", "12.50", Decimal(19)),))
@@ -95,6 +98,19 @@ def _leave(shop: Shop, product_id: str, *, for_good: bool) -> None:
             shop.sim.shop.remove_product(product)
         else:
             shop.sim.people.writer.trash(product)
+
+
+@pytest.mark.parametrize("kind", ["html_200", "error_500_html", "lost_before"])
+def test_settings_that_cannot_be_read_now_are_no_refusal(kind: str) -> None:
+    """Seen in chaos: a product whose shop could not say whether prices are gross was refused for good."""
+    with simulated() as shop:
+        shop.server.add_fault(Fault(kind, path="/settings/", times=-1, seconds=0))
+        with pytest.raises(SideError):
+            shop.adapter.create_product(NewProduct("m", LAMP))
+        with pytest.raises(SideError):
+            shop.adapter.write_fields([FieldsWrite(ListingRef("10"), {PRICE: "1.00"})])
+        shop.server.clear_faults()
+        assert made(shop, NewProduct("m", LAMP)).units["1"].fields[PRICE] == "12.50"
 
 
 def test_options_are_added_to_those_of_the_product() -> None:

@@ -127,6 +127,7 @@ class ChaosStage:
         self.folder = folder
         self.database = database
         self.diary = Diary()
+        self._goods = 0
         self.new_goods: dict[str, Decimal] = {}
         self.new_names: list[str] = []
         self._race_s = race_s
@@ -188,8 +189,9 @@ class ChaosStage:
         stock = self.shops[name].people.stock()
         return {sku: None if units is None else Decimal(units) for sku, units in stock.items()}
 
-    def make_goods(self, number: int, units: int) -> list[str]:
+    def make_goods(self, units: int) -> list[str]:
         """A new product at the till, marked for the shops; every third one has variations. Returns the new SKUs."""
+        self._goods = number = self._goods + 1
         name, sku = f"New goods {number}", f"N-{number}"
         variations = [
             {"sku": f"{sku}-{size}", "quantity": units, "attributes": {"size": size}}
@@ -197,7 +199,7 @@ class ChaosStage:
         ]
         self.till.create_product(sku, name, 0 if variations else units, "7.50", variations=variations, in_shop=True)
         made = [str(each["sku"]) for each in variations] or [sku]
-        self.new_names.append(name)
+        self.new_names += [name] if variations else []  # what is no variation is renamed and has a code of its own
         self.new_goods |= dict.fromkeys(made, Decimal(0))  # what they open with is the first of their events
         return made
 

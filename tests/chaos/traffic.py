@@ -156,7 +156,7 @@ class Traffic:
         shown = [self._stage.shop_stock(shop) for shop in self._stage.shops]
         ready = [sku for sku in self._not_sold_yet if all(stock.get(sku) == till[sku] for stock in shown)]
         self._skus += ready
-        made = self._stage.make_goods(len(self._stage.new_names) + 1, self._random.randint(1, 20))
+        made = self._stage.make_goods(self._random.randint(1, 20))
         self._not_sold_yet = [sku for sku in (*self._not_sold_yet, *made) if sku not in ready]
         self._count("new goods", made[0], f"made at the till: {', '.join(made)}")
 

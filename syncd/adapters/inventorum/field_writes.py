@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncd.adapters.inventorum import booking, mapping
 from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.core.fields import NAME, PRICE
-from syncd.core.model import Refused, Unknown, Written
+from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.core.prices import net_of
 from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
 
@@ -63,7 +63,7 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
         body["name"] = write.values[NAME]
     if PRICE in write.values:
         rate = _rate_of(client, rates, write.ref)
-        if isinstance(rate, Refused):
+        if not isinstance(rate, Decimal):
             return rate
         gross = Decimal(write.values[PRICE] or 0)
         body |= {"gross_price": f"{gross:.2f}", "price": f"{net_of(gross, rate):f}"}
@@ -75,7 +75,7 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
     return booking.refused(reply)
 
 
-def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Decimal | Refused:
+def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Decimal | Refused | NotSent:
     """Tax rate of a product in per cent: its tax type is one of the account's.
 
     A variation is looked up in its parent: not every server has a detail of its own for it (section 6.2).
@@ -89,7 +89,9 @@ def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Deci
         rate = rates.of(tax_type) if tax_type else None
     except NotFound as error:
         return Refused("not_found", error.detail, gone=True)
-    except (PermissionMissing, Rejected, InvalidResponse) as error:
+    except InvalidResponse as error:
+        return NotSent(f"a price needs the tax rates of the account: {error.detail}")  # something else answered
+    except (PermissionMissing, Rejected) as error:
         return Refused("tax_rate_unknown", f"a price needs the tax rates of the account: {error.detail}")
     if rate is None:
         return Refused("tax_rate_unknown", f"the account does not list the rate of tax type {tax_type or 'none'}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from syncd.adapters.inventorum import mapping
 from syncd.core.fields import PRICE
 from syncd.core.products import Product, Unit
-from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
+from syncd.errors import NotFound, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -57,7 +57,7 @@ def _rate(row: Fields, rates: TaxRates) -> Decimal | None:
     tax_type = row.identifier_or_none("tax_type")
     try:
         return rates.of(tax_type) if tax_type else None
-    except (PermissionMissing, Rejected, InvalidResponse):
+    except (PermissionMissing, Rejected):
         return None  # the shop says so if it needs one
 
 

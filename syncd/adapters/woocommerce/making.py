@@ -130,8 +130,8 @@ class ProductMaker:
         if unit.gtin and _GTIN.fullmatch(unit.gtin):  # of other codes the shop would keep the digits alone
             body["global_unique_id"] = unit.gtin
         if unit.price:
-            if not self._prices.are_known_gross():
-                return Refused("net_prices", "it is not known whether the shop's prices are gross")
+            if not self._prices.are_gross():
+                return Refused("net_prices", "the shop's prices are net")
             body["regular_price"] = unit.price
         tax_class = self._taxes.of(unit.tax_rate)
         if isinstance(tax_class, Refused):

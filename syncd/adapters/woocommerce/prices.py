@@ -37,20 +37,29 @@ class ShopPrices:
         price = canonical(text) if isinstance(text, str) else None
         return {PRICE: price} if price is not None and self._gross() else {}
 
-    def are_known_gross(self) -> bool:
-        """Whether prices can be read and written as gross; asks the shop's settings if need be."""
-        return self._gross()
+    def are_gross(self) -> bool:
+        """Whether prices are to be written as gross; asks the shop's settings if that is not known.
+
+        Raises:
+            SideError: They cannot be read now.
+        """
+        if self._are_gross is None:
+            self._are_gross = self._ask()
+        return self._are_gross
 
     def _gross(self) -> bool:
         if self._are_gross is None and time.monotonic() >= self._ask_at:
             try:
-                # Without taxes a price is what the customer pays, whatever the other setting says.
-                self._are_gross = self._setting(_TAXES) == "no" or self._setting(_INCLUDED) == "yes"
+                self._are_gross = self._ask()
             except SideError as error:
                 # A key for stock alone, a security plugin, a busy shop.
                 self._ask_at = time.monotonic() + ASK_AGAIN_S
                 logger.bind(side=error.side, detail=error.detail).debug("woocommerce.prices_not_compared")
         return self._are_gross or False
+
+    def _ask(self) -> bool:
+        """Without taxes a price is what the customer pays, whatever the other setting says."""
+        return self._setting(_TAXES) == "no" or self._setting(_INCLUDED) == "yes"
 
     def _setting(self, route: str) -> str | None:
         body = self._client.get(route).json(lenient=True)

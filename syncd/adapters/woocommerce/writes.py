@@ -95,10 +95,8 @@ class FieldWriter:
         refused: dict[int, FieldsResult] = {}
         priced = [index for index, write in enumerate(writes) if PRICE in write.values]
         # Asked before anything is sent: the answer could not be read otherwise.
-        if priced and not self._prices.are_known_gross():
-            refused = dict.fromkeys(
-                priced, Refused("net_prices", "it is not known whether the shop's prices are gross")
-            )
+        if priced and not self._prices.are_gross():
+            refused = dict.fromkeys(priced, Refused("net_prices", "the shop's prices are net"))
         return _send_all(self._client, self._kind, writes, refused)
 
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
