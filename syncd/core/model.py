@@ -57,7 +57,7 @@ class RemoteListing:
         gtin: EAN/GTIN/UPC as the side gives it, ``None`` if empty.
         stock_mode: Who keeps the stock.
         quantity: Units the side holds; ``None`` unless ``stock_mode`` is ``OWN`` (or unknown for another reason).
-        published: Whether customers of that side can buy it.
+        published: Whether customers of that side can buy it; at a till, whether it is meant for shops.
         marker: Operation id saved with our last stock write, where the side can carry one.
         fields: What the side shows of the product's fields, as canonical texts (``core.fields``); a field that it
             does not say is missing, one that is empty is ``""``.

@@ -346,6 +346,8 @@ def open_inventorum(
         InventorumSettings.model_validate({"rate_limit_per_second": 0, **(settings or {})}), clock=clock.now
     )
     sim.seed(catalogue)
+    for product in sim.state.products.values():
+        product.in_shop = True
     with SimServer(sim) as server, closing(InventorumDriver(sim, server, clock, patience_s)) as driver:
         yield driver
 
