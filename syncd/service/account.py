@@ -20,6 +20,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service.creation_plan import try_refused_again
 from syncd.service.findings import close_finding, creations_subject, fields_subject
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
@@ -118,6 +119,7 @@ def open_account(
             _replan_if_policy_changed(session, worker.side)
         for worker in account.shops:
             _compare_if_owners_changed(session, worker.side)
+            try_refused_again(session, worker.side.id)
     return account
 
 

@@ -139,6 +139,6 @@ def _tell(session: Session, side: SideContext, planned: PlannedProduct, unit: Pl
         item_id=hub.item_id,
         message=f"{side.name} does not take the new product {unit.sku or planned.name}: {error}",
         advice="Change it at the till, or make it in the shop by hand with the same SKU. It is tried again when it "
-        "changes at the till.",
+        "changes at the till, and when syncd starts.",
     )
     open_finding(session, found, side.now())

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from syncd.core.guard import Stop, check_creations
 from syncd.core.model import StockMode
-from syncd.service.findings import close_finding
+from syncd.service.findings import close_finding, open_subjects
 from syncd.service.linking import ready_to_link
 from syncd.state.models import Listing, Tombstone
 from syncd.state.product_models import Creation
@@ -221,9 +221,28 @@ def _codes_there(session: Session, side: SideContext, rows: Sequence[Listing]) -
 
 
 def _lapse(session: Session, side: SideContext, hub_listing_ids: Sequence[int]) -> None:
+    """These are not to be made, and nothing is left to be told of them."""
+    told = open_subjects(session, "not_made", side.id) if hub_listing_ids else set()
+    for external_id in _external_ids(session, hub_listing_ids) if told else ():
+        if not_made_subject(side.name, external_id) in told:
+            close_finding(session, "not_made", not_made_subject(side.name, external_id), side.now())
     for start in range(0, len(hub_listing_ids), _CHUNK):
         here = Creation.hub_listing_id.in_(hub_listing_ids[start : start + _CHUNK])
         session.execute(update(Creation).where(Creation.side_id == side.id, here).values(state="unwanted"))
+
+
+def _external_ids(session: Session, listing_ids: Sequence[int]) -> list[str]:
+    found: list[str] = []
+    for start in range(0, len(listing_ids), _CHUNK):
+        here = Listing.id.in_(listing_ids[start : start + _CHUNK])
+        found += session.scalars(select(Listing.external_id).where(here))
+    return found
+
+
+def try_refused_again(session: Session, side_id: int) -> None:
+    """The process starts, maybe with another configuration: what a shop refused may be taken now."""
+    refused = Creation.side_id == side_id, Creation.state == "refused"
+    session.execute(update(Creation).where(*refused).values(state="waiting"))
 
 
 def _planned(session: Session, side: SideContext, hub_id: int, family: str, rows: Sequence[Listing]) -> PlannedProduct:
@@ -265,11 +284,9 @@ def not_made_subject(shop: str, hub_external_id: str) -> str:
 def close_settled(session: Session, side: SideContext) -> None:
     """Close what was told of products that a shop refused, and that need not be made any more."""
     query = (
-        select(Listing)
+        select(Listing.id)
         .join(Creation, Creation.hub_listing_id == Listing.id)
         .where(Creation.side_id == side.id, Creation.state == "refused")
         .where(Listing.gone_at.is_not(None) | _has_partner(side))
     )
-    for row in session.scalars(query).all():
-        close_finding(session, "not_made", not_made_subject(side.name, row.external_id), side.now())
-        _lapse(session, side, [row.id])
+    _lapse(session, side, session.scalars(query).all())

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from syncd.core.fields import NAME, PRICE, Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Quantity, StockMode
+from syncd.service.creation_plan import try_refused_again
 from syncd.state.models import Listing, Side
 from syncd.state.product_models import Creation
 from tests.support.engine import Account
@@ -134,6 +135,22 @@ def test_what_a_shop_refuses_is_told_and_tried_again_when_it_changes(database: D
     account.settle_down()
     assert holds(account)["HOSE"] == (7, None)
     assert not account.findings()
+
+
+def test_what_was_refused_is_tried_again_at_a_start_and_forgotten_once_it_is_gone(database: Database) -> None:
+    account = account_of(database)
+    web = account.worlds["web"]
+    web.refuses = ("Hose",)
+    put_hose(account)
+    account.settle_down()
+    side = account.workers["web"].side.id
+    for taken in (False, True):
+        with database.write() as session:
+            try_refused_again(session, side)
+        if taken:
+            account.worlds["till"].delete("t-hose")
+        account.settle_down()
+        assert [each.kind for each in account.findings()] == ([] if taken else ["not_made"])
 
 
 def test_one_refused_product_holds_up_no_other(database: Database) -> None:
