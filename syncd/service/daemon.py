@@ -75,6 +75,7 @@ class Daemon:
         self._lease = lease
         self._hard_exit = hard_exit
         self._code = 0
+        self._released = False
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
@@ -141,8 +142,8 @@ class Daemon:
             except DatabaseUnavailable as error:
                 logger.bind(detail=str(error)).error("database.unavailable")
             except LeaseLost as error:
-                if self._account.stop.is_set():
-                    return  # it was waiting for its turn when the lease was given back
+                if self._released:
+                    return  # it was waiting for its turn when we gave the lease back ourselves
                 logger.bind(detail=str(error)).error("lease.lost")
                 self.end(1)
             except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive
@@ -227,6 +228,7 @@ class Daemon:
         if left:
             logger.bind(sides=", ".join(left)).warning("daemon.stopped_early")
             self._hard_exit(self._code)
+        self._released = True
         self._lease.release()
         self._account.close()
         logger.info("daemon.stopped")
