@@ -18,8 +18,8 @@ from syncd.core.audit import Around, Book, Reason, Seen, Standing, Verdict, at_r
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.errors import PermissionMissing, SideError, Stopped
+from syncd.service.approval import open_stop
 from syncd.service.findings import gone_subject, open_subjects, reported_subject
-from syncd.service.planning import open_stop
 from syncd.state.models import CursorRow, Item, Listing, Movement, Operation, Side, is_open
 
 if TYPE_CHECKING:

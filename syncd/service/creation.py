@@ -15,6 +15,7 @@ from sqlalchemy import select
 from syncd.core.model import NotSent, Refused, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
+from syncd.service.approval import may_go_on
 from syncd.service.creation_outcome import record, release
 from syncd.service.creation_plan import (
     PlannedProduct,
@@ -22,10 +23,10 @@ from syncd.service.creation_plan import (
     check_plan_of_creations,
     close_settled,
     consider,
+    is_still_planned,
     plan_creations,
 )
-from syncd.service.findings import Found, close_finding, creations_subject, open_finding
-from syncd.service.planning import open_stop, take_approval
+from syncd.service.findings import creations_subject, open_subjects
 from syncd.state.models import Listing
 from syncd.state.product_models import Creation
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
-    from syncd.core.guard import Stop
     from syncd.core.products import MakeResult
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
@@ -97,6 +97,8 @@ class Creator:
         """
         side = self._side
         with side.db.write() as session:
+            if open_subjects(session, "side_empty", side.id):
+                return  # it listed nothing though it had products: it is broken, and nothing is made there
             close_settled(session, side)
             if not consider(session, side, self._hub_id):
                 return
@@ -125,7 +127,8 @@ class Creator:
             return
         product = Product(product.source_id, product.name, units, product.description, product.is_group)
         mark = uuid.uuid4().hex
-        self._intend(planned, mark)
+        if not self._intend(planned, mark):
+            return
         # Without a price, or for nothing, it is not shown before somebody has looked at it.
         priced = all(Decimal(unit.price or 0) for unit in product.units)
         new = NewProduct(mark, product, planned.into, side.publish and priced)
@@ -145,42 +148,29 @@ class Creator:
         if failure is not None:
             raise failure
 
-    def _intend(self, planned: PlannedProduct, mark: str) -> None:
+    def _intend(self, planned: PlannedProduct, mark: str) -> bool:
+        """Commit what is about to be sent, if it still is what the plan says: a person may have linked it meanwhile."""
         with self._side.db.write() as session:
+            if not is_still_planned(session, self._side, self._hub_id, planned):
+                return False
             for unit in planned.units:
                 row = session.get_one(Creation, (self._side.id, unit.hub_listing_id))
                 row.state, row.mark, row.run_id = "sent", mark, self._run.id
                 row.sent_at, row.settled_at, row.error = self._side.now(), None, None
                 row.product_id = planned.into
+            return True
 
     def _may_go_on(self, planned: Sequence[PlannedProduct]) -> bool:
-        side, subject = self._side, creations_subject(self._side.name)
-        with side.db.read() as session:
-            refusal = check_plan_of_creations(session, side, planned)
-            stopped = open_stop(session, subject)
-        if refusal is None and stopped:
-            with side.db.write() as session:
-                close_finding(session, "safety_stop", subject, side.now())
-                take_approval(session, subject, None)
-        return refusal is None or self._is_approved(subject, refusal)
-
-    def _is_approved(self, subject: str, refusal: Stop) -> bool:
-        side = self._side
-        with side.db.write() as session:
-            if take_approval(session, subject, refusal, lasts=True):
-                return True
-            found = Found(
-                kind="safety_stop",
-                subject=subject,
-                severity="error",
-                side_id=side.id,
-                counts=refusal.counts,
-                message=f"{side.name}: {refusal.reason}; none is made until a person confirms",
-                advice="Look at `syncd plan`, which lists them. If it is right: `syncd approve {id}`. If not, set "
-                'create_in_shop = "never", or give products that are in the shop already the same SKU on both sides.',
-            )
-            open_finding(session, found, side.now())
-            return False
+        with self._side.db.read() as session:
+            refusal = check_plan_of_creations(session, self._side, planned)
+        return may_go_on(
+            self._side,
+            creations_subject(self._side.name),
+            refusal,
+            what="none is made",
+            advice='If not, set create_in_shop = "never", or give products that are in the shop already the same SKU '
+            "on both sides.",
+        )
 
 
 def _attempt(found: Sequence[tuple[Creation, Listing]]) -> tuple[PlannedProduct, datetime]:

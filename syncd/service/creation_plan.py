@@ -159,8 +159,13 @@ def reconsider(session: Session, rows: Iterable[Listing]) -> None:
         session.execute(update(Creation).where(here, states).values(state="waiting"))
 
 
-def plan_creations(session: Session, side: SideContext, hub_id: int) -> list[PlannedProduct]:
-    """What is to be made in the shop now; a writing session. What turns out not to be wanted is noted as such."""
+def plan_creations(
+    session: Session, side: SideContext, hub_id: int, only: Sequence[int] | None = None
+) -> list[PlannedProduct]:
+    """What is to be made in the shop now; a writing session. What turns out not to be wanted is noted as such.
+
+    ``only``: of these listings of the hub; ``None`` for all.
+    """
     if side.creation == NEVER:
         return []
     query = (
@@ -169,7 +174,7 @@ def plan_creations(session: Session, side: SideContext, hub_id: int) -> list[Pla
         .where(Creation.side_id == side.id, Creation.state == "waiting")
         .order_by(Listing.id)
     )
-    rows = session.scalars(query).all()
+    rows = session.scalars(query if only is None else query.where(Listing.id.in_(only))).all()
     if not rows:
         return []
     published = _published(session, side, hub_id, rows)
@@ -188,6 +193,12 @@ def plan_creations(session: Session, side: SideContext, hub_id: int) -> list[Pla
         if units:
             planned.append(_planned(session, side, hub_id, family, units))
     return planned
+
+
+def is_still_planned(session: Session, side: SideContext, hub_id: int, planned: PlannedProduct) -> bool:
+    """Whether all of a planned product is still to be made, and in the same place; a writing session."""
+    now = plan_creations(session, side, hub_id, [unit.hub_listing_id for unit in planned.units])
+    return len(now) == 1 and now[0].into == planned.into and set(now[0].units) == set(planned.units)
 
 
 def _free(session: Session, side: SideContext, rows: Sequence[Listing], lapsed: list[int]) -> set[int]:

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from syncd.core.guard import check_gone
 from syncd.core.model import ListingRef, Proof
 from syncd.errors import SafetyStop
+from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import APPROVED, Found, close_finding, gone_subject, open_finding, reported_subject
 from syncd.service.gone import mark_gone
-from syncd.service.planning import open_stop, take_approval
 from syncd.state.models import Finding, Listing, Tombstone
 
 if TYPE_CHECKING:

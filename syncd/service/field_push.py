@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
+from syncd.service.approval import may_go_on
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
-from syncd.service.findings import Found, close_finding, fields_subject, open_finding, open_subjects
+from syncd.service.findings import fields_subject, open_subjects
 from syncd.service.observe import Observer
-from syncd.service.planning import open_stop, take_approval
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
-    from syncd.core.guard import Stop
     from syncd.core.model import FieldsResult, ListingRef
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
@@ -98,33 +97,15 @@ class FieldPusher:
             return bool(open_subjects(session, "side_empty", self._side.id))
 
     def _may_go_on(self, planned: Sequence[PlannedFields]) -> bool:
-        side, subject = self._side, fields_subject(self._side.name)
-        with side.db.read() as session:
-            refusal = check_plan_of_fields(session, side, planned)
-            stopped = open_stop(session, subject)
-        if refusal is None and stopped:
-            with side.db.write() as session:
-                close_finding(session, "safety_stop", subject, side.now())
-                take_approval(session, subject, None)
-        return refusal is None or self._is_approved(subject, refusal)
-
-    def _is_approved(self, subject: str, refusal: Stop) -> bool:
-        side = self._side
-        with side.db.write() as session:
-            if take_approval(session, subject, refusal, lasts=True):
-                return True
-            found = Found(
-                kind="safety_stop",
-                subject=subject,
-                severity="error",
-                side_id=side.id,
-                counts=refusal.counts,
-                message=f"{side.name}: {refusal.reason}; no field is written there until a person confirms",
-                advice="Look at `syncd plan`, which lists them. If it is right: `syncd approve {id}`. If not, say in "
-                "[shops.NAME.products.owner] who owns name and price; stock is synced meanwhile.",
-            )
-            open_finding(session, found, side.now())
-            return False
+        with self._side.db.read() as session:
+            refusal = check_plan_of_fields(session, self._side, planned)
+        return may_go_on(
+            self._side,
+            fields_subject(self._side.name),
+            refusal,
+            what="no field is written there",
+            advice="If not, say in [shops.NAME.products.owner] who owns name and price; stock is synced meanwhile.",
+        )
 
     def _carry_out(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:
         """Send one call and record its outcome; returns products whose fields are to be tried one by one."""

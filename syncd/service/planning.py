@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from sqlalchemy import exists, select
 from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
-from syncd.service.findings import APPROVED, PUT_BACK
-from syncd.state.models import Finding, Item, Listing, Operation, is_open
+from syncd.state.models import Item, Listing, Operation, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,41 +115,3 @@ def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWr
         return None
     changes = [Change(write.sku or write.name, write.holds, write.wants) for write in writes]
     return check_plan(changes, side.linked_count(session), side.limits)
-
-
-def take_approval(
-    session: Session, subject: str, refusal: Stop | None, word: str = APPROVED, *, lasts: bool = False
-) -> bool:
-    """Whether a person approved this plan: one that trips the same limit by no more than the approved one did.
-
-    An approval serves one plan. If the next plan trips no limit, or another one, the approval is used up as well: it
-    must never wave through a later accident.
-
-    Args:
-        session: A writing session.
-        subject: Subject of the safety stop.
-        refusal: What the plan trips now.
-        word: What the person said of it, as ``closed_by`` has it.
-        lasts: The plan is carried out in several passes: its approval is used up by the first plan that needs none.
-    """
-    query = select(Finding).where(Finding.kind == "safety_stop", Finding.subject == subject, Finding.closed_by == word)
-    approved = False
-    for row in session.scalars(query).all():
-        counts: dict[str, int] = json.loads(row.counts or "{}")
-        fits = refusal is not None and all(
-            name in counts and units <= counts[name] for name, units in refusal.counts.items() if name != "of"
-        )
-        if not (fits and lasts):
-            row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"
-        approved = approved or fits
-    return approved
-
-
-def open_stop(session: Session, subject: str) -> bool:
-    """Whether a safety stop is open, or was answered by a person and the answer not yet used."""
-    query = select(Finding.id).where(
-        Finding.kind == "safety_stop",
-        Finding.subject == subject,
-        Finding.closed_at.is_(None) | Finding.closed_by.in_((APPROVED, PUT_BACK)),
-    )
-    return session.scalar(query.limit(1)) is not None

@@ -11,17 +11,11 @@ from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ChangePage, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
 from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
+from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
-from syncd.service.planning import (
-    PlannedWrite,
-    check_safety,
-    open_stop,
-    plan_listing,
-    plan_side,
-    take_approval,
-)
+from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side
 from syncd.state.models import Item, Listing, Operation
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from syncd.core.guard import Reported, check_reported
 from syncd.core.model import ZERO, Quantity
 from syncd.errors import SafetyStop
+from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import PUT_BACK, Found, close_finding, gone_subject, open_finding, reported_subject
-from syncd.service.planning import open_stop, take_approval
 from syncd.state.models import Finding, Listing, Operation, StockEventRow, has_open_part
 
 if TYPE_CHECKING:

@@ -59,6 +59,15 @@ def test_a_rate_without_a_class_is_refused_and_nothing_is_made(rate: str | None)
         assert len(shop.sim.shop.by_id) == before
 
 
+@pytest.mark.parametrize(("named", "taken"), [("reduced-rate", True), ("reduced_rate", False)])
+def test_the_configuration_names_a_class_that_the_shop_has(named: str, taken: bool) -> None:
+    with simulated() as shop:
+        shop.adapter._maker._taxes._chosen = {Decimal(20): named}
+        result = shop.adapter.create_product(NewProduct("m", with_unit(LAMP, tax_rate=Decimal(20))))
+        assert isinstance(result, Made) is taken
+        assert taken or "standard" in getattr(result, "message", "")
+
+
 def test_a_shop_without_taxes_needs_no_class() -> None:
     with simulated(calc_taxes=False) as shop:
         assert made(shop, NewProduct("m", with_unit(LAMP, tax_rate=None))).units

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from syncd.core.fields import NAME, PRICE, Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Quantity, StockMode
+from syncd.service.by_hand import link_by_hand
 from syncd.service.creation_plan import try_refused_again
 from syncd.state.models import Listing, Side
 from syncd.state.product_models import Creation
@@ -234,6 +235,35 @@ def test_a_code_that_the_shop_has_already_is_not_made_again(database: Database) 
     web.put("two", 1, sku="HOSE")
     put_hose(account)
     account.settle_down()
+    assert not web.made
+
+
+def test_what_a_person_links_right_before_it_is_made_is_not_made(database: Database) -> None:
+    account = account_of(database)
+    web = account.worlds["web"]
+    web.put("by-hand", 7, sku="OTHER")
+    put_hose(account)
+    account.poll("till")
+    side = account.workers["web"].side
+    read = side.read_hub_product
+
+    def read_late(product_id: str) -> object:
+        link_by_hand(side, account.workers["till"].side, "OTHER", "HOSE")
+        return read(product_id)
+
+    side.read_hub_product = read_late  # type: ignore[assignment]  # what it returns is what the other returns
+    account.settle_down()
+    assert not web.made
+    assert account.listing("web", "by-hand").link_rule == "manual"
+
+
+def test_nothing_is_made_in_a_shop_that_lists_nothing_any_more(database: Database) -> None:
+    account = account_of(database)
+    web = account.worlds["web"]
+    web.things.clear()
+    account.poll("web", kind="full")
+    put_hose(account)
+    account.poll()
     assert not web.made
 
 

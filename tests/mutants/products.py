@@ -72,4 +72,22 @@ PRODUCT_MUTANTS = (
         ),
         _ENGINE,
     ),
+    Mutant(
+        "making-still",
+        "the plan is looked at once more right before a product is made",
+        (
+            Edit(
+                "syncd/service/creation.py",
+                "if not is_still_planned(session, self._side, self._hub_id, planned):",
+                "if not planned:",
+            ),
+        ),
+        _ENGINE,
+    ),
+    Mutant(
+        "making-emptied",
+        "nothing is made in a shop that lists nothing though it had products",
+        (Edit("syncd/service/creation.py", 'if open_subjects(session, "side_empty", side.id):', "if not side:"),),
+        _ENGINE,
+    ),
 )

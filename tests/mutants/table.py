@@ -428,7 +428,7 @@ MUTANTS = (
         "an approval serves one plan",
         (
             Edit(
-                "syncd/service/planning.py",
+                "syncd/service/approval.py",
                 'row.closed_by = f"{word}, carried out" if fits else f"{word}, not needed"',
                 'row.closed_by = word if fits else f"{word}, not needed"',
             ),
@@ -438,7 +438,7 @@ MUTANTS = (
     Mutant(
         "approval-unused",
         "an approval that was not needed is used up",
-        (Edit("syncd/service/planning.py", 'else f"{word}, not needed"', "else word"),),
+        (Edit("syncd/service/approval.py", 'else f"{word}, not needed"', "else word"),),
         ("tests/engine/test_approvals.py", "tests/engine/test_review_findings.py", "-k", "approval"),
     ),
     Mutant(

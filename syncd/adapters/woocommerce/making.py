@@ -87,8 +87,8 @@ class ProductMaker:
             if row is None:
                 return None
             product_id = str(mapping.row_id(row))
-        if not new.product.is_group:
-            return Made(product_id, {new.product.units[0].source_id: self._catalogue.products([row or {}])[0]})
+        if row is not None and not new.product.is_group:
+            return Made(product_id, {new.product.units[0].source_id: self._catalogue.products([row])[0]})
         parent = self._catalogue.products([row])[0] if row is not None else None
         request = ListRequest(self._client, f"products/{product_id}/variations", mapping.VARIATION_FIELDS)
         marks = {new.unit_mark(unit): unit.source_id for unit in new.product.units}

@@ -34,6 +34,7 @@ class TaxClasses:
         self._client = client
         self._chosen = chosen
         self._classes: Mapping[str, Decimal] | None = {}
+        self._slugs: frozenset[str] = frozenset()
         self._until = 0.0
 
     def of(self, rate: Decimal | None) -> str | Refused | None:
@@ -55,6 +56,9 @@ class TaxClasses:
             key = f"{rate.normalize():f}"
             advice = f'say which one is meant: tax_classes = {{ "{key}" = "…" }} in the shop\'s table'
             return Refused("no_tax_class", f"no tax class of the shop is the one for {key} %: {which}; {advice}")
+        if found not in self._slugs:  # the shop would take its standard rate without a word (section 6)
+            known = ", ".join(sorted(self._slugs))
+            return Refused("no_tax_class", f"tax_classes names {found}, which the shop does not have: it has {known}")
         return found
 
     def _read(self) -> Mapping[str, Decimal] | None:
@@ -67,6 +71,7 @@ class TaxClasses:
         for row in self._list("taxes"):
             if row.get("country") in {"", country} and not row.get("state"):
                 rates[str(row.get("class"))].add(_rate(row))
+        self._slugs = frozenset(rates)
         # A class without a rate for the shop's country is one that takes no tax.
         return {name: min(found, default=Decimal(0)) for name, found in rates.items() if len(found) <= 1}
 
