@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from syncd.core.fields import NAME, PRICE, Pair
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.products import Made
@@ -86,12 +88,20 @@ def _made(
     """Link what was made with what it was made for; its quantity is none of anybody's and counts nothing."""
     hub = session.get_one(Listing, unit.hub_listing_id)
     row.link_pending = False
-    if hub.item_id is not None and hub.gone_at is None and row.item_id is None:
+    if hub.item_id is not None and hub.gone_at is None and row.item_id is None and not _has_partner(session, side, hub):
         item = lock_items(session, [hub.item_id])[hub.item_id]
         link(session, side, row, item, RULE, run, is_new=True)
         if product is not None:
             _agree(session, side, row, product, unit, reading)
     close_finding(session, "not_made", not_made_subject(side.name, unit.external_id), side.now())
+
+
+def _has_partner(session: Session, side: SideContext, hub: Listing) -> bool:
+    """Whether a person linked another listing of the shop meanwhile; the one that was made is told of as unlinked."""
+    query = select(Listing.id).where(
+        Listing.side_id == side.id, Listing.item_id == hub.item_id, Listing.gone_at.is_(None)
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _agree(

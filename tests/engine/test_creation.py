@@ -248,6 +248,7 @@ def test_what_a_person_links_right_before_it_is_made_is_not_made(database: Datab
     read = side.read_hub_product
 
     def read_late(product_id: str) -> object:
+        side.read_hub_product = read
         link_by_hand(side, account.workers["till"].side, "OTHER", "HOSE")
         return read(product_id)
 
@@ -255,6 +256,21 @@ def test_what_a_person_links_right_before_it_is_made_is_not_made(database: Datab
     account.settle_down()
     assert not web.made
     assert account.listing("web", "by-hand").link_rule == "manual"
+
+
+def test_what_a_person_links_while_a_product_is_in_doubt_stays_linked(database: Database) -> None:
+    account = account_of(database)
+    web = account.worlds["web"]
+    web.put("by-hand", 7, sku="OTHER")
+    account.poll()
+    put_hose(account)
+    web.creation_faults = ["lost_after"]
+    account.poll()
+    link_by_hand(account.workers["web"].side, account.workers["till"].side, "OTHER", "HOSE")
+    account.settle_down(3)
+    assert len(web.made) == 1
+    assert account.listing("web", "by-hand").link_rule == "manual"
+    assert [each.kind for each in account.findings()] == ["unlinked"], "there are two now, and one is nobody's"
 
 
 def test_nothing_is_made_in_a_shop_that_lists_nothing_any_more(database: Database) -> None:
