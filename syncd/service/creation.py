@@ -15,7 +15,7 @@ from sqlalchemy import select
 from syncd.core.model import NotSent, Refused, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
-from syncd.service.approval import may_go_on
+from syncd.service.approval import may_go_on, open_stop
 from syncd.service.creation_outcome import record, release
 from syncd.service.creation_plan import (
     PlannedProduct,
@@ -23,6 +23,7 @@ from syncd.service.creation_plan import (
     check_plan_of_creations,
     close_settled,
     consider,
+    is_idle,
     is_still_planned,
     plan_creations,
 )
@@ -96,6 +97,10 @@ class Creator:
             SideError: A side failed; what was not made is still to be made.
         """
         side = self._side
+        with side.db.read() as session:
+            stopped = open_stop(session, creations_subject(side.name))
+            if is_idle(session, side, self._hub_id) and not stopped:
+                return
         with side.db.write() as session:
             if open_subjects(session, "side_empty", side.id):
                 return  # it listed nothing though it had products: it is broken, and nothing is made there

@@ -89,6 +89,13 @@ def consider(session: Session, side: SideContext, hub_id: int) -> bool:
     return side.creation != NEVER
 
 
+def is_idle(session: Session, side: SideContext, hub_id: int) -> bool:
+    """Whether nothing is to be considered, made or told: most passes end here, without a writing transaction."""
+    left = select(Creation.side_id).where(Creation.side_id == side.id, Creation.state.in_(("waiting", "refused")))
+    is_new = side.row(session).creation != side.creation or has_new(session, side, hub_id)
+    return not is_new and session.scalar(left.limit(1)) is None
+
+
 def has_new(session: Session, side: SideContext, hub_id: int) -> bool:
     """Whether listings of the hub wait to be considered."""
     if side.creation == NEVER or not ready_to_link(session, side):
