@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncd.adapters.woocommerce.feeds import (
@@ -103,6 +103,7 @@ def playing(script: list[list[Change]]) -> tuple[Callable[[LiveList], None], set
     return happen, deleted
 
 
+@example(seconds=[0] * 10, script=[[], [], [("touch", 0)]], counts=False)
 @given(seconds=st.lists(st.integers(0, 6), max_size=40), script=changes, counts=st.booleans())
 def test_a_modified_walk_loses_no_row_that_was_there_and_still_is(
     seconds: list[int], script: list[list[Change]], counts: bool
@@ -114,9 +115,11 @@ def test_a_modified_walk_loses_no_row_that_was_there_and_still_is(
     assert before - deleted <= found
 
 
-@given(size=st.integers(0, 40), script=changes)
-def test_a_whole_read_loses_no_row_that_was_there_and_still_is(size: int, script: list[list[Change]]) -> None:
-    live = LiveList(dict.fromkeys(range(1, size + 1), 0), now=7)
+@given(size=st.integers(0, 40), script=changes, counts=st.booleans())
+def test_a_whole_read_loses_no_row_that_was_there_and_still_is(
+    size: int, script: list[list[Change]], counts: bool
+) -> None:
+    live = LiveList(dict.fromkeys(range(1, size + 1), 0), now=7, counts=counts)
     live.happen, deleted = playing(script)
     before = set(live.seconds)
     rows = [row["id"] for page in whole_list(live.ask, Query(), per_page=PER_PAGE) for row in page]

@@ -163,12 +163,18 @@ def whole_list(ask: Ask, query: Query, *, per_page: int = PER_PAGE) -> Iterator[
 
 
 def _forward(ask: Ask, query: Query, first: Batch, seen: set[int]) -> Iterator[list[Row]]:
-    """Without a count the end is a page that brings nothing new (empty, or the same again)."""
+    """Without a count the end is a page that brings nothing new (empty, or the same again).
+
+    Then the pages are read once more from there to the first: what left the list meanwhile has moved rows to pages
+    that had been read already.
+    """
     batch, page = first, 1
     while fresh := list(_fresh(batch.rows, seen, set())):
         yield from fresh
         page += 1
         batch = ask(replace(query, page=page))
+    for earlier in range(page - 1, 0, -1):
+        yield from _fresh(ask(replace(query, page=earlier)).rows, seen, set())
 
 
 def _fresh(rows: Sequence[Row], seen: set[int], this_pass: set[int]) -> Iterator[list[Row]]:
