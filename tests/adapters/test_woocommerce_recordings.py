@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce import evidence, mapping
 from syncd.adapters.woocommerce.adapter import WooCommerceAdapter
 from syncd.adapters.woocommerce.feeds import row_time
 from syncd.core.model import Applied, ListingRef, Refused, StockMode, StockWrite, Unknown
@@ -118,9 +118,9 @@ def test_every_recorded_product_reads_as_a_listing() -> None:
 
 def test_every_recorded_order_reads_as_evidence() -> None:
     rows = [row for row in objects("02-*", "02b-*", "10-*") if "line_items" in row and "date_modified_gmt" in row]
-    changes = [mapping.order_change(row) for row in rows]
+    changes = [evidence.order_change(row) for row in rows]
     assert len(changes) > 5
-    found = [event for change in changes for event in mapping.order_events(change, lambda line: ListingRef("1"))]
+    found = [event for change in changes for event in evidence.order_events(change, lambda line: ListingRef("1"))]
     by_key = {(event.key, event.quantity) for event in found}
     # Sold, then refunded with restock (file 10); sold as two lines, cancelled later (file 02).
     assert ("order:503:line:33", Decimal(-1)) in by_key

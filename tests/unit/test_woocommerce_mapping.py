@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce import evidence, mapping
 from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.core.model import (
     Applied,
@@ -180,8 +180,8 @@ def line(number: int = 33, product_id: int = 30, variation_id: int = 0, **meta: 
 
 
 def events(*lines: dict[str, Any]) -> list[tuple[str, str, Decimal]]:
-    made = mapping.order_events(
-        mapping.order_change(order(*lines)), lambda one: ListingRef(str(one.variation_id or one.product_id))
+    made = evidence.order_events(
+        evidence.order_change(order(*lines)), lambda one: ListingRef(str(one.variation_id or one.product_id))
     )
     return [(event.ref.external_id, event.key, event.quantity) for event in made]
 
@@ -211,8 +211,8 @@ def test_lines_of_deleted_products_are_left_out() -> None:
 
 
 def test_words_and_time_of_an_event() -> None:
-    change = mapping.order_change(order(line(_reduced_stock="0", _restock_refunded_items="1"), refunds=[{"id": 506}]))
-    sale, refund = mapping.order_events(change, lambda one: ListingRef("30"))
+    change = evidence.order_change(order(line(_reduced_stock="0", _restock_refunded_items="1"), refunds=[{"id": 506}]))
+    sale, refund = evidence.order_events(change, lambda one: ListingRef("30"))
     assert (sale.kind, sale.reference) == (EventKind.ORDER, "order A-503")
     assert (refund.kind, refund.reference) == (EventKind.REFUND, "refund of order A-503")
     assert sale.occurred_at == datetime(2026, 11, 23, 12, 21, 35, tzinfo=UTC)
@@ -233,7 +233,7 @@ def test_words_and_time_of_an_event() -> None:
 )
 def test_a_broken_order_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
-        mapping.order_change(broken)
+        evidence.order_change(broken)
 
 
 # -- writes
@@ -325,4 +325,4 @@ def test_an_item_error_is_a_refusal(code: str, gone: bool) -> None:
 )
 def test_an_order_that_cannot_be_read_is_refused_not_read_as_empty(fields: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
-        mapping.order_change(order() | fields)
+        evidence.order_change(order() | fields)

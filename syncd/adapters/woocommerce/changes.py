@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce import evidence, mapping
 from syncd.adapters.woocommerce.catalogue import Catalogue, chunks
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import Query, Row, modified_since, row_time, whole_list
@@ -40,7 +40,7 @@ class _Cycle:
     cursor: Cursor
     positions: dict[str, str] = field(default_factory=dict)
     clocks: dict[str, datetime] = field(default_factory=dict)
-    orders: dict[int, mapping.OrderChange] = field(default_factory=dict)
+    orders: dict[int, evidence.OrderChange] = field(default_factory=dict)
     refunds: set[int] = field(default_factory=set)
     refunded_at: dict[int, datetime] = field(default_factory=dict)
     rows: set[tuple[str, int, datetime]] = field(default_factory=set)
@@ -67,7 +67,7 @@ class ChangeReader:
         self._catalogue = catalogue
         self._overlap = overlap
         self._has_refunds = True
-        self._done_orders: dict[int, mapping.OrderChange] = {}
+        self._done_orders: dict[int, evidence.OrderChange] = {}
         self._done_refunds: set[int] = set()
         self._done_rows: set[tuple[str, int, datetime]] = set()
         self._done_for: dict[str, str] = {}
@@ -105,13 +105,13 @@ class ChangeReader:
 
     # -- orders and refunds
 
-    def _order_changes(self, cycle: _Cycle, *, again: bool = False) -> list[mapping.OrderChange]:
+    def _order_changes(self, cycle: _Cycle, *, again: bool = False) -> list[evidence.OrderChange]:
         """Orders whose effect on stock differs from what was last seen (``again``: all of them)."""
         refunded = self._refunded_orders(cycle, again=again)
         changes = []
-        for rows in self._feed(cycle, "orders", "orders", mapping.ORDER_FIELDS):
+        for rows in self._feed(cycle, "orders", "orders", evidence.ORDER_FIELDS):
             for row in rows:
-                change = mapping.order_change(row)
+                change = evidence.order_change(row)
                 refunded.discard(change.order_id)
                 cycle.orders[change.order_id] = change
                 done = self._done_orders.get(change.order_id)
@@ -119,8 +119,8 @@ class ChangeReader:
                     changes.append(change)
         # A refund does not always touch its order's date (recording 10 and the older post storage differ).
         for ids in chunks(sorted(refunded)):
-            batch = self._client.included("orders", ids, {"_fields": mapping.ORDER_FIELDS})
-            changes += [mapping.order_change(row) for row in batch.rows]
+            batch = self._client.included("orders", ids, {"_fields": evidence.ORDER_FIELDS})
+            changes += [evidence.order_change(row) for row in batch.rows]
         return [
             replace(change, refunded_at=cycle.refunded_at.get(order))
             for order, change in {change.order_id: change for change in changes}.items()
@@ -132,7 +132,7 @@ class ChangeReader:
         if not self._has_refunds:
             return orders
         try:
-            for rows in self._feed(cycle, "refunds", "refunds", mapping.REFUND_FIELDS):
+            for rows in self._feed(cycle, "refunds", "refunds", evidence.REFUND_FIELDS):
                 for row in rows:
                     refund, order = mapping.row_id(row), mapping.parent_id_of(row)
                     cycle.refunds.add(refund)
@@ -148,7 +148,7 @@ class ChangeReader:
             self._has_refunds = False
         return orders
 
-    def _evidence(self, cycle: _Cycle, changes: list[mapping.OrderChange]) -> ChangePage:
+    def _evidence(self, cycle: _Cycle, changes: list[evidence.OrderChange]) -> ChangePage:
         """Events of the orders; variations never met are read first to learn whose stock they move."""
         strangers = {
             ref.external_id: ref
@@ -163,9 +163,9 @@ class ChangeReader:
         events = [event for change in changes for event in self._events(cycle, change)]
         return ChangePage(listings=met.listings, gone=met.gone, events=tuple(events))
 
-    def _events(self, cycle: _Cycle, change: mapping.OrderChange) -> list[StockEvent]:
+    def _events(self, cycle: _Cycle, change: evidence.OrderChange) -> list[StockEvent]:
         """Events of one order, and zeros for lines that an edit has taken out of it."""
-        events = {event.key: event for event in mapping.order_events(change, self._moved)}
+        events = {event.key: event for event in evidence.order_events(change, self._moved)}
         before = self._lines.get(change.order_id, {})
         undone = [
             StockEvent(old.ref, old.key, EventKind(old.kind), old.reference, ZERO, change.modified_at)
@@ -182,13 +182,13 @@ class ChangeReader:
         while len(self._lines) > _REMEMBERED_ORDERS:
             self._lines.popitem(last=False)
 
-    def _moved(self, line: mapping.OrderLine) -> ListingRef:
+    def _moved(self, line: evidence.OrderLine) -> ListingRef:
         """Which listing a line moved: a pool belongs to the parent."""
         if line.variation_id and self._catalogue.keeps_pool(line.variation_id):
             return ListingRef(str(line.product_id))
         return _line_ref(line)
 
-    def _lines_of(self, changes: Iterable[mapping.OrderChange]) -> list[ListingRef]:
+    def _lines_of(self, changes: Iterable[evidence.OrderChange]) -> list[ListingRef]:
         return [self._moved(line) for change in changes for line in change.lines if line.product_id]
 
     # -- products, variations, trash
@@ -309,7 +309,7 @@ class ChangeReader:
         return key not in self._done_rows
 
 
-def _line_ref(line: mapping.OrderLine) -> ListingRef:
+def _line_ref(line: evidence.OrderLine) -> ListingRef:
     if line.variation_id:
         return ListingRef(str(line.variation_id), str(line.product_id))
     return ListingRef(str(line.product_id))
