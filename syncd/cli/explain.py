@@ -6,6 +6,7 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
+from syncd.core.fields import brief
 from syncd.service.explain import Story
 from syncd.service.explain import explain as tell
 
@@ -48,8 +49,8 @@ def _show(cli: CliContext, story: Story) -> None:
         )
     for change in story.fields:
         cli.say(
-            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{change.before}” → "
-            f"“{change.value}”  {change.state}; {change.text}  [run {change.run}]"
+            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{brief(change.before)}” → "
+            f"“{brief(change.value)}”  {change.state}; {change.text}  [run {change.run}]"
         )
     for made in story.made:
         at = f"{made.at.astimezone():%Y-%m-%d %H:%M:%S} " if made.at else ""

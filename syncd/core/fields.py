@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 EMPTY = ""
 
@@ -17,6 +18,36 @@ NAME = "name"
 """Name for customers, of a product that is no variation."""
 PRICE = "price"
 """Gross price of one unit in the account's currency, with two places."""
+DESCRIPTION = "description"
+"""Text for customers, of a product that is no variation: plain, or HTML."""
+SKU = "sku"
+"""Merchant's code of a sellable unit."""
+GTIN = "gtin"
+"""EAN/GTIN/UPC of a sellable unit."""
+
+ALL = (NAME, DESCRIPTION, SKU, GTIN, PRICE)
+"""Fields that are kept the same so far, as people read them."""
+
+_LONGEST_KEPT = 200
+
+
+def kept(value: str) -> str:
+    """What is remembered of a value to see later whether it is the same: a long one's digest (design 4, rule 3).
+
+    >>> kept("Mug")
+    'Mug'
+    >>> kept("long " * 100)[:14]
+    'sha256:b55d24f'
+    """
+    if len(value) <= _LONGEST_KEPT:
+        return value
+    return f"sha256:{sha256(value.encode()).hexdigest()}"
+
+
+def brief(value: str) -> str:
+    """A value for people, in one line; a long text by its beginning."""
+    line = " ".join(value.split())
+    return line if len(line) <= _LONGEST_KEPT else f"{line[:_LONGEST_KEPT]}…"
 
 
 class Owner(StrEnum):

@@ -188,7 +188,7 @@ def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimi
 def _too_many(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits) -> Iterator[Stop]:
     first = len({change.label for change in changes if change.is_first and change.shows})
     if FIRST_OVERWRITES.exceeded(first, linked):
-        reason = f"names or prices of {first} of {linked} linked items would be overwritten at their first comparison"
+        reason = f"fields of {first} of {linked} linked items would be overwritten at their first comparison"
         yield Stop(reason, {"first": first, "of": linked})
     changed = len({change.label for change in changes})
     if limits.max_changed and limits.max_changed.exceeded(changed, linked):

@@ -23,7 +23,7 @@ _SETTLED_WITHIN_S = 45.0
 
 @dataclass(slots=True)
 class Tally:
-    """What the people of the demo did: opening quantities at the till plus signed events, and names and prices."""
+    """What the people of the demo did: opening quantities at the till plus signed events, and fields of products."""
 
     opening: dict[str, Decimal]
     fields: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Day:
         self._settle("stock room")
 
     def _new_labels(self) -> None:
-        self.show.chapter("New labels: names and prices, which the till owns")
+        self.show.chapter("New labels: names and prices, which the till owns, and a text, which the shop owns")
         fields = self.tally.fields
         simple = self._random.choice(sorted(sku for sku in fields if "name" in fields[sku]))
         variation = self._random.choice(sorted(sku for sku in fields if "name" not in fields[sku]))
@@ -140,6 +140,11 @@ class Day:
         self.show.say(
             f"somebody types 0.99 into {other} in the shop; the till's price comes back, 0.99 stays in the notes"
         )
+        text = "<p>Soft as a <b>cloud</b></p>"
+        self.stage.shop.people.set_description(simple, text)
+        self.tally.fields[simple]["description"] = text
+        self.tally.add("new text in the shop", simple, 0)
+        self.show.say(f"the shop gives {simple} a text; it appears at the till")
         self._settle("new labels")
 
     def _new_goods(self) -> None:
@@ -148,7 +153,7 @@ class Day:
         self.show.say("the shop's answer to the first new product is lost: it must not be made twice")
         text = "<p>Handmade, <b>dishwasher-safe</b></p>"
         self.stage.till.create_product("NEW-MUG", "Mug “Föhr”", 9, "12.50", description=text, in_shop=True)
-        self._new("NEW-MUG", 9, {"name": "Mug “Föhr”", "price": "12.50"})
+        self._new("NEW-MUG", 9, {"name": "Mug “Föhr”", "description": text, "price": "12.50"})
         sizes = {"NEW-SHIRT-S": ("S", 3), "NEW-SHIRT-M": ("M", 5), "NEW-SHIRT-L": ("L", 2)}
         variations = [
             {"sku": sku, "quantity": units, "attributes": {"size": size, "color": "navy"}}

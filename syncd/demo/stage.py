@@ -57,6 +57,9 @@ in_doubt_seconds = 3
 [shops.main.products]
 create_in_shop = "published"
 publish = true
+
+[shops.main.products.owner]
+description = "shop"
 """
 
 
@@ -130,11 +133,11 @@ class Stage:
         return {sku: None if units is None else Decimal(units) for sku, units in self.shop.people.stock().items()}
 
     def till_fields(self) -> dict[str, dict[str, str]]:
-        """Prices and names as the till really has them, by SKU."""
+        """Prices, names and texts as the till really has them, by SKU."""
         return self.till.fields()
 
     def shop_fields(self) -> dict[str, dict[str, str]]:
-        """Prices and names as the shop really shows them, by SKU."""
+        """Prices, names and texts as the shop really has them, by SKU."""
         return self.shop.people.fields()
 
     def believed(self) -> dict[str, Decimal]:

@@ -64,7 +64,7 @@ class Verdict:
 
 
 def judge(stage: Stage, tally: Tally, *, stopped_with: int, stop_seconds: float, seconds: float) -> Verdict:
-    """Compare every item in four places: the events' sum, the till, the shop, the ledger; and every name and price."""
+    """Compare every item in four places: the events' sum, the till, the shop, the ledger; and every field."""
     expected = tally.expected()
     till, shop, ledger = stage.till_stock(), stage.shop_stock(), stage.believed()
     mismatches = [

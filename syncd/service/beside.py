@@ -56,7 +56,7 @@ class BesideStock:
 
 
 def _fields_not_written(side: str, error: SideError) -> Found:
-    message = f"{side}: names and prices cannot be written: {error.detail}"
+    message = f"{side}: fields of products cannot be written: {error.detail}"
     return Found(kind="fields_not_written", subject=side, message=message, advice=_ADVICE)
 
 

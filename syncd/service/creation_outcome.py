@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import NAME, PRICE, Pair
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.products import Made
 from syncd.service.creation_plan import not_made_subject
@@ -107,16 +107,25 @@ def _has_partner(session: Session, side: SideContext, hub: Listing) -> bool:
 def _agree(
     session: Session, side: SideContext, row: Listing, product: Product, unit: PlannedUnit, reading: RemoteListing
 ) -> None:
-    """What the shop shows was made of what the hub said: however it is spelled, it is no edit."""
-    said = {NAME: " ".join(product.name.split())}
-    price = next((each.price for each in product.units if each.source_id == unit.external_id), None)
-    if price is not None:
-        said[PRICE] = price
-    here = shown(row)
+    """What the shop shows was made of what the hub said: however it is spelled, it is no edit.
+
+    What the hub has and the shop has not at all was left out: that is compared, and told of if it cannot be stored.
+    """
+    hub, here = shown(session.get_one(Listing, unit.hub_listing_id)), shown(row)
+    said = {**hub, **_said(product, unit)}
     for field in side.owners_of(side.id):
-        if field in said and field in here and field in reading.fields:
-            pair = Pair(said[field], here[field])
+        left_out = said.get(field, EMPTY) != EMPTY and here.get(field) == EMPTY
+        if field in hub and field in here and field in reading.fields and not left_out:
+            pair = Pair(kept(said[field]), kept(here[field]))
             note_agreed(session, side, row.id, field, pair, session.get(FieldPair, (row.id, field)))
+
+
+def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:
+    """Fields that the product was made with, where they may have changed at the hub since it was read."""
+    (found,) = (each for each in product.units if each.source_id == unit.external_id)
+    words = {} if product.is_group else {NAME: product.name, DESCRIPTION: product.description}
+    said = {**words, SKU: found.sku or EMPTY, GTIN: found.gtin or EMPTY}
+    return said if found.price is None else {**said, PRICE: found.price}
 
 
 def _not_made(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
+from syncd.core.fields import brief, kept
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.service.field_plan import as_json, note_agreed, offer_to_shops, shown
 from syncd.service.findings import Found, close_finding, open_finding
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
-_LONGEST_SHOWN = 200
+
+_IGNORED = "it answers as if it had stored it, and shows what it showed before"
 
 
 def intend(session: Session, side: SideContext, run: RunLog, planned: PlannedFields) -> list[FieldWrite]:
@@ -58,8 +60,7 @@ def record(
     writes = {write.field: write for write in session.scalars(select(FieldWrite).where(FieldWrite.id.in_(ids)))}
     match result:
         case Written(fields=fields):
-            _written(session, side, row, planned, writes, fields)
-            run.counts.fields_written += len(planned.fields)
+            run.counts.fields_written += _written(session, side, row, planned, writes, fields)
         case Refused(code=code, message=message, gone=gone):
             _refused(session, side, row, planned, f"{code}: {message}", gone=gone)
             _settle(side, writes, "rejected", f"{code}: {message}")
@@ -80,18 +81,26 @@ def _written(
     planned: PlannedFields,
     writes: Mapping[str, FieldWrite],
     fields: Mapping[str, str],
-) -> None:
+) -> int:
+    """Note what the side shows now; returns how many fields it took."""
     row.fields = as_json({**shown(row), **fields})
     row.fields_recheck_at = side.now() + side.settle
     for field in planned.fields:
         end, returned = field.verdict.to, fields[field.field]
-        pair = _pair_row(session, side, field)
-        note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, returned), pair)
-        writes[field.field].shown = returned
+        write, pair = writes[field.field], _pair_row(session, side, field)
+        write.shown = returned
+        if returned == field.shows != field.wants and field.past.unsure is not end:
+            # It said yes and did nothing: not agreed. After a lost answer it may be our own value, spelled anew.
+            pair.unsure = field.past.unsure.value if field.past.unsure else None
+            _refuse(session, side, row, planned, field, _IGNORED)
+            _settle(side, {field.field: write}, "rejected", _IGNORED)
+            continue
+        note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, kept(returned)), pair)
         _tell_of_conflict(session, side, planned, field)
-    _settle(side, writes, "confirmed", None)
+        _settle(side, {field.field: write}, "confirmed", None)
     if side.is_hub:
         offer_to_shops(session, [row])
+    return sum(write.state == "confirmed" for write in writes.values())
 
 
 def _refused(
@@ -103,18 +112,23 @@ def _refused(
         return
     if len(planned.fields) > 1:
         return  # they are tried one by one
-    (field,) = planned.fields
+    _refuse(session, side, row, planned, planned.fields[0], error)
+
+
+def _refuse(
+    session: Session, side: SideContext, row: Listing, planned: PlannedFields, field: PlannedField, error: str
+) -> None:
+    """Remember the pair that was refused, and tell a person."""
     shop = session.get_one(Listing, field.shop_listing_id)
     name = session.get_one(Side, shop.side_id).name
     pair = _pair_row(session, side, field)
     pair.refused_hub, pair.refused_shop = field.now.hub, field.now.shop
-    value = field.wants if len(field.wants) <= _LONGEST_SHOWN else f"{field.wants[:_LONGEST_SHOWN]}…"
     found = Found(
         kind="field_refused",
         subject=f"{name} {shop.external_id} {field.field}",
         side_id=side.id,
         item_id=row.item_id,
-        message=f"{side.name} does not take the {field.field} “{value}” of {planned.label}: {error}",
+        message=f"{side.name} does not take the {field.field} “{brief(field.wants)}” of {planned.label}: {error}",
         advice="Change it on one of the two sides; it is tried again then. Nothing was cut or left out silently.",
     )
     open_finding(session, found, side.now())
@@ -143,9 +157,10 @@ def _tell_of_conflict(session: Session, side: SideContext, planned: PlannedField
         subject=subject,
         side_id=shop.side_id,
         item_id=shop.item_id,
-        message=f"the {field.field} of {planned.label} was edited on both sides: “{field.now.hub}” at the till, "
-        f"“{field.now.shop}” in {name}; the till's was written to {name}",
-        advice="If the shop's was right, enter it at the till. `syncd findings resolve {id}` closes this.",
+        message=f"the {field.field} of {planned.label} was edited on both sides: “{brief(field.wants)}” at the till, "
+        f"“{brief(field.shows)}” in {name}; the till's was written to {name}",
+        advice="If the shop's was right, enter it at the till. What it was is kept in the table field_writes. "
+        "`syncd findings resolve {id}` closes this.",
     )
     open_finding(session, found, side.now())
 

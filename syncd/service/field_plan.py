@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
-from syncd.core.fields import EMPTY, NAME, PRICE, Agree, End, Owner, Pair, Past, WriteField, reconcile
+from syncd.core.fields import ALL, EMPTY, PRICE, Agree, End, Owner, Pair, Past, WriteField, kept, reconcile
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 
-WRITTEN = (NAME, PRICE)
-"""Fields that are kept the same so far."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedField:
@@ -40,7 +37,7 @@ class PlannedField:
         field: Name of the field.
         shows: What the side shows now.
         wants: What it would show.
-        now: What both ends show.
+        now: What both ends show, as it is remembered (``core.fields.kept``).
         verdict: The decision.
         past: What was known before.
         reason: The rule in words.
@@ -211,24 +208,27 @@ def _decide(
     for field, owner in side.owners_of(shop.side_id).items():
         row = known.get((shop.id, field))
         past = past_of(row)
-        if row is not None and past.refused not in (None, _pair(there.get(field), here.get(field))):
+        now = _pair(there.get(field), here.get(field))
+        if row is not None and past.refused not in (None, now):
             forget_refusal(session, side, shop, row)
             past = past_of(row)
-        verdict = reconcile(owner, there.get(field), here.get(field), past)
+        if now is None:
+            continue  # one of the two says nothing of it
+        full = Pair(there[field], here[field])
+        verdict = reconcile(owner, now.hub, now.shop, past)
         match verdict:
             case Agree():
-                note_agreed(session, side, shop.id, field, Pair(there[field], here[field]), row)
+                note_agreed(session, side, shop.id, field, now, row)
             case WriteField(to=to) if to is not end:
                 hub.fields_pending = hub.fields_pending or to is End.HUB
                 shop.fields_pending = shop.fields_pending or to is End.SHOP
             case WriteField() if field in side.adapter.capabilities.fields:
-                now = Pair(there[field], here[field])
                 yield PlannedField(
                     shop.id,
                     shop.side_id,
                     field,
-                    now.at(end),
-                    verdict.value,
+                    full.at(end),
+                    full.at(end.other),
                     now,
                     verdict,
                     past,
@@ -252,7 +252,7 @@ def distrust_fields(session: Session, shop: Listing) -> None:
 def close_field_findings(session: Session, shop_name: str, external_id: str, now: datetime) -> None:
     """A shop's listing is gone or parted: nothing is to be said of its fields any more."""
     for kind in ("field_refused", "field_conflict"):
-        for field in WRITTEN:
+        for field in ALL:
             close_finding(session, kind, f"{shop_name} {external_id} {field}", now)
 
 
@@ -268,7 +268,8 @@ def past_of(row: FieldPair | None) -> Past:
 
 
 def _pair(hub: str | None, shop: str | None) -> Pair | None:
-    return Pair(hub, shop) if hub is not None and shop is not None else None
+    """Two values as they are remembered. What is remembered already stays as it is."""
+    return Pair(kept(hub), kept(shop)) if hub is not None and shop is not None else None
 
 
 def note_agreed(

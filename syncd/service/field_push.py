@@ -104,7 +104,7 @@ class FieldPusher:
             fields_subject(self._side.name),
             refusal,
             what="no field is written there",
-            advice="If not, say in [shops.NAME.products.owner] who owns name and price; stock is synced meanwhile.",
+            advice="If not, say in [shops.NAME.products.owner] who owns which field; stock is synced meanwhile.",
         )
 
     def _carry_out(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 from sqlalchemy import select
 
+from syncd.core.fields import ALL, brief
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
@@ -256,14 +257,14 @@ def _classify(session: Session, account: Account, worker: SideWorker, failure: S
     pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
     for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners_of(worker.side.id)):
         counts[f"{found.field}_differs"] += 1
-        note = f"{found.shop or 'none'} here, {found.hub or 'none'} at the till"
+        note = f"{brief(found.shop) or 'none'} here, {brief(found.hub) or 'none'} at the till"
         rows.append(_row(f"{found.field}_differs", names, found.listing, note))
     ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
     return MatchReport(worker.side.name, ordered, rows, failure)
 
 
 _ALWAYS = ("linked", "linkable", "ambiguous", "duplicate_sku", "missing_sku", "only_here", "only_there")
-_CLASSES = (*_ALWAYS, PARTED, "name_differs", "price_differs", "stock_kept_by_parent")
+_CLASSES = (*_ALWAYS, PARTED, *(f"{field}_differs" for field in ALL), "stock_kept_by_parent")
 
 
 def _row(kind: str, names: dict[int, str], row: Listing, note: str) -> MatchRow:

@@ -73,14 +73,18 @@ class MemoryDriver:
 
     def create(self, product: CatalogueProduct) -> None:
         if not product.variations:
-            fields = {product_fields.NAME: product.name, product_fields.PRICE: f"{product.price:.2f}"}
+            fields = {
+                product_fields.NAME: product.name,
+                product_fields.DESCRIPTION: "",
+                **_fields(product, product.price),
+            }
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
         self.world.put(product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children)
         for variation in product.variations:
             self._put_variation(product.sku, variation)
-            self._change(variation.sku, fields={product_fields.PRICE: f"{product.price:.2f}"})
+            self._change(variation.sku, fields=_fields(variation, product.price))
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -162,6 +166,10 @@ class MemoryDriver:
 
     def expire_credentials(self, *, for_good: bool) -> None:
         raise LookupError("no credentials here")
+
+
+def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict[str, str]:
+    return {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin, product_fields.PRICE: f"{price:.2f}"}
 
 
 class InventorumDriver(WireSide):

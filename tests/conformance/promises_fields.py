@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.adapters.base import SideAdapter
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
@@ -23,6 +23,15 @@ NAMES = [
     "C:\\temp\\new",
     "A name of many words " * 20,
 ]
+TEXTS = [
+    "Soft & warm",
+    "Two lines\nof text",
+    "<p>Warm light</p>\n<ul><li>40 W</li><li>E27 &amp; E14</li></ul>",
+    "Größe < 5 > 3",
+    "  blanks around \r\n",
+    "🧶 “Merino” – 100 % d'Or",
+    "long words " * 500,
+]
 PRICES = ["0.00", "0.01", "2.99", "150.00", "1234.50", "99999.99"]
 
 
@@ -35,14 +44,16 @@ class FieldPromises:
             pytest.skip("fields cannot be written on this side")
 
     def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
-        """``name`` of products that are no variations; ``price`` of one, gross with two places; none of a parent."""
+        """Name and text of products that are no variations; codes and price (gross, two places) of what can be sold."""
         found = read(side.adapter.read_all())
         for product in GOODS:
             price = {PRICE: f"{product.price:.2f}"}
             for variation in product.variations:
-                assert found.sku(variation.sku).fields == price
+                codes = {SKU: variation.sku, GTIN: variation.gtin}
+                assert found.sku(variation.sku).fields == {**codes, **price}
             if not product.variations:
-                assert found.sku(product.sku).fields == {NAME: product.name, **price}
+                words = {NAME: product.name, DESCRIPTION: "", SKU: product.sku, GTIN: product.gtin}
+                assert found.sku(product.sku).fields == {**words, **price}
         if side.traits.variations:
             assert found.listings[side.ref(VARIED.sku).external_id].fields == {}
 
@@ -62,6 +73,33 @@ class FieldPromises:
         """Letters, digits, umlauts, quotes and emoji arrive."""
         name = "Käse “Brie” 🧀, 1/2 kg – d'Or"
         assert _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {NAME: name})]) == [Written({NAME: name})]
+
+    @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:12])
+    def test_a_text_is_written_and_shown(self, side: SideDriver, text: str) -> None:
+        """The answer shows it as every later read does; what is written again as it is shown stays as it is."""
+        before, stock = _reading(side, SIMPLE), side.stock()
+        (result,) = side.adapter.write_fields([FieldsWrite(side.ref(SIMPLE), {DESCRIPTION: text})])
+        assert isinstance(result, Written)
+        assert _reading(side, SIMPLE).fields == {**before.fields, **result.fields}
+        assert read(side.adapter.read_all()).sku(SIMPLE).fields[DESCRIPTION] == result.fields[DESCRIPTION]
+        assert _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {**result.fields})]) == [result]
+        assert side.stock() == stock
+
+    def test_a_text_can_be_emptied(self, side: SideDriver) -> None:
+        """Taken away on one side, it is taken away on the other."""
+        _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {DESCRIPTION: "<b>Warm</b>"})])
+        assert _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {DESCRIPTION: ""})]) == [Written({DESCRIPTION: ""})]
+        assert _reading(side, SIMPLE).fields[DESCRIPTION] == ""
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    def test_codes_are_written_and_emptied(self, side: SideDriver, sku: str) -> None:
+        """A variation without a code of its own has none, whatever its parent has."""
+        ref = side.ref(sku)
+        for codes in ({SKU: "Neu/1 ä", GTIN: "4006381333931"}, {SKU: "", GTIN: ""}):
+            assert _write(side.adapter, [FieldsWrite(ref, codes)]) == [Written(codes)]
+            (listing,) = (one for one in side.adapter.fetch([ref]).listings if one.ref == ref)
+            assert (listing.sku, listing.gtin) == (codes[SKU] or None, codes[GTIN] or None)
+            assert {field: listing.fields[field] for field in codes} == codes
 
     @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
     @pytest.mark.parametrize("price", PRICES)

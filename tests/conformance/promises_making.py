@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import ZERO, Refused, RemoteListing, StockMode
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
@@ -87,7 +87,8 @@ class MakingPromises:
         made = _made(side, _new(_LAMP, publish=publish))
         lamp = made.units["100"]
         assert (lamp.sku, lamp.gtin, lamp.stock_mode, lamp.quantity) == ("LAMP", "4006381333931", StockMode.OWN, ZERO)
-        assert lamp.fields == {NAME: _LAMP.name, PRICE: "12.50"}
+        codes = {SKU: "LAMP", GTIN: "4006381333931"}
+        assert lamp.fields == {NAME: _LAMP.name, DESCRIPTION: _LAMP.description, PRICE: "12.50", **codes}
         assert (lamp.published, lamp.ref.external_id) == (publish, made.product_id)
         assert _reading(side, lamp) == lamp
         assert changes(side, began.cursor).sku("LAMP") == lamp

@@ -60,8 +60,8 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/service/field_outcome.py",
-                "field.now.after(end, returned), pair)",
-                "field.now.after(end, field.wants), pair)",
+                "field.now.after(end, kept(returned)), pair)",
+                "field.now.after(end, kept(field.wants)), pair)",
             ),
         ),
         _ENGINE,
@@ -107,5 +107,23 @@ FIELD_MUTANTS = (
             ),
         ),
         ("tests/engine/test_by_hand.py",),
+    ),
+    Mutant(
+        "fields-ignored",
+        "a side that says yes and shows what it showed before has not agreed",
+        (
+            Edit(
+                "syncd/service/field_outcome.py",
+                "        if returned == field.shows != field.wants and field.past.unsure is not end:\n",
+                "        if field is None:\n",
+            ),
+        ),
+        ("tests/engine/test_texts.py",),
+    ),
+    Mutant(
+        "fields-stored",
+        "texts of a shop are read as they are stored",
+        (Edit("syncd/adapters/woocommerce/mapping.py", '{"context": "edit"}', '{"context": "view"}'),),
+        ("tests/adapters/test_woocommerce_texts.py",),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.fields import FIELD_MUTANTS
-from tests.mutants.mutant import Edit, Mutant
+from tests.mutants.mutant import HISTORIES, Edit, Mutant
 from tests.mutants.products import PRODUCT_MUTANTS
 
 MUTANTS = (
@@ -101,6 +101,7 @@ MUTANTS = (
         "pre-write-drop",
         "a reading that began before our write was confirmed is dropped",
         (Edit("syncd/core/stock.py", "if began_seq < state.write_seq:", "if began_seq < 0:"),),
+        ("tests/property/test_core.py", *HISTORIES),
     ),
     Mutant(
         "settle-window",

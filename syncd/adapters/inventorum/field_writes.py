@@ -1,4 +1,4 @@
-"""Names and prices of products: what is sent, and what each answer means.
+"""Fields of products: what is sent, and what each answer means.
 
 Source: sections 8.2 (a partial body changes only what it names) and 8.5 (net and gross are sent together).
 """
@@ -9,9 +9,10 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters import texts
 from syncd.adapters.inventorum import booking, mapping
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.core.prices import net_of
 from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from syncd.core.model import FieldsResult, FieldsWrite, ListingRef
     from syncd.http import Reply
 
-WRITABLE = frozenset({NAME, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE})
 """Fields that ``set_fields`` can write."""
 
+
+_KEYS = {NAME: "name", SKU: "product_code", GTIN: "ean"}
 
 KEPT_S = 600.0
 """How long the account's tax rates are not asked for again; they change with the law."""
@@ -58,9 +61,9 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
         PermissionMissing: The token may not change products.
         SideError: As ``InventorumClient.change_product``, or the tax rate could not be read; nothing was sent then.
     """
-    body: dict[str, str] = {}
-    if NAME in write.values:
-        body["name"] = write.values[NAME]
+    body = {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
+    if DESCRIPTION in write.values:
+        body["description"] = texts.as_text(write.values[DESCRIPTION])
     if PRICE in write.values:
         rate = _rate_of(client, rates, write.ref)
         if not isinstance(rate, Decimal):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters import texts
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import ListingRef, RemoteListing, StockMode
 from syncd.core.prices import canonical
 from syncd.errors import InvalidResponse
@@ -136,13 +137,32 @@ def fields_of(product: Fields) -> dict[str, str]:
 
 
 def _fields(product: Fields, *, named: bool) -> dict[str, str]:
-    """Fields as canonical texts; a price that is typed in at the till (``custom_price``) cannot be compared."""
-    name = " ".join((product.text("name") or "").split()) if named else ""
-    fields = {NAME: name} if 0 < len(name) <= _LONGEST_NAME else {}
+    """Fields as canonical texts; a price that is typed in at the till (``custom_price``) cannot be compared.
+
+    What a row does not have (older versions) or what is too long to be compared is left out, never taken for empty.
+    """
+    fields = {**_codes(product), **(_words(product) if named else {})}
     amount = product.raw.get("gross_price")
     known = isinstance(amount, str | int | Decimal) and product.raw.get("custom_price") is not True
     price = canonical(amount) if known else None
     return fields if price is None else {**fields, PRICE: price}
+
+
+def _words(product: Fields) -> dict[str, str]:
+    name = " ".join((product.text("name") or "").split())
+    fields = {NAME: name} if 0 < len(name) <= _LONGEST_NAME else {}
+    text = texts.canonical(product.text("description") or "")
+    return {**fields, DESCRIPTION: text} if "description" in product.raw and len(text) <= texts.LONGEST else fields
+
+
+def _codes(product: Fields) -> dict[str, str]:
+    found = {}
+    for field, names in ((SKU, ("product_code",)), (GTIN, ("ean", "gtin"))):
+        given = [name for name in names if product.text(name)]
+        code = next((product.code(name) for name in given), "")
+        if code is not None and any(name in product.raw for name in names):
+            found[field] = code
+    return found
 
 
 def quantities(body: object, where: Where) -> dict[str, Decimal]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.adapters import texts
 from syncd.adapters.inventorum import mapping
 from syncd.core.fields import PRICE
 from syncd.core.products import Product, Unit
@@ -37,7 +38,7 @@ def read_product(client: InventorumClient, rates: TaxRates, product_id: str) -> 
         source_id=product_id,
         name=" ".join((detail.text("name") or product_id).split()),
         units=tuple(_unit(row, rates, is_group=is_group) for row in rows),
-        description=detail.text("description") or "",
+        description=texts.canonical(detail.text("description") or ""),
         is_group=is_group,
     )
 

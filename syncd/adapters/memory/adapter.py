@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
 from syncd.adapters.memory.world import MemoryWorld
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import ALL, DESCRIPTION, PRICE
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
 from syncd.core.products import Made, Product, Unit
 from syncd.errors import AuthRejected, OutcomeUnknown, RateLimited, Transient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PAGE = 100
 _NOTHING_APPLIED = {"refused_connection": Transient, "token_expired": AuthRejected, "rate_limited": RateLimited}
 
-WRITABLE = frozenset({NAME, PRICE})
+WRITABLE = frozenset(ALL)
 """Fields that can be written here."""
 
 
@@ -158,7 +158,7 @@ class MemorySide:
                 )
                 for each in found
             )  # fmt: skip
-            text = self.world.descriptions.get(product_id, "")
+            text = thing.listing.fields.get(DESCRIPTION, "")
             return Product(product_id, thing.listing.name, units, text, is_group=bool(children))
 
     def create_product(self, new: NewProduct) -> MakeResult:

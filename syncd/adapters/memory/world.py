@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -90,7 +90,6 @@ class MemoryWorld:
     late_products: list[tuple[datetime, NewProduct]] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
-    descriptions: dict[str, str] = field(default_factory=dict)
     stale: bool = False
     stale_s: float = 10
     fresh_by_id: bool = False
@@ -280,8 +279,7 @@ class MemoryWorld:
                     (write.ref.external_id, field, before[field]) for field in shown if field in before
                 ]
             self.before_write[write.ref.external_id] = (thing.listing, self.now())
-            listing = replace(thing.listing, fields={**thing.listing.fields, **shown})
-            self._touch(write.ref.external_id, replace(listing, name=shown.get(NAME, listing.name)))
+            self._touch(write.ref.external_id, _edited(thing.listing, shown))
             return Written(shown)
 
     def make_product(self, new: NewProduct, units: Sequence[Unit]) -> None:
@@ -292,9 +290,11 @@ class MemoryWorld:
         for unit in units:
             mark = new.unit_mark(unit) if product.is_group else new.mark
             name = " ".join([product.name, *unit.attributes.values()])
-            self.make(mark, name, unit, parent, publish=new.publish)
+            self.make(mark, name, unit, parent, publish=new.publish, text=product.description)
 
-    def make(self, mark: str, name: str, unit: Unit | None, parent: str | None, *, publish: bool) -> str:
+    def make(
+        self, mark: str, name: str, unit: Unit | None, parent: str | None, *, publish: bool, text: str = EMPTY
+    ) -> str:
         """Make a listing with a mark; without a unit it is a parent. Returns its id."""
         with self.lock:
             external_id = f"{self.name}-made-{len(self.made)}"
@@ -303,7 +303,14 @@ class MemoryWorld:
             if unit is None:
                 self.put(external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish)
                 return external_id
-            values = {NAME: None if parent else name, PRICE: unit.price}
+            values = {
+                NAME: None if parent else name,
+                SKU: unit.sku or EMPTY,
+                GTIN: unit.gtin or EMPTY,
+                PRICE: unit.price,
+            }
+            if not parent:
+                values[DESCRIPTION] = text
             shown = {field: self.spell(value) for field, value in values.items() if value is not None}
             self.put(
                 external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=publish
@@ -313,6 +320,11 @@ class MemoryWorld:
     def edit(self, external_id: str, **fields: str) -> None:
         """Change fields as a person does there."""
         with self.lock:
-            listing = self.things[external_id].listing
-            changed = replace(listing, fields={**listing.fields, **fields})
-            self._touch(external_id, replace(changed, name=fields.get(NAME, listing.name)))
+            self._touch(external_id, _edited(self.things[external_id].listing, fields))
+
+
+def _edited(listing: RemoteListing, fields: Mapping[str, str]) -> RemoteListing:
+    """A listing with other fields; its name and codes are fields, too."""
+    changed = replace(listing, fields={**listing.fields, **fields}, name=fields.get(NAME, listing.name))
+    sku, gtin = fields.get(SKU, listing.sku), fields.get(GTIN, listing.gtin)
+    return replace(changed, sku=sku or None, gtin=gtin or None)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from syncd.adapters.woocommerce.positions import Tally
     from syncd.adapters.woocommerce.prices import ShopPrices
 
+_AS_STORED = {"_fields": mapping.PRODUCT_FIELDS, **mapping.AS_STORED}
+
 
 class Catalogue:
     """Reads listings and remembers what variations need to know of their parents (a few words per variable product).
@@ -46,7 +48,7 @@ class Catalogue:
             variations: Counts variation rows, by the clock of the first product page.
         """
         parents: list[int] = []
-        request = ListRequest(self._client, "products", mapping.PRODUCT_FIELDS, tally=products)
+        request = ListRequest(self._client, "products", mapping.PRODUCT_FIELDS, tally=products, **mapping.AS_STORED)
         for rows in whole_list(request, Query()):
             parents += [mapping.row_id(row) for row in rows if mapping.is_group(row)]
             yield ChangePage(listings=tuple(self.products(rows)), total=request.total)
@@ -122,7 +124,7 @@ class Catalogue:
         children = [ref for ref in wanted.values() if ref.parent_external_id is not None]
         found: dict[str, RemoteListing] = {}
         for ids in chunks(plain):
-            batch = self._client.included("products", ids, {"_fields": mapping.PRODUCT_FIELDS})
+            batch = self._client.included("products", ids, _AS_STORED)
             found |= _by_id(self.products(row for row in batch.rows if not mapping.is_variation(row)))
         found |= _by_id(self._included_variations(children))
         gone = []
@@ -186,7 +188,7 @@ class Catalogue:
             routes.insert(0, f"products/{ref.parent_external_id}/variations/{ref.external_id}")
         for route in routes:
             try:
-                row = self._client.item(route, mapping.PRODUCT_FIELDS)
+                row = self._client.item(route, mapping.PRODUCT_FIELDS, mapping.AS_STORED)
             except NotFound as error:
                 if not mapping.says_no_such_id(error.key):
                     raise InvalidResponse(error.side, error.request, f"404 for another reason: {error.key}") from error
@@ -219,7 +221,7 @@ class Catalogue:
 
     def _meet(self, parents: Iterable[int]) -> None:
         for ids in chunks(sorted(set(parents) - self._parents.keys())):
-            batch: Batch = self._client.included("products", ids, {"_fields": mapping.PRODUCT_FIELDS})
+            batch: Batch = self._client.included("products", ids, _AS_STORED)
             for row in batch.rows:
                 self._learn(row)
                 self._parents.setdefault(mapping.row_id(row), mapping.parent_of(row))

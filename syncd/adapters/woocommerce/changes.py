@@ -194,7 +194,7 @@ class ChangeReader:
     # -- products, variations, trash
 
     def _product_pages(self, cycle: _Cycle) -> Iterator[ChangePage]:
-        for listed in self._feed(cycle, "products", "products", mapping.PRODUCT_FIELDS):
+        for listed in self._feed(cycle, "products", "products", mapping.PRODUCT_FIELDS, **mapping.AS_STORED):
             rows = _latest(listed)
             listings = self._catalogue.products(rows)
             cycle.read.update(listing.ref.external_id for listing in listings)

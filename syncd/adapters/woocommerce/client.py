@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from syncd.http import Reply
 
 NO_ROUTE = "rest_no_route"
+_NO_PARAMS: Mapping[str, str] = {}
 _WRONG_SECRET = "woocommerce_rest_authentication_error"  # noqa: S105 - an error code
 _SHORT_ANSWER_TRIES = 3
 _LONGEST_COUNT = 12
@@ -108,13 +109,13 @@ class WooClient:
             raise InvalidResponse(self.side, f"GET {route}", "the answer has no Date header")
         return batch.date
 
-    def item(self, route: str, fields: str) -> Row:
+    def item(self, route: str, fields: str, params: Mapping[str, str] = _NO_PARAMS) -> Row:
         """Read one object, past caches.
 
         Raises:
             NotFound: It does not exist; ``key`` is the shop's code.
         """
-        reply = self.get(route, self._fresh({"_fields": fields}))
+        reply = self.get(route, self._fresh({"_fields": fields, **params}))
         return _object(reply, reply.json(lenient=True))
 
     def included(self, route: str, ids: list[int], params: Mapping[str, str]) -> Batch:

@@ -6,12 +6,10 @@ Stock is counted from zero: how much there is, is written by the same means as e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import nh3
-
+from syncd.adapters import texts
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Query, row_time, whole_list
@@ -35,7 +33,6 @@ MADE_KEY = "_syncd_made"
 """Metadata key that says which call of ours made the product or variation."""
 
 _NEWEST = f"{mapping.PRODUCT_FIELDS},date_created_gmt"
-_GTIN = re.compile(r"[\d-]+")
 _MOST_PAGES = 100
 _TRASHED_SKU = "woocommerce_rest_product_not_created"
 
@@ -102,7 +99,7 @@ class ProductMaker:
 
     def _marked(self, mark: str, since: datetime) -> Row | None:
         """The newest products first; every one that is as old as the call was looked at."""
-        params = {"_fields": _NEWEST, "orderby": "id", "order": "desc"}
+        params = {**mapping.AS_STORED, "_fields": _NEWEST, "orderby": "id", "order": "desc"}
         for page in range(1, _MOST_PAGES + 1):
             rows = self._client.page("products", params, page=page).rows
             found = next((row for row in rows if _mark_of(row) == mark), None)
@@ -120,14 +117,14 @@ class ProductMaker:
             "meta_data": [{"key": MADE_KEY, "value": new.mark}],
         }
         if new.product.description:
-            head["description"] = nh3.clean(new.product.description)
+            head["description"] = texts.as_html(new.product.description)
         return head
 
     def _unit(self, unit: Unit) -> dict[str, Any] | Refused:
         body: dict[str, Any] = {"manage_stock": True, "stock_quantity": 0}
         if unit.sku:
             body["sku"] = unit.sku
-        if unit.gtin and _GTIN.fullmatch(unit.gtin):  # of other codes the shop would keep the digits alone
+        if unit.gtin and mapping.is_storable_gtin(unit.gtin):  # of other codes the shop would keep the digits alone
             body["global_unique_id"] = unit.gtin
         if unit.price:
             if not self._prices.are_gross():
@@ -154,7 +151,7 @@ class ProductMaker:
 
     def _extended(self, new: NewProduct, into: str) -> RemoteListing | Refused:
         """Give a product of the shop the options that more variations need; what it has stays."""
-        row = self._client.item(f"products/{into}", f"{mapping.PRODUCT_FIELDS},attributes")
+        row = self._client.item(f"products/{into}", f"{mapping.PRODUCT_FIELDS},attributes", mapping.AS_STORED)
         if row.get("status") == "trash":
             return Refused("trashed", f"product {into} lies in the shop's trash", gone=True)
         if not mapping.is_group(row):

@@ -6,13 +6,15 @@ Source: woocommerce-api.md sections 2 to 7; recordings 01 to 06 and 10. WooComme
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.adapters import texts
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
 from syncd.adapters.woocommerce.wire import LONGEST_CODE, LONGEST_READ, entries, number, text_of, whole
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -35,9 +37,12 @@ VARIATION_FIELDS = (
     "id,type,status,name,sku,global_unique_id,regular_price,manage_stock,stock_quantity,date_modified_gmt,parent_id,"
     "meta_data"
 )
-PRODUCT_FIELDS = f"{VARIATION_FIELDS},variations"
+PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,variations"
+AS_STORED = {"context": "edit"}
+"""Products are read as they are stored: as customers see them the shop formats texts and carries out shortcodes."""
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
 
+_KEYS = {NAME: "name", SKU: "sku", GTIN: "global_unique_id", PRICE: "regular_price"}
 _NO_FIELDS: Mapping[str, str] = {}
 _UNCOUNTED_TYPES = frozenset({"grouped", "external"})
 _NO_SUCH_ID = frozenset({"woocommerce_rest_product_invalid_id", "woocommerce_rest_product_variation_invalid_id"})
@@ -113,7 +118,7 @@ def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteL
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
-        fields={} if mode is StockMode.GROUP or is_group(row) else {**name_of(row), **fields},
+        fields={} if mode is StockMode.GROUP or is_group(row) else {**words_of(row), **codes_of(row), **fields},
     )
 
 
@@ -129,21 +134,19 @@ def variation_listing(
     """
     managed = _managed(row)
     mode = StockMode.PARENT if managed == "parent" else StockMode.OWN if managed else StockMode.UNMANAGED
-    sku, gtin, name = text_of(row, "sku"), text_of(row, "global_unique_id"), _name(row)
+    codes, name = codes_of(row, parent), _name(row)
     if parent is not None:
-        sku = None if sku == parent.sku else sku
-        gtin = None if gtin == parent.gtin else gtin
         name = name if not parent.name or name.startswith(parent.name) else f"{parent.name} – {name}".rstrip(" –")
     return RemoteListing(
         ref=ListingRef(str(row_id(row)), str(parent_id)),
         name=name,
-        sku=sku,
-        gtin=gtin,
+        sku=codes.get(SKU) or None,
+        gtin=codes.get(GTIN) or None,
         stock_mode=mode,
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
-        fields=fields,
+        fields={**codes, **fields},
     )
 
 
@@ -251,19 +254,41 @@ def answered(item: object, ref: ListingRef) -> Mapping[str, Any] | Refused | Unk
 def fields_item(write: FieldsWrite) -> dict[str, Any]:
     """Write fields of a product. Prices are texts with a dot: a number is refused, a comma lost (section 6)."""
     item: dict[str, Any] = {"id": int(write.ref.external_id)}
-    if NAME in write.values:
-        item["name"] = write.values[NAME]
-    if PRICE in write.values:
-        item["regular_price"] = write.values[PRICE]
+    item |= {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
+    if DESCRIPTION in write.values:
+        item["description"] = texts.as_html(write.values[DESCRIPTION])
     return item
 
 
-def name_of(row: Row) -> dict[str, str]:
-    """The field ``name`` of a product; nothing of an endless one. A variation's name is made of its parent's."""
-    value = row.get("name")
-    if not isinstance(value, str) or len(value) > LONGEST_READ:
-        return {}
-    return {NAME: " ".join(html.unescape(value).split())}
+def words_of(row: Row) -> dict[str, str]:
+    """Name and description of a product; nothing of endless ones. A variation's name is made of its parent's.
+
+    The description is what is stored only if it was read with ``context=edit``, as answers to writes are; otherwise
+    the shop puts paragraphs around it and carries out its shortcodes.
+    """
+    name, text = row.get("name"), row.get("description")
+    fields = {}
+    if isinstance(name, str) and len(name) <= LONGEST_READ:
+        fields[NAME] = " ".join(html.unescape(name).split())
+    if isinstance(text, str) and len(text) <= texts.LONGEST:
+        fields[DESCRIPTION] = texts.canonical(text)
+    return fields
+
+
+def codes_of(row: Row, parent: Parent | None = None) -> dict[str, str]:
+    """SKU and GTIN of a product, or of a variation: what that takes over from its parent is not its own."""
+    taken_over = {} if parent is None else {SKU: parent.sku, GTIN: parent.gtin}
+    fields = {}
+    for field in (SKU, GTIN):
+        given, code = row.get(_KEYS[field]), text_of(row, _KEYS[field])
+        if isinstance(given, str) and (code or not given.strip()):  # too long to be one is not taken for none
+            fields[field] = EMPTY if code is None or code == taken_over.get(field) else code
+    return fields
+
+
+def is_storable_gtin(code: str) -> bool:
+    """Whether the shop keeps a GTIN as it is; of others it would keep the digits, another code (section 6)."""
+    return re.fullmatch(r"[\d-]*", code, re.ASCII) is not None
 
 
 def refusal(code: str, message: str) -> Refused:

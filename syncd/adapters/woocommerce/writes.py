@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.core.fields import NAME, PRICE
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
     FieldsResult,
     FieldsWrite,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from syncd.adapters.woocommerce.prices import ShopPrices
 
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
-_FIELDS_ANSWER = "id,type,name,parent_id,regular_price"
+_FIELDS_ANSWER = "id,type,name,description,sku,global_unique_id,parent_id,regular_price"
 
-WRITABLE = frozenset({NAME, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE})
 """Fields that ``FieldWriter`` can write."""
 
 Write = TypeVar("Write", StockWrite, FieldsWrite)
@@ -79,7 +79,7 @@ class StockWriter:
 
 
 class FieldWriter:
-    """Sends names and prices; a request without a stock field does not disturb stock (section 4)."""
+    """Sends fields of products; a request without a stock field does not disturb stock (section 4)."""
 
     def __init__(self, client: WooClient, prices: ShopPrices) -> None:
         self._client = client
@@ -97,15 +97,21 @@ class FieldWriter:
         # Asked before anything is sent: the answer could not be read otherwise.
         if priced and not self._prices.are_gross():
             refused = dict.fromkeys(priced, Refused("net_prices", "the shop's prices are net"))
+        for index, write in enumerate(writes):
+            if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
+                refused[index] = Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
         return _send_all(self._client, self._kind, writes, refused)
 
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
         row = mapping.answered(item, write.ref)
         if not isinstance(row, Mapping):
             return row
-        shown = self._prices.of(row)
+        shown = {**self._prices.of(row), **mapping.codes_of(row)}
         if write.ref.parent_external_id is None:
-            shown |= mapping.name_of(row)
+            shown |= mapping.words_of(row)
+        else:
+            # A variation without a code shows its parent's.
+            shown |= {field: EMPTY for field in (SKU, GTIN) if write.values.get(field) == EMPTY}
         missing = sorted(write.values.keys() - shown.keys())
         if missing:
             return Unknown(f"the answer does not show {', '.join(missing)}")

@@ -114,6 +114,14 @@ class Control:
         return {"id": product.id}
 
     @_locked
+    def set_description(self, sku: str | int, text: str) -> dict[str, Any]:
+        """Write another text."""
+        product = self.state.find(sku)
+        product.description = text
+        self.state.touch(product)
+        return {"id": product.id}
+
+    @_locked
     def create_product(
         self,
         sku: str,
@@ -194,10 +202,10 @@ class Control:
 
     @_locked
     def fields(self) -> dict[str, dict[str, str]]:
-        """Gross price of every sellable unit, and name of what is no variation, by article number."""
+        """Gross price of every sellable unit, name and text of what is no variation, by article number."""
         return {
             self.state.sku(product): {"price": two_places(self.state.gross(product))}
-            | ({} if product.parent else {"name": product.name})
+            | ({} if product.parent else {"name": product.name, "description": product.description})
             for product in self.state.products.values()
             if not product.variations
         }
@@ -243,6 +251,7 @@ ACTIONS = (
     "count",
     "set_price",
     "set_name",
+    "set_description",
     "create_product",
     "delete_product",
     "create_category",

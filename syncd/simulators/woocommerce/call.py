@@ -44,6 +44,11 @@ class Call:
         return fields.parse(self.query.get("_fields"))
 
     @property
+    def edit(self) -> bool:
+        """Whether things are asked for as they are stored (``context=edit``)."""
+        return self.query.get("context") == "edit"
+
+    @property
     def force(self) -> bool:
         """``force`` of a deletion."""
         return php.string_to_bool(self.query.get("force", self.body.get("force", False)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.woocommerce.render import View
 from syncd.simulators.woocommerce.rows import Order, Product
-from syncd.simulators.woocommerce.text import title
+from syncd.simulators.woocommerce.text import html, title
 
 if TYPE_CHECKING:
     from syncd.simulators.woocommerce.order_desk import OrderDesk
@@ -64,6 +64,7 @@ class Control:
             "set_manage_stock": self.set_manage_stock,
             "set_price": self.set_price,
             "set_name": self.set_name,
+            "set_description": self.set_description,
             "fields": self.fields,
             "stock": self.stock,
             "history": self.history,
@@ -219,6 +220,14 @@ class Control:
             self.shop.touch(product)
             return {"id": product.id}
 
+    def set_description(self, sku: str, text: str) -> dict[str, Any]:
+        """An administrator writes another text."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.extra["description"] = html(text)
+            self.shop.touch(product)
+            return {"id": product.id}
+
     def set(self, **values: Any) -> dict[str, Any]:
         """Change settings by name; returns what is now in force."""
         with self.shop.lock:
@@ -237,12 +246,16 @@ class Control:
             return [product.name for product in self.shop.products if product.status != "trash"]
 
     def fields(self) -> dict[str, dict[str, str]]:
-        """Regular price of everything that can be sold, and name of what is no variation, by SKU."""
+        """Regular price of everything that can be sold, name and text of what is no variation, by SKU."""
         with self.shop.lock:
             units = [product for product in self.shop.by_id.values() if product.type != "variable"]
             return {
                 self.shop.label(unit): {"price": f"{Decimal(unit.regular_price or 0):.2f}"}
-                | ({} if unit.is_variation else {"name": unescape(unit.name)})
+                | (
+                    {}
+                    if unit.is_variation
+                    else {"name": unescape(unit.name), "description": str(unit.extra.get("description", ""))}
+                )
                 for unit in units
             }
 

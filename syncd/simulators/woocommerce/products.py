@@ -67,7 +67,7 @@ class ProductApi:
             elif call.query.get("global_unique_id"):
                 candidates = [p.id for p in self.shop.with_gtin(text.gtin(call.query["global_unique_id"]))]
             rows = listing.select(tables, query, self._filter(call), candidates, _SORT_KEYS)
-            view, wanted = View(self.shop, call.root), call.wanted
+            view, wanted = View(self.shop, call.root, edit=call.edit), call.wanted
             data = [view.product(row, wanted) for row in listing.page_of(rows, query)]
         return listing.answer(call, query, len(rows), data)
 
@@ -99,7 +99,7 @@ class ProductApi:
             product = self.shop.by_id.get(call.id())
             if product is None:
                 raise invalid_id("product", 404)
-            return call.reply(View(self.shop, call.root).product(product, call.wanted))
+            return call.reply(View(self.shop, call.root, edit=call.edit).product(product, call.wanted))
 
     def read_variation(self, call: Call) -> SimResponse:
         """``GET /products/{id}/variations/{id}``."""

@@ -174,6 +174,11 @@ def _stored(name: str) -> Field:
     return lambda view, product: product.extra.get(name, STORED[name])
 
 
+def _description(view: View, product: Product) -> str:
+    stored = str(product.extra.get("description", STORED["description"]))
+    return stored if view.edit else text.paragraphs(stored)
+
+
 def _value(value: Any) -> Field:
     return lambda view, product: value
 
@@ -258,7 +263,7 @@ PRODUCT_FIELDS: dict[str, Field] = {
     "status": lambda view, product: product.status,
     "featured": _stored("featured"),
     "catalog_visibility": _stored("catalog_visibility"),
-    "description": _stored("description"),
+    "description": _description,
     "short_description": _stored("short_description"),
     "sku": _sku,
     **_PRICES,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 _ALLOWED = "a|abbr|b|blockquote|br|code|div|em|h[1-6]|i|img|li|ol|p|pre|s|span|strong|sub|sup|table|tbody|td|th|tr|u|ul"
 _ALLOWED_TAG = re.compile(rf"</?(?:{_ALLOWED})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*(?:>|$)")
+_BLOCK = re.compile(r"<(?:p|ul|ol|div|table|h[1-6]|blockquote|pre)[\s>]", re.IGNORECASE)
 _BARE_AMPERSAND = re.compile(r"&(?!(?:#\d+|#x[0-9a-f]+|[a-z]\w*);)", re.IGNORECASE)
 
 
@@ -28,6 +29,13 @@ def html(value: object) -> str:
 
 def _escape(text: str) -> str:
     return _BARE_AMPERSAND.sub("&amp;", text).replace(">", "&gt;")
+
+
+def paragraphs(text: str) -> str:
+    """A text as customers see it: WordPress's ``wpautop``, as far as it matters here (lines seen, 01-listing)."""
+    parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+    made = [part if _BLOCK.match(part) else "<p>" + part.replace("\n", "<br />\n") + "</p>" for part in parts]
+    return "".join(f"{part}\n" for part in made)
 
 
 def title(value: object) -> str:
