@@ -90,12 +90,13 @@ def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url)
     if opened.dialect == "sqlite":
         opened.engine.dispose()
-        event.listen(opened.engine, "connect", _wait_for_no_disk)
+        event.listen(opened.engine, "connect", wait_for_no_disk)
     yield opened
     opened.dispose()
 
 
-def _wait_for_no_disk(connection: sqlite3.Connection, _record: object) -> None:
+def wait_for_no_disk(connection: sqlite3.Connection, _record: object) -> None:
+    """For databases that no test cuts the power of."""
     connection.execute("PRAGMA synchronous = OFF")
 
 
