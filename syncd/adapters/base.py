@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         StockWrite,
         WriteResult,
     )
-    from syncd.core.products import Made, MakeResult, NewProduct, Product
+    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Capabilities:
         fields: Fields of products that ``write_fields`` can write.
         describes: ``read_product`` says all that is needed to make a product elsewhere.
         creates: Products can be made here.
+        withdraws: Products can be taken from customers here.
     """
 
     relative: bool
@@ -82,6 +83,7 @@ class Capabilities:
     fields: frozenset[str] = frozenset()
     describes: bool = False
     creates: bool = False
+    withdraws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,15 @@ class SideAdapter(Protocol):
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look for what ``create_product`` may have made since a moment of our clock; ``None``: it made nothing."""
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Take a product with all its variations, or one variation, from the customers; to be repeated is harmless.
+
+        Only called if ``capabilities.withdraws``. What is gone already counts as refused, ``gone``.
+
+        Raises:
+            SideError: Nothing happened. OutcomeUnknown: It may have happened.
+        """
 
     def close(self) -> None:
         """Release connections; the adapter is not used afterwards."""

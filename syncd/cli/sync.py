@@ -121,11 +121,11 @@ def _plan_code(found: Preview) -> int:
     errors = [outcome.error for outcome in found.outcomes if outcome.error is not None]
     if errors:
         return max(error.exit_code for error in errors)
-    return (
-        SafetyStop.exit_code
-        if any(plan_.stopped or plan_.fields_stopped or plan_.products_stopped for plan_ in found.plans)
-        else 0
-    )
+    return SafetyStop.exit_code if any(stopped for plan_ in found.plans for stopped in _stops(plan_)) else 0
+
+
+def _stops(plan_: SidePlan) -> tuple[str, ...]:
+    return plan_.stopped, plan_.fields_stopped, plan_.products_stopped, plan_.withdrawals_stopped
 
 
 def _show_side(cli: CliContext, plan_: SidePlan) -> None:
@@ -142,17 +142,18 @@ def _show_side(cli: CliContext, plan_: SidePlan) -> None:
         for field in write.fields
     ]
     products = [_product_line(product) for product in plan_.products]
+    withdrawals = [
+        f"  {one.sku or one.ref.external_id}  {one.way.value}: “{one.name}”  deleted at the till"
+        for one in plan_.withdrawals
+    ]
     parts = [
         *_count(len(stock), "stock write"),
         *_count(len(fields), "field"),
         *_count(len(products), "new product"),
+        *_count(len(withdrawals), "withdrawal"),
     ]
     cli.say(f"{plan_.side}: {', '.join(parts) or 'nothing to write'}")
-    for lines, stopped in (
-        (stock, plan_.stopped),
-        (fields, plan_.fields_stopped),
-        (products, plan_.products_stopped),
-    ):
+    for lines, stopped in zip((stock, fields, products, withdrawals), _stops(plan_), strict=True):
         for line in lines[:_SHOWN]:
             cli.say(line)
         if len(lines) > _SHOWN:

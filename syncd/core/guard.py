@@ -137,6 +137,19 @@ def check_gone(gone: int, linked: int, limits: SafetyLimits, *, lately: int = 0)
     return Stop(f"{gone} of {linked} linked items are gone at once", counts)
 
 
+def check_withdrawals(count: int, of: int, limits: SafetyLimits) -> Stop | None:
+    """Return why products must not be withdrawn from a shop before a person looked, or ``None`` if they may be.
+
+    Args:
+        count: How many one plan would withdraw.
+        of: Linked items of the shop, and these.
+        limits: The shop's limits.
+    """
+    if limits.max_zeroed is None or not limits.max_zeroed.exceeded(count, of):
+        return None
+    return Stop(f"{count} of {of} products would be withdrawn at once", {"withdrawn": count, "of": of})
+
+
 FIRST_OVERWRITES = Limit(20, Quantity(10))
 """More products than these are not overwritten by the first comparison of two catalogues before a person looked."""
 

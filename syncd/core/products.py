@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from syncd.core.model import NotSent, Refused, RemoteListing, Unknown
@@ -95,5 +96,21 @@ class Made:
     missing: Mapping[str, Refused | Unknown | NotSent] = field(default_factory=dict)
     parent: RemoteListing | None = None
 
+
+class Way(StrEnum):
+    """How a product leaves a shop when it was deleted at the hub."""
+
+    UNPUBLISH = "unpublish"
+    """Customers do not see it any more; everything stays for the shop's owner."""
+    DELETE = "delete"
+    """Into the trash, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Customers cannot buy it any more."""
+
+
+WithdrawResult = Withdrawn | Refused | Unknown
 
 MakeResult = Made | Refused | Unknown

@@ -20,10 +20,11 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service.creation_plan import try_refused_again
-from syncd.service.findings import close_finding, creations_subject, fields_subject
+from syncd.service import creation_plan, withdrawal_plan
+from syncd.service.findings import close_finding, creations_subject, fields_subject, withdrawals_subject
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
+from syncd.service.withdrawal_plan import IGNORE
 from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 from syncd.state.product_models import FieldPair, FieldWrite
@@ -119,7 +120,8 @@ def open_account(
             _replan_if_policy_changed(session, worker.side)
         for worker in account.shops:
             _compare_if_owners_changed(session, worker.side)
-            try_refused_again(session, worker.side.id)
+            creation_plan.try_refused_again(session, worker.side.id)
+            withdrawal_plan.try_refused_again(session, worker.side.id)
     return account
 
 
@@ -239,6 +241,7 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         shop_owners={} if hub else {side_id: _owners(side.products.owner)},
         creation="never" if hub or not adapter.capabilities.creates else side.products.create_in_shop,
         publish=side.products.publish,
+        deletion=side.products.delete_in_shop if not hub and adapter.capabilities.withdraws else IGNORE,
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
         now=now,
@@ -329,8 +332,9 @@ def open_doubts(account: Account) -> dict[str, int]:
 
 
 def open_product_stops(account: Account) -> list[tuple[int, str]]:
-    """Numbers and messages of safety stops on fields and new products: they fail no pass, so nothing else tells."""
-    subjects = [subject(name) for name in account.workers for subject in (fields_subject, creations_subject)]
+    """Numbers and messages of safety stops on products and fields: they fail no pass, so nothing else tells."""
+    of_products = (fields_subject, creations_subject, withdrawals_subject)
+    subjects = [subject(name) for name in account.workers for subject in of_products]
     query = select(Finding.id, Finding.message).where(
         Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from syncd.service.side import SideContext
 
-FIELDS, PRODUCTS = "fields_not_written", "products_not_made"
+FIELDS, PRODUCTS, WITHDRAWALS = "fields_not_written", "products_not_made", "products_not_withdrawn"
 
 _ADVICE = "`syncd check` tries the rights of the token or key. It is tried again after a minute; stock goes on."
 
@@ -37,9 +37,8 @@ class BesideStock:
             work()
         except SideError as error:
             self.rest_until[kind] = side.now() + side.in_doubt
-            found = _fields_not_written(side.name, error) if kind == FIELDS else _products_not_made(side.name, error)
             with side.db.write() as session:
-                open_finding(session, replace(found, side_id=side.id), side.now())
+                open_finding(session, replace(_found(kind, side.name, error), side_id=side.id), side.now())
             logger.bind(side=side.name, kind=kind, error=str(error)).debug("side.failed_beside_stock")
             return
         self.rest_until.pop(kind, None)
@@ -55,11 +54,12 @@ class BesideStock:
         return until is not None and self.side.now() < until
 
 
-def _fields_not_written(side: str, error: SideError) -> Found:
-    message = f"{side}: fields of products cannot be written: {error.detail}"
-    return Found(kind="fields_not_written", subject=side, message=message, advice=_ADVICE)
-
-
-def _products_not_made(side: str, error: SideError) -> Found:
-    message = f"{side}: new products cannot be made: {error.detail}"
-    return Found(kind="products_not_made", subject=side, message=message, advice=_ADVICE)
+def _found(kind: str, side: str, error: SideError) -> Found:
+    if kind == FIELDS:
+        message = f"{side}: fields of products cannot be written: {error.detail}"
+        return Found(kind="fields_not_written", subject=side, message=message, advice=_ADVICE)
+    if kind == PRODUCTS:
+        message = f"{side}: new products cannot be made: {error.detail}"
+        return Found(kind="products_not_made", subject=side, message=message, advice=_ADVICE)
+    message = f"{side}: products that were deleted at the till cannot be withdrawn: {error.detail}"
+    return Found(kind="products_not_withdrawn", subject=side, message=message, advice=_ADVICE)

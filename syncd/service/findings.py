@@ -49,6 +49,11 @@ def creations_subject(side: str) -> str:
     return f"new products of {side}"
 
 
+def withdrawals_subject(side: str) -> str:
+    """Subject of the safety stop on products that would be withdrawn from a shop."""
+    return f"withdrawals from {side}"
+
+
 def is_reported(subject: str) -> bool:
     """Whether a safety stop with this subject is about what a side reports."""
     return subject.startswith(_REPORTED)

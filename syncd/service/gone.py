@@ -10,6 +10,7 @@ from syncd.core.keys import sku_key
 from syncd.core.model import Proof
 from syncd.service.field_plan import close_field_findings
 from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.withdrawal_plan import note_deleted
 from syncd.state.models import Finding, Listing, Side, Tombstone
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _part(session: Session, side: SideContext, row: Listing, partners: Sequence[
         close_finding(session, "oversell", f"item {row.item_id}", side.now())
     row.item_id, row.linked_at, row.link_rule = None, None, None
     if side.is_hub:
+        note_deleted(session, side, row.external_id, partners)
         for partner in partners:
             partner.item_id, partner.linked_at, partner.link_rule = None, None, None
             partner.pending, partner.link_pending = False, True

@@ -14,7 +14,7 @@ from syncd.core.stock import project
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
-from syncd.state.product_models import Creation, FieldPair
+from syncd.state.product_models import Creation, FieldPair, Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,7 +208,8 @@ def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
 
 def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
-    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending]
+    withdrawn = set(session.scalars(select(Withdrawal.listing_id)))
+    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in withdrawn]
     being_made = select(Creation.hub_listing_id).where(
         Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
     )

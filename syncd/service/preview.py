@@ -20,6 +20,7 @@ from syncd.service.field_push import FieldPusher
 from syncd.service.linking import PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
 from syncd.service.runs import start_run
+from syncd.service.withdrawal_plan import PlannedWithdrawal, check_plan_of_withdrawals, plan_withdrawals
 from syncd.state.models import Listing
 from syncd.state.scratch import scratch_copy
 
@@ -44,17 +45,20 @@ class SidePlan:
         writes: Stock.
         fields: Fields of products.
         products: Products that would be made.
+        withdrawals: Products that would be taken from the customers.
         stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields,
-            ``products_stopped`` of products.
+            ``products_stopped`` of new products, ``withdrawals_stopped`` of deleted ones.
     """
 
     side: str
     writes: list[PlannedWrite]
     fields: list[PlannedFields]
     products: list[PlannedProduct] = field(default_factory=list)
+    withdrawals: list[PlannedWithdrawal] = field(default_factory=list)
     stopped: str = ""
     fields_stopped: str = ""
     products_stopped: str = ""
+    withdrawals_stopped: str = ""
     error: str = ""
 
 
@@ -188,17 +192,20 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
         writes, _ = plan_side(session, worker.side)
         refusal = check_safety(session, worker.side, writes)
         of_fields = check_plan_of_fields(session, worker.side, fields)
-    products = _plan_products(worker)
+    products, withdrawals = _plan_products(worker), _plan_withdrawals(worker)
     with worker.side.db.read() as session:
         of_products = check_plan_of_creations(session, worker.side, products)
+        of_withdrawals = check_plan_of_withdrawals(session, worker.side, withdrawals)
     return SidePlan(
         side=worker.side.name,
         writes=writes,
         fields=fields,
         products=products,
+        withdrawals=withdrawals,
         stopped=refusal.reason if refusal else "",
         fields_stopped=of_fields.reason if of_fields else "",
         products_stopped=of_products.reason if of_products else "",
+        withdrawals_stopped=of_withdrawals.reason if of_withdrawals else "",
         error=error,
     )
 
@@ -209,6 +216,13 @@ def _plan_products(worker: SideWorker) -> list[PlannedProduct]:
     with worker.side.db.write() as session:
         may = consider(session, worker.side, worker.hub_id)
         return plan_creations(session, worker.side, worker.hub_id) if may else []
+
+
+def _plan_withdrawals(worker: SideWorker) -> list[PlannedWithdrawal]:
+    if worker.side.is_hub:
+        return []
+    with worker.side.db.write() as session:
+        return plan_withdrawals(session, worker.side)
 
 
 def _plan_fields(worker: SideWorker) -> list[PlannedFields]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from syncd.service.preview import Preview, SidePlan
 
-_FORM = 2
+_FORM = 3
 
 
 class NotAPlan(SyncdError):
@@ -82,14 +82,20 @@ def side_document(plan: SidePlan) -> dict[str, Any]:
         }
         for product in plan.products
     ]
+    withdrawals = [
+        {"sku": one.sku, "external_id": one.ref.external_id, "name": one.name, "way": one.way.value}
+        for one in plan.withdrawals
+    ]
     return {
         "side": plan.side,
         "writes": writes,
         "fields": fields,
         "products": products,
+        "withdrawals": withdrawals,
         "stopped": plan.stopped or None,
         "fields_stopped": plan.fields_stopped or None,
         "products_stopped": plan.products_stopped or None,
+        "withdrawals_stopped": plan.withdrawals_stopped or None,
         "error": plan.error or None,
     }
 
@@ -157,6 +163,8 @@ def _steps(sides: Sequence[Mapping[str, Any]]) -> dict[_Key, tuple[object, objec
         for product in side["products"]:
             units = ", ".join(unit["external_id"] for unit in product["units"])
             steps[side["side"], product["external_id"], "new product"] = product["into"] or "nothing", units
+        for one in side["withdrawals"]:
+            steps[side["side"], one["external_id"], "withdrawal"] = "there", one["way"]
     return steps
 
 

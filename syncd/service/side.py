@@ -72,6 +72,7 @@ class SideContext:
     shop_limits: Mapping[int, SafetyLimits] = field(default_factory=dict)
     creation: str = "never"
     publish: bool = False
+    deletion: str = "ignore"
     read_hub_product: Callable[[str], Product | None] = _nothing
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)

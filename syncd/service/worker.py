@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service.beside import FIELDS, PRODUCTS, BesideStock
+from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
@@ -28,6 +28,7 @@ from syncd.service.push import Pusher
 from syncd.service.reported import Waiting, waits
 from syncd.service.runs import RequestCounter, RunLog, finish_run, start_run
 from syncd.service.settlement import settle_open
+from syncd.service.withdrawal import Withdrawer
 from syncd.state.models import CursorRow, Listing
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ class SideWorker:
         self._settle_creations(run)
         self.link(run)
         self.push(run)
+        self._withdraw(run)
         self._create(run)
         self._push_fields(run)
 
@@ -212,6 +214,10 @@ class SideWorker:
         if run.counts.made:
             self.push(run)
         self._tell_what_is_not_linked(run)
+
+    def _withdraw(self, run: RunLog) -> None:
+        if not self.side.is_hub:
+            self.beside.do(WITHDRAWALS, Withdrawer(self.side, run, self.stop, self.alive).withdraw)
 
     def _tell_what_is_not_linked(self, run: RunLog) -> None:
         if run.counts.made:

@@ -87,3 +87,28 @@ class Creation(Base):
     error: Mapped[str | None] = mapped_column(comment="why it is unknown or refused")
     sent_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+
+
+WITHDRAWAL_STATES = ("waiting", "sent", "unknown", "done", "refused")
+WAYS = ("unpublish", "delete")
+
+
+class Withdrawal(Base):
+    """A shop's listing whose product was deleted at the hub, and what became of withdrawing it."""
+
+    __tablename__ = "withdrawals"
+    __table_args__ = (
+        CheckConstraint(one_of("state", WITHDRAWAL_STATES), name="state"),
+        CheckConstraint("how IS NULL OR " + one_of("how", WAYS), name="how"),
+        {"comment": "Listings of shops whose product was deleted at the hub, and what became of withdrawing them"},
+    )
+
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"), primary_key=True, comment="the shop's listing")
+    source: Mapped[str] = mapped_column(comment="the hub's id of the product that was deleted")
+    state: Mapped[str] = mapped_column(Word)
+    how: Mapped[str | None] = mapped_column(Word, comment="unpublish or delete")
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), comment="run that sent it")
+    error: Mapped[str | None] = mapped_column(comment="why it is unknown or refused")
+    noted_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]

@@ -21,12 +21,20 @@ from tests.conformance.promises_faults import FaultPromises
 from tests.conformance.promises_fields import FieldPromises
 from tests.conformance.promises_making import DescribingPromises, MakingPromises
 from tests.conformance.promises_reading import ReadingPromises
+from tests.conformance.promises_withdrawing import WithdrawingPromises
 from tests.conformance.promises_writing import WritingPromises
 from tests.conformance.side import OpenSide, SideDriver
 
 
 class SideAdapterSuite(
-    ReadingPromises, ChangePromises, WritingPromises, FieldPromises, DescribingPromises, MakingPromises, FaultPromises
+    ReadingPromises,
+    ChangePromises,
+    WritingPromises,
+    FieldPromises,
+    DescribingPromises,
+    MakingPromises,
+    WithdrawingPromises,
+    FaultPromises,
 ):
     """All promises. Needs the fixture ``open_side``."""
 

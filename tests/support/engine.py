@@ -66,6 +66,7 @@ class Account:
         manage_unmanaged: bool = False,
         owners: Mapping[str, Owner] | None = None,
         creation: str = "never",
+        deletion: str = "ignore",
     ) -> MemoryWorld:
         hub = role == "hub"
         world = self.worlds.setdefault(name, MemoryWorld(name, now=self.clock))
@@ -87,6 +88,7 @@ class Account:
             manage_unmanaged=manage_unmanaged,
             shop_owners={row.id: owners} if owners else {},
             creation=creation,
+            deletion=deletion,
             settle=timedelta(seconds=10),
             in_doubt=timedelta(seconds=60),
             now=self.clock,
@@ -98,6 +100,12 @@ class Account:
         till.shop_limits = {**till.shop_limits, side.id: side.limits}
         side.read_hub_product = till.adapter.read_product
         return world
+
+    def restart(self, *names: str) -> None:
+        """What a new process knows: nothing but the database."""
+        for name in names or self.workers:
+            worker = self.workers[name]
+            self.workers[name] = SideWorker(worker.side, worker.hub_id, RequestCounter(), threading.Event())
 
     def poll(self, *names: str, kind: str = "poll") -> list[RunOutcome]:
         return [self.workers[name].run(kind, "test") for name in names or self.workers]

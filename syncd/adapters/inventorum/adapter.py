@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.inventorum.wire import Fields
     from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
-    from syncd.core.products import Made, MakeResult, NewProduct, Product
+    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 T = TypeVar("T")
 
@@ -259,6 +259,10 @@ class InventorumAdapter:
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Not yet, as for ``create_product``."""
         raise StateError(f"{self.name} makes no products ({new.product.name})")
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Not yet: what is deleted in a shop stays at the till."""
+        raise StateError(f"{self.name} withdraws no products ({ref.external_id}, {way})")
 
     def _use_zone(self, name: str | None) -> None:
         if name:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
-    from syncd.core.products import MakeResult, NewProduct
+    from syncd.core.products import MakeResult, NewProduct, Way, WithdrawResult
 
 _PAGE = 100
 _NOTHING_APPLIED = {"refused_connection": Transient, "token_expired": AuthRejected, "rate_limited": RateLimited}
@@ -34,7 +34,7 @@ class MemorySide:
     def __init__(self, world: MemoryWorld, capabilities: Capabilities | None = None) -> None:
         self.world = world
         self._capabilities = capabilities or Capabilities(
-            relative=True, batch_size=20, fields=WRITABLE, describes=True, creates=True
+            relative=True, batch_size=20, fields=WRITABLE, describes=True, creates=True, withdraws=True
         )
 
     @property
@@ -177,6 +177,16 @@ class MemorySide:
             raise OutcomeUnknown(self.name, "CREATE", "answer lost")
         found = self.find_product(new, world.now())
         return found or Unknown("the answer says nothing of it")
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Hide or delete a listing, with its variations, with the next fault."""
+        fault = self._next_fault(self.world.withdrawal_faults)
+        result = self.world.withdraw(ref.external_id, way)
+        if fault == "dies":
+            raise KeyError(fault)
+        if fault == "lost_after":
+            raise OutcomeUnknown(self.name, "WITHDRAW", "answer lost")
+        return result
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look by mark."""

@@ -25,11 +25,12 @@ from syncd.core.model import (
     WriteResult,
     Written,
 )
+from syncd.core.products import Way, Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from syncd.core.products import NewProduct, Unit
+    from syncd.core.products import NewProduct, Unit, WithdrawResult
 
 
 @dataclass(slots=True)
@@ -69,6 +70,9 @@ class MemoryWorld:
         refuses: Values of fields that the side does not take.
         creation_faults: The same for making products: ``lost_before``, ``lost_after``, ``half`` (the product and every
             other unit is made, the answer to the rest lost), ``late``, ``dies`` and those that apply nothing.
+        withdrawal_faults: The same for taking products from customers: ``lost_before``, ``lost_after``, ``dies`` and
+            those that apply nothing.
+        withdrawn: Every withdrawal that took effect: (external id, way).
         made: Every mark that something was made with, once for each time.
     """
 
@@ -89,6 +93,8 @@ class MemoryWorld:
     creation_faults: list[str] = field(default_factory=list)
     late_products: list[tuple[datetime, NewProduct]] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+    withdrawal_faults: list[str] = field(default_factory=list)
+    withdrawn: list[tuple[str, str]] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     stale: bool = False
     stale_s: float = 10
@@ -316,6 +322,23 @@ class MemoryWorld:
                 external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=publish
             )  # fmt: skip
             return external_id
+
+    def withdraw(self, external_id: str, way: Way) -> WithdrawResult:
+        """Hide a listing, or delete it; with its variations."""
+        with self.lock:
+            if external_id not in self.things:
+                return Refused("not_found", "no such listing", gone=True)
+            if external_id in self.refuses:
+                return Refused("not_taken", "it must stay")
+            self.withdrawn.append((external_id, way.value))
+            things = self.things.items()
+            family = [key for key, thing in things if external_id in (key, thing.listing.ref.parent_external_id)]
+            for key in family:
+                if way is Way.DELETE:
+                    self.delete(key)
+                elif key == external_id:
+                    self._touch(key, replace(self.things[key].listing, published=False))
+            return Withdrawn()
 
     def edit(self, external_id: str, **fields: str) -> None:
         """Change fields as a person does there."""

@@ -17,6 +17,7 @@ from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
 from syncd.adapters.woocommerce.taxes import TaxClasses
+from syncd.adapters.woocommerce.withdrawing import withdraw
 from syncd.adapters.woocommerce.writes import WRITABLE, FieldWriter, StockWriter
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse, OutcomeUnknown, StateError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         StockWrite,
         WriteResult,
     )
-    from syncd.core.products import Made, MakeResult, NewProduct, Product
+    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 
 class WooCommerceAdapter:
@@ -68,6 +69,7 @@ class WooCommerceAdapter:
             events=True,
             fields=WRITABLE,
             creates=True,
+            withdraws=True,
         )
 
     @property
@@ -132,6 +134,10 @@ class WooCommerceAdapter:
             return self._maker.find(new, since + self._client.clock_offset)
         except Malformed as error:
             raise InvalidResponse(self._side, "GET products", str(error)) from error
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Make it a draft (a variation: switch it off), or move it to the trash (variations have none)."""
+        return withdraw(self._client, ref, way)
 
     def close(self) -> None:
         """Close all connections."""

@@ -58,7 +58,7 @@ class KeyAuth:
             timestamp=str(int(self._now().timestamp() + self._clock_offset_s)),
         )
         # The JSON body is not part of the signature, so it is not given here.
-        signed, _, _ = client.sign(url, http_method="POST" if method == "POST" else "GET")
+        signed, _, _ = client.sign(url, http_method=method)
         return str(signed), {}
 
     def switch_to_query(self) -> bool:

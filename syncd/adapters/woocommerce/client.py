@@ -147,7 +147,18 @@ class WooClient:
             OutcomeUnknown: It may have been applied: no answer, a broken one, or one that WooCommerce did not write.
             Others: as for ``get``, nothing was applied.
         """
-        reply = self._authorised(lambda: self._session.write("POST", route, params=params, json=body))
+        return self._write(lambda: self._session.write("POST", route, params=params, json=body))
+
+    def delete(self, route: str, params: Mapping[str, str] | None = None) -> Any:
+        """DELETE once; without ``force`` into the trash.
+
+        Raises:
+            As ``post``.
+        """
+        return self._write(lambda: self._session.write("DELETE", route, params=params))
+
+    def _write(self, send: Callable[[], Reply]) -> Any:
+        reply = self._authorised(send)
         if reply.status == 401:
             # Tells a key that is wrong, or was revoked since (raises here), from one that may only read.
             self.get("products", {"per_page": "1", "_fields": "id"})

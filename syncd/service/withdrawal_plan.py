@@ -1,0 +1,153 @@
+"""Which products of a shop are to be withdrawn because the hub's were deleted. No calls to sides (design 4, rule 5)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select, update
+
+from syncd.core.guard import Stop, check_withdrawals
+from syncd.core.model import ListingRef
+from syncd.core.products import Way
+from syncd.service.findings import close_finding
+from syncd.state.models import Listing
+from syncd.state.product_models import Withdrawal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.service.side import SideContext
+
+IGNORE = "ignore"
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWithdrawal:
+    """A product of a shop, or one variation, to be taken from the customers.
+
+    Attributes:
+        listing_ids: Rows that it settles: of the product, or of all its variations.
+        ref: What is told to the shop.
+        name: For people.
+        sku: Of what is sold; ``None`` for a product with variations.
+        way: How.
+    """
+
+    listing_ids: tuple[int, ...]
+    ref: ListingRef
+    name: str
+    sku: str | None
+    way: Way
+
+    @property
+    def label(self) -> str:
+        """The product, for people."""
+        return self.sku or self.name
+
+
+def note_deleted(session: Session, side: SideContext, source: str, partners: Iterable[Listing]) -> None:
+    """A product of the hub was deleted, with proof: its shops' listings are to be withdrawn, as their policy says."""
+    for partner in partners:
+        row = session.get(Withdrawal, partner.id)
+        if row is None:
+            row = Withdrawal(listing_id=partner.id)
+            session.add(row)
+        row.source, row.state, row.noted_at = source, "waiting", side.now()
+        row.how = row.run_id = row.error = row.sent_at = row.settled_at = None
+
+
+def is_idle(session: Session, side: SideContext) -> bool:
+    """Whether nothing is to be withdrawn: nearly all passes end here."""
+    query = select(Withdrawal.listing_id).join(Listing, Listing.id == Withdrawal.listing_id)
+    left = query.where(Listing.side_id == side.id, Withdrawal.state.in_(("waiting", "sent", "unknown", "refused")))
+    return session.scalar(left.limit(1)) is None
+
+
+def plan_withdrawals(session: Session, side: SideContext) -> list[PlannedWithdrawal]:
+    """What is to be withdrawn now; a writing session. What lapsed is forgotten.
+
+    A write whose answer was lost is planned again once the shop cannot be at work on it any more: it is absolute.
+    """
+    _lapse(session, side)
+    if side.deletion == IGNORE:
+        return []
+    due = side.now() - side.in_doubt
+    query = select(Withdrawal, Listing).join(Listing, Listing.id == Withdrawal.listing_id)
+    query = query.where(Listing.side_id == side.id, Withdrawal.state.in_(("waiting", "sent", "unknown")))
+    families: defaultdict[str | None, list[Listing]] = defaultdict(list)
+    for row, listing in session.execute(query.order_by(Listing.id)):
+        if row.state == "waiting" or row.sent_at is None or not due < row.sent_at <= side.now():
+            families[listing.parent_external_id].append(listing)
+    way = Way(side.deletion)
+    planned = [_single(listing, way) for listing in families.pop(None, [])]
+    for parent, members in families.items():
+        whole = parent is not None and _is_whole(session, side, parent, members)
+        planned += [_family(session, side, parent or "", members, way)] if whole else [_single(m, way) for m in members]
+    return planned
+
+
+def _single(listing: Listing, way: Way) -> PlannedWithdrawal:
+    ref = ListingRef(listing.external_id, listing.parent_external_id)
+    return PlannedWithdrawal((listing.id,), ref, listing.name, listing.sku, way)
+
+
+def _family(
+    session: Session, side: SideContext, parent: str, members: Sequence[Listing], way: Way
+) -> PlannedWithdrawal:
+    query = select(Listing.name).where(Listing.side_id == side.id, Listing.external_id == parent)
+    ids = tuple(listing.id for listing in members)
+    return PlannedWithdrawal(ids, ListingRef(parent), session.scalar(query) or members[0].name, None, way)
+
+
+def _is_whole(session: Session, side: SideContext, parent: str, members: Sequence[Listing]) -> bool:
+    """Whether these are all variations that the shop's product has: then it leaves as one."""
+    query = select(func.count()).where(
+        Listing.side_id == side.id, Listing.parent_external_id == parent, Listing.gone_at.is_(None)
+    )
+    return session.scalar(query) == len(members)
+
+
+def _lapse(session: Session, side: SideContext) -> None:
+    """Forget what is linked again (the product was made anew at the hub) or gone from the shop as well."""
+    here = select(Listing.id).where(Listing.side_id == side.id)
+    gone = Withdrawal.listing_id.in_(here.where(Listing.gone_at.is_not(None)))
+    sent = Withdrawal.state.in_(("sent", "unknown"))
+    session.execute(update(Withdrawal).where(gone, sent).values(state="done", settled_at=side.now()))
+    over = here.where(Listing.item_id.is_not(None) | Listing.gone_at.is_not(None))
+    rows = session.execute(
+        select(Withdrawal.listing_id, Listing.external_id)
+        .join(Listing, Listing.id == Withdrawal.listing_id)
+        .where(Withdrawal.listing_id.in_(over), Withdrawal.state != "done")
+    ).all()
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
+        session.execute(delete(Withdrawal).where(Withdrawal.listing_id.in_([row.listing_id for row in part])))
+        for row in part:
+            close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, row.external_id), side.now())
+    if side.deletion == IGNORE:
+        open_states = Withdrawal.state.in_(("waiting", "refused"))
+        session.execute(delete(Withdrawal).where(Withdrawal.listing_id.in_(here), open_states))
+
+
+def check_plan_of_withdrawals(session: Session, side: SideContext, planned: Sequence[PlannedWithdrawal]) -> Stop | None:
+    """Ask the guard about everything that would be withdrawn."""
+    count = sum(len(one.listing_ids) for one in planned)
+    return check_withdrawals(count, side.linked_count(session) + count, side.limits) if count else None
+
+
+def try_refused_again(session: Session, side_id: int) -> None:
+    """The process starts, maybe with another configuration or key: what a shop refused may be done now."""
+    here = select(Listing.id).where(Listing.side_id == side_id)
+    refused = Withdrawal.listing_id.in_(here), Withdrawal.state == "refused"
+    session.execute(update(Withdrawal).where(*refused).values(state="waiting"))
+
+
+def not_withdrawn_subject(shop: str, external_id: str) -> str:
+    """Subject of the finding that a product could not be withdrawn from a shop."""
+    return f"{shop} {external_id}"

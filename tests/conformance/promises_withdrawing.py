@@ -1,0 +1,69 @@
+"""Promises about withdrawing products: customers cannot buy them any more, nothing else changes, twice is harmless."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.core.model import Refused
+from syncd.core.products import Way, Withdrawn
+from syncd.errors import OutcomeUnknown
+from tests.conformance.goods import SIMPLE, VARIATION, VARIED
+from tests.conformance.reading import read_everything
+from tests.conformance.side import SideDriver, Trouble
+
+
+class WithdrawingPromises:
+    """Part of ``SideAdapterSuite``."""
+
+    @pytest.fixture(autouse=True)
+    def _withdraws(self, side: SideDriver, request: pytest.FixtureRequest) -> None:
+        if "withdraw" in request.function.__name__ and not side.adapter.capabilities.withdraws:
+            pytest.skip("nothing is withdrawn on this side")
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION, VARIED.sku])
+    def test_withdraws_from_customers_and_keeps_the_rest(self, side: SideDriver, sku: str) -> None:
+        """Still there by id with its stock and fields; read as not published."""
+        stock, before, ref = side.stock(), read_everything(side).listings, side.ref(sku)
+        for _ in range(2):
+            assert side.adapter.withdraw(ref, Way.UNPUBLISH) == Withdrawn()
+        (found,) = (one for one in side.adapter.fetch([ref]).listings if one.ref.external_id == ref.external_id)
+        assert not found.published
+        after = read_everything(side).listings
+        assert after.keys() == before.keys()
+        assert {key for key in after if after[key] != before[key]} == {ref.external_id}
+        assert after[ref.external_id].fields == before[ref.external_id].fields
+        assert side.stock() == stock
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION, VARIED.sku])
+    def test_withdraws_by_deleting(self, side: SideDriver, sku: str) -> None:
+        """A product with all its variations; what is gone is gone for good or lies in the trash."""
+        ref, children = side.ref(sku), [side.ref(one.sku) for one in VARIED.variations if sku == VARIED.sku]
+        assert side.adapter.withdraw(ref, Way.DELETE) == Withdrawn()
+        gone = {entry.ref.external_id for entry in side.adapter.fetch([ref, *children]).gone}
+        assert gone == {one.external_id for one in [ref, *children]}
+        again = side.adapter.withdraw(ref, Way.DELETE)
+        assert again == Withdrawn() or (isinstance(again, Refused) and again.gone)
+
+    def test_withdraws_nothing_that_is_not_there(self, side: SideDriver) -> None:
+        """Refused as gone."""
+        for way in Way:
+            result = side.adapter.withdraw(side.unknown_ref(), way)
+            assert isinstance(result, Refused)
+            assert result.gone
+
+    @pytest.mark.parametrize("way", Way)
+    @pytest.mark.parametrize("trouble", [Trouble.LOST_AFTER, Trouble.ERROR_AFTER, Trouble.TRUNCATED])
+    def test_withdraws_once_and_says_that_it_does_not_know(self, side: SideDriver, trouble: Trouble, way: Way) -> None:
+        """One request, whatever its answer."""
+        if not side.traits.wire:
+            pytest.skip("no wire on this side")
+        ref = side.ref(SIMPLE)
+        side.adapter.fetch([ref])
+        already = sum(exchange.write for exchange in side.exchanges())
+        side.trouble(trouble, write=True)
+        with pytest.raises(OutcomeUnknown):
+            side.adapter.withdraw(ref, way)
+        side.calm()
+        assert sum(exchange.write for exchange in side.exchanges()) == already + 1
+        found = [one for one in side.adapter.fetch([ref]).listings if one.published]
+        assert found == []

@@ -1,0 +1,203 @@
+"""What is deleted at the till leaves the shop by its policy, once, and only with proof."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from syncd.core.guard import Limit, SafetyLimits
+from syncd.core.model import Quantity, StockMode
+from syncd.errors import SideError
+from syncd.service.findings import APPROVED, close_finding
+from syncd.service.withdrawal_plan import try_refused_again
+from syncd.state.product_models import Withdrawal
+from tests.support.engine import Account
+
+if TYPE_CHECKING:
+    from syncd.adapters.memory import MemoryWorld
+    from syncd.state.engine import Database
+
+
+def account_of(database: Database, deletion: str = "unpublish", limits: SafetyLimits | None = None) -> Account:
+    """A till and a shop with a mug, a jug, and a shirt in two sizes."""
+    account = Account(database)
+    till = account.add_side("till", "hub")
+    web = account.add_side("web", deletion=deletion, limits=limits)
+    for world, at in ((till, "t"), (web, "w")):
+        for name in ("mug", "jug"):
+            world.put(f"{at}-{name}", 4, sku=name, name=name, published=True)
+        world.put(f"{at}-shirt", None, sku=None, name="shirt", stock_mode=StockMode.GROUP, published=True)
+        for size in ("S", "M"):
+            world.put(f"{at}-{size}", 3, sku=size, name=f"shirt {size}", parent=f"{at}-shirt", published=True)
+    account.poll()
+    account.settle_down()
+    return account
+
+
+def seen(account: Account) -> set[str]:
+    """What customers can buy."""
+    things = account.worlds["web"].things
+    return {key for key, thing in things.items() if thing.listing.published}
+
+
+def states(account: Account) -> list[str]:
+    with account.db.read() as session:
+        return list(session.scalars(select(Withdrawal.state).order_by(Withdrawal.listing_id)))
+
+
+def kinds(account: Account) -> set[str]:
+    return {finding.kind for finding in account.findings()}
+
+
+ALL = {"w-mug", "w-jug", "w-shirt", "w-S", "w-M"}
+
+
+def test_a_deleted_product_is_unpublished_and_keeps_everything(database: Database) -> None:
+    account = account_of(database)
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    assert account.worlds["web"].quantity("w-mug") == 4
+    assert account.worlds["web"].withdrawn == [("w-mug", "unpublish")]
+    assert kinds(account) == set(), "there is nothing left to do for anybody"
+    account.settle_down()
+    assert len(account.worlds["web"].withdrawn) == 1
+
+
+def test_it_is_deleted_where_the_policy_says_so(database: Database) -> None:
+    account = account_of(database, "delete")
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert "w-mug" not in account.worlds["web"].things
+    assert states(account) == ["done"]
+
+
+def test_it_is_left_alone_where_the_policy_says_so(database: Database) -> None:
+    account = account_of(database, "ignore")
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert seen(account) == ALL
+    assert states(account) == []
+    assert "deleted_on_side" in kinds(account)
+
+
+def test_a_variation_leaves_alone_and_all_of_them_as_one_product(database: Database) -> None:
+    account = account_of(database)
+    account.worlds["till"].delete("t-S")
+    account.settle_down()
+    assert account.worlds["web"].withdrawn == [("w-S", "unpublish")]
+    other = account_of_shirts(account)
+    assert other.withdrawn[1:] == [("w-M", "unpublish")], "its sibling was withdrawn before"
+
+
+def account_of_shirts(account: Account) -> MemoryWorld:
+    account.worlds["till"].delete("t-M")
+    account.settle_down()
+    return account.worlds["web"]
+
+
+def test_a_product_with_all_its_variations_leaves_as_one(database: Database) -> None:
+    account = account_of(database)
+    for gone in ("t-S", "t-M", "t-shirt"):
+        account.worlds["till"].delete(gone)
+    account.settle_down()
+    assert account.worlds["web"].withdrawn == [("w-shirt", "unpublish")]
+    assert states(account) == ["done", "done"]
+
+
+def test_what_is_made_anew_at_the_till_is_linked_and_stays(database: Database) -> None:
+    account = account_of(database)
+    till = account.worlds["till"]
+    till.delete("t-mug")
+    till.put("t-mug-2", 9, sku="mug", name="mug", published=True)
+    account.settle_down()
+    assert seen(account) == ALL
+    assert account.worlds["web"].quantity("w-mug") == 9
+    assert states(account) == []
+
+
+@pytest.mark.parametrize("fault", ["lost_before", "lost_after", "dies", "refused_connection", "rate_limited"])
+@pytest.mark.parametrize("deletion", ["unpublish", "delete"])
+def test_whatever_happens_to_the_answer_it_leaves(database: Database, deletion: str, fault: str) -> None:
+    account = account_of(database, deletion)
+    web = account.worlds["web"]
+    web.withdrawal_faults = [fault]
+    account.worlds["till"].delete("t-mug")
+    for _ in range(2):
+        with suppress(SideError, KeyError):
+            account.poll()
+    account.restart()
+    assert account.on_hand("jug") == 4
+    account.settle_down(3)
+    assert "w-mug" not in seen(account)
+    assert len(web.withdrawn) == 1, "it was looked at before it was sent again"
+    assert states(account) == ["done"]
+    assert kinds(account) == set()
+
+
+def test_what_a_person_publishes_again_stays(database: Database) -> None:
+    account = account_of(database)
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    web = account.worlds["web"]
+    web.put("w-mug", 4, sku="mug", name="mug", published=True)
+    account.settle_down()
+    assert seen(account) == ALL
+
+
+def test_many_at_once_wait_for_a_person(database: Database) -> None:
+    account = account_of(database, limits=SafetyLimits(max_zeroed=Limit(0, Quantity(10))))
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert seen(account) == ALL
+    (stop,) = [finding for finding in account.findings() if finding.kind == "safety_stop"]
+    assert "1 of 4 products would be withdrawn at once" in stop.message
+    account.worlds["till"].sell("t-jug", 1)
+    account.settle_down()
+    assert account.worlds["web"].quantity("w-jug") == 3, "stock goes on"
+    with account.db.write() as session:
+        close_finding(session, "safety_stop", stop.subject, account.clock(), by=APPROVED)
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    assert kinds(account) == set()
+
+
+def test_a_refusal_is_told_and_tried_again_at_a_start(database: Database) -> None:
+    account = account_of(database)
+    web = account.worlds["web"]
+    web.refuses = ("w-mug",)
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert "not_withdrawn" in kinds(account)
+    web.refuses = ()
+    account.settle_down()
+    assert seen(account) == ALL, "not before the next start"
+    with account.db.write() as session:
+        try_refused_again(session, account.workers["web"].side.id)
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    assert kinds(account) == set()
+
+
+def test_without_proof_nothing_leaves(database: Database) -> None:
+    """A feed that says nothing, and a page that lacks it, are no deletions."""
+    account = account_of(database)
+    till = account.worlds["till"]
+    kept = till.things.pop("t-mug")
+    account.poll()
+    till.things["t-mug"] = kept
+    account.settle_down()
+    assert seen(account) == ALL
+    assert states(account) == []
+
+
+def test_what_left_the_shop_as_well_needs_nothing(database: Database) -> None:
+    account = account_of(database)
+    account.worlds["web"].delete("w-mug")
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert account.worlds["web"].withdrawn == []
+    assert states(account) == []
