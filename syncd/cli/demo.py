@@ -80,6 +80,8 @@ def _print(cli: CliContext, verdict: Verdict) -> None:
     for wrong in verdict.field_mismatches[:_SHOWN]:
         told = f"till “{wrong.till}”, shop “{wrong.shop}”"
         cli.say(f"  {wrong.sku}: {wrong.field} should be “{wrong.expected}”, {told}", style="red")
+    for sku in verdict.still_on_sale:
+        cli.say(f"  {sku}: deleted at the till, and the shop still sells it", style="red")
     for what in verdict.unsettled:
         cli.say(f"  not settled in time: {what}", style="red")
     right = verdict.fields - len(verdict.field_mismatches)

@@ -29,6 +29,7 @@ class Tally:
     fields: dict[str, dict[str, str]] = field(default_factory=dict)
     events: list[tuple[str, str, Decimal]] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
     def add(self, what: str, sku: str, quantity: Decimal | int) -> None:
         """Write down one event."""
@@ -39,7 +40,7 @@ class Tally:
         left = dict(self.opening)
         for _, sku, quantity in self.events:
             left[sku] += quantity
-        return left
+        return {sku: units for sku, units in left.items() if sku not in self.deleted}
 
     def kinds(self) -> dict[str, int]:
         """How many events of each kind."""
@@ -71,6 +72,7 @@ class Day:
             self._stock_room,
             self._new_labels,
             self._new_goods,
+            self._end_of_line,
             self._both_at_once,
             self._token_expires,
             self._lost_answers,
@@ -169,6 +171,16 @@ class Day:
         self._sell("NEW-SHIRT-S", 1)
         self._settle("new goods sold")
 
+    def _end_of_line(self) -> None:
+        self.show.chapter("End of the line: deleted at the till, unpublished in the shop by syncd")
+        sku = self._random.choice(sorted(sku for sku, fields in self.tally.fields.items() if "name" in fields))
+        self.stage.till.delete_product(sku)
+        self.tally.add("deleted at the till", sku, 0)
+        self.tally.deleted.add(sku)
+        del self.tally.fields[sku]
+        self.show.say(f"the till deletes {sku}; customers of the shop must not see it any more")
+        self._settle("end of the line")
+
     def _new(self, sku: str, units: int, fields: dict[str, str]) -> None:
         self.tally.opening[sku] = Decimal(units)
         self.tally.fields[sku] = fields
@@ -246,7 +258,9 @@ class Day:
         expected = self.tally.expected()
         shop = self.stage.shop_stock()
         equal = all(shop.get(sku) == max(Decimal(0), units) for sku, units in expected.items())
-        return equal and self.stage.till_stock() == expected and self.stage.shop_fields() == self.tally.fields
+        fields = {sku: found for sku, found in self.stage.shop_fields().items() if sku not in self.tally.deleted}
+        left = not self.tally.deleted & self.stage.on_sale()
+        return equal and left and self.stage.till_stock() == expected and fields == self.tally.fields
 
     def _pick(self, at_least: int) -> str:
         left = self.tally.expected()

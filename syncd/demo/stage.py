@@ -140,6 +140,10 @@ class Stage:
         """Prices, names and texts as the shop really has them, by SKU."""
         return self.shop.people.fields()
 
+    def on_sale(self) -> set[str]:
+        """SKUs of products that customers of the shop can see."""
+        return set(self.shop.people.on_sale())
+
     def believed(self) -> dict[str, Decimal]:
         """What syncd's ledger says, by SKU."""
         query = (

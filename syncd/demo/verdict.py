@@ -49,13 +49,14 @@ class Verdict:
     seconds: float
     fields: int = 0
     field_mismatches: list[FieldMismatch] = field(default_factory=list)
+    still_on_sale: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether the promise held."""
         doubts = ("unknown", "sent", "parked", "intended")
         open_doubts = [key for key in self.operations if key.startswith(doubts)]
-        equal = not self.mismatches and not self.field_mismatches
+        equal = not self.mismatches and not self.field_mismatches and not self.still_on_sale
         return equal and not self.unsettled and not open_doubts and self.stopped_with == 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ def judge(stage: Stage, tally: Tally, *, stopped_with: int, stop_seconds: float,
         seconds=round(seconds, 1),
         fields=sum(map(len, tally.fields.values())),
         field_mismatches=_compare_fields(stage, tally),
+        still_on_sale=sorted(tally.deleted & stage.on_sale()),
     )
 
 

@@ -1,10 +1,11 @@
-"""Mutants of making products; see ``tests.mutants.table``."""
+"""Mutants of making and withdrawing products; see ``tests.mutants.table``."""
 
 from __future__ import annotations
 
 from tests.mutants.mutant import Edit, Mutant
 
 _ENGINE = ("tests/engine/test_creation.py",)
+_WITHDRAWALS = ("tests/engine/test_withdrawals.py",)
 
 PRODUCT_MUTANTS = (
     Mutant(
@@ -89,5 +90,39 @@ PRODUCT_MUTANTS = (
         "nothing is made in a shop that lists nothing though it had products",
         (Edit("syncd/service/creation.py", 'if open_subjects(session, "side_empty", side.id):', "if not side:"),),
         _ENGINE,
+    ),
+    Mutant(
+        "withdraw-look",
+        "after a lost answer it is looked at before a product is withdrawn again",
+        (
+            Edit(
+                "syncd/service/withdrawal.py",
+                "        if self._is_withdrawn(planned) or not self._intend(planned):\n",
+                "        if not self._intend(planned):\n",
+            ),
+        ),
+        _WITHDRAWALS,
+    ),
+    Mutant(
+        "withdraw-anew",
+        "what was made anew at the till meanwhile stays in the shop",
+        (
+            Edit(
+                "syncd/service/withdrawal_plan.py",
+                "Listing.item_id.is_not(None) | Listing.gone_at.is_not(None)",
+                "Listing.gone_at.is_not(None)",
+            ),
+        ),
+        _WITHDRAWALS,
+    ),
+    Mutant(
+        "withdraw-limit",
+        "many products at once wait for a person",
+        (
+            Edit(
+                "syncd/service/withdrawal.py", "        if not self._may_go_on(planned):\n", "        if not planned:\n"
+            ),
+        ),
+        _WITHDRAWALS,
     ),
 )

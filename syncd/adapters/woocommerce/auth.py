@@ -6,7 +6,7 @@ Source: woocommerce-api.md section 1; recording 07-authentication.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
@@ -58,7 +58,8 @@ class KeyAuth:
             timestamp=str(int(self._now().timestamp() + self._clock_offset_s)),
         )
         # The JSON body is not part of the signature, so it is not given here.
-        signed, _, _ = client.sign(url, http_method=method)
+        verbs: dict[str, Literal["POST", "DELETE"]] = {"POST": "POST", "DELETE": "DELETE"}
+        signed, _, _ = client.sign(url, http_method=verbs.get(method, "GET"))
         return str(signed), {}
 
     def switch_to_query(self) -> bool:

@@ -66,6 +66,7 @@ class Control:
             "set_name": self.set_name,
             "set_description": self.set_description,
             "fields": self.fields,
+            "on_sale": self.on_sale,
             "stock": self.stock,
             "history": self.history,
             "lost_updates": self.lost_updates,
@@ -239,6 +240,11 @@ class Control:
             units = [p for p in self.shop.products if p.type != "variable" or p.manage_stock]
             units += list(self.shop.variations)
             return {self.shop.label(unit): unit.stock for unit in units}
+
+    def on_sale(self) -> list[str]:
+        """SKUs of all products that customers can see, without variations."""
+        with self.shop.lock:
+            return [self.shop.label(product) for product in self.shop.products if product.status == "publish"]
 
     def names(self) -> list[str]:
         """Names of all products that are no variations, as often as they are there."""
