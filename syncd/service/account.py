@@ -18,6 +18,7 @@ from syncd.config.schema import HUB, SafetyConfig
 from syncd.core.fields import Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
+from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service import creation_plan, withdrawal_plan
@@ -276,8 +277,9 @@ def _compare_if_owners_changed(session: Session, side: SideContext) -> None:
         # Of what nobody kept the same for a while an old agreement says nothing: it is a first comparison again.
         here = select(Listing.id).where(Listing.side_id == side.id)
         session.execute(delete(FieldPair).where(FieldPair.listing_id.in_(here), FieldPair.field.in_(new)))
-        linked = update(Listing).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
-        session.execute(linked.where(Listing.gone_at.is_(None)).values(fields_pending=True))
+        compared = Listing.item_id.is_not(None) | (Listing.stock_mode == StockMode.GROUP)
+        here_now = update(Listing).where(Listing.side_id == side.id, compared, Listing.gone_at.is_(None))
+        session.execute(here_now.values(fields_pending=True))
         row.owners = side.owners_text
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from syncd.core.fields import brief, kept
 from syncd.core.model import NotSent, Refused, Unknown, Written
-from syncd.service.field_plan import as_json, note_agreed, offer_to_shops, shown
+from syncd.service.field_partners import offer_to_others
+from syncd.service.field_plan import as_json, note_agreed, shown
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Listing, Side
 from syncd.state.product_models import FieldPair, FieldWrite
@@ -99,7 +100,7 @@ def _written(
         _tell_of_conflict(session, side, planned, field)
         _settle(side, {field.field: write}, "confirmed", None)
     if side.is_hub:
-        offer_to_shops(session, [row])
+        offer_to_others(session, [row])
     return sum(write.state == "confirmed" for write in writes.values())
 
 
@@ -138,7 +139,7 @@ def _take_back(session: Session, side: SideContext, row: Listing, planned: Plann
     """Nothing was applied: what was known before counts again."""
     row.fields_recheck_at = None
     if side.is_hub:
-        offer_to_shops(session, [row])  # they waited for this outcome
+        offer_to_others(session, [row])  # they waited for this outcome
     for field in planned.fields:
         unsure = field.past.unsure
         _pair_row(session, side, field).unsure = unsure.value if unsure else None

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import aliased
 
 from syncd.core.fields import ALL, EMPTY, PRICE, Agree, End, Owner, Pair, Past, WriteField, kept, reconcile
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
+from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
 from syncd.state.models import Listing, Side
 from syncd.state.product_models import FieldPair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -93,15 +93,6 @@ def pending_ids(session: Session, side: SideContext) -> list[int]:
     return list(session.scalars(query.order_by(Listing.id)))
 
 
-def offer_to_shops(session: Session, rows: Iterable[Listing]) -> None:
-    """The hub shows other fields of these listings: have the shops' ones compared."""
-    item_ids = [row.item_id for row in rows if row.item_id is not None]
-    for start in range(0, len(item_ids), _CHUNK):
-        partners = Listing.item_id.in_(item_ids[start : start + _CHUNK])
-        hub_ids = {row.side_id for row in rows}
-        session.execute(update(Listing).where(partners, Listing.side_id.not_in(hub_ids)).values(fields_pending=True))
-
-
 def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]) -> list[PlannedFields]:
     """Decide on all fields of some listings of a side; a writing session.
 
@@ -168,15 +159,8 @@ def _partners(
     session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
 ) -> list[tuple[Listing, Listing, Listing]]:
     """Listings of the side, each with hub's and shop's end of its link; it is one of the two itself."""
-    row, other = aliased(Listing), aliased(Listing)
-    query = (
-        select(row, other)
-        .join(other, other.item_id == row.item_id)
-        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None))
-        .where(other.side_id.in_(_believed(session, side)) if side.is_hub else other.side_id == hub_id)
-        .order_by(row.id, other.side_id)
-    )
-    found = session.execute(query).all()
+    others = _believed(session, side) if side.is_hub else [hub_id]
+    found = partners_of(session, side.id, others, ids)
     return [(one, one, two) if side.is_hub else (one, two, one) for one, two in found]
 
 

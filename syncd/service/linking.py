@@ -11,6 +11,7 @@ from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
 from syncd.core.model import StockMode
 from syncd.core.stock import project
+from syncd.service.field_partners import link_family
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
@@ -169,6 +170,7 @@ def link(
     row.fields_pending = True
     session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))  # agreed with another product, if at all
     session.flush()
+    link_family(session, row)
     session.execute(
         update(StockEventRow)
         .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)

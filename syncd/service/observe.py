@@ -12,7 +12,8 @@ from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.creation_plan import reconsider
 from syncd.service.evidence import look_before, name_cause, store_events
-from syncd.service.field_plan import as_json, distrust_fields, offer_to_shops
+from syncd.service.field_partners import offer_to_others
+from syncd.service.field_plan import as_json, distrust_fields
 from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
@@ -253,12 +254,12 @@ class Observer:
     def _compare_fields(self, session: Session) -> None:
         rows, self._showing_other = self._showing_other, []
         if self._side.is_hub:
-            offer_to_shops(session, rows)
+            offer_to_others(session, rows)
             changed, self._changed_rows = [*self._changed_rows, *rows], []
             reconsider(session, changed)
             return
         for row in rows:
-            row.fields_pending = row.item_id is not None
+            row.fields_pending = row.item_id is not None or row.stock_mode == StockMode.GROUP
 
     def _count(self, session: Session, pairs: Sequence[tuple[Listing, RemoteListing]]) -> None:
         """Judge readings that differ from the shadow, or that the side no longer gives."""

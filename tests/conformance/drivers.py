@@ -81,7 +81,10 @@ class MemoryDriver:
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
-        self.world.put(product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children)
+        words = {product_fields.NAME: product.name, product_fields.DESCRIPTION: ""}
+        self.world.put(
+            product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children, fields=words
+        )
         for variation in product.variations:
             self._put_variation(product.sku, variation)
             self._change(variation.sku, fields=_fields(variation, product.price))

@@ -44,7 +44,7 @@ class FieldPromises:
             pytest.skip("fields cannot be written on this side")
 
     def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
-        """Name and text of products that are no variations; codes and price (gross, two places) of what can be sold."""
+        """Name and text of products, not of variations; codes and price (gross, two places) of what can be sold."""
         found = read(side.adapter.read_all())
         for product in GOODS:
             price = {PRICE: f"{product.price:.2f}"}
@@ -55,7 +55,8 @@ class FieldPromises:
                 words = {NAME: product.name, DESCRIPTION: "", SKU: product.sku, GTIN: product.gtin}
                 assert found.sku(product.sku).fields == {**words, **price}
         if side.traits.variations:
-            assert found.listings[side.ref(VARIED.sku).external_id].fields == {}
+            parent = found.listings[side.ref(VARIED.sku).external_id]
+            assert parent.fields == {NAME: VARIED.name, DESCRIPTION: ""}
 
     @pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:12])
     def test_a_name_is_written_and_shown(self, side: SideDriver, name: str) -> None:
@@ -83,6 +84,22 @@ class FieldPromises:
         assert _reading(side, SIMPLE).fields == {**before.fields, **result.fields}
         assert read(side.adapter.read_all()).sku(SIMPLE).fields[DESCRIPTION] == result.fields[DESCRIPTION]
         assert _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {**result.fields})]) == [result]
+        assert side.stock() == stock
+
+    def test_a_product_with_variations_has_name_and_text(self, side: SideDriver) -> None:
+        """Written as those of any product; its variations stay as they are, but for their names made of its name."""
+        if not side.traits.variations:
+            pytest.skip("no variations on this side")
+        before, stock, ref = read(side.adapter.read_all()).listings, side.stock(), side.ref(VARIED.sku)
+        (result,) = side.adapter.write_fields([FieldsWrite(ref, {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})])
+        assert result == Written({NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})
+        after = read(side.adapter.read_all()).listings
+        assert after[ref.external_id].fields == {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"}
+        for key, listing in after.items():
+            if key != ref.external_id:
+                assert (listing.ref, listing.fields, listing.sku) == (
+                    before[key].ref, before[key].fields, before[key].sku,
+                )  # fmt: skip
         assert side.stock() == stock
 
     def test_a_text_can_be_emptied(self, side: SideDriver) -> None:

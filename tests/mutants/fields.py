@@ -126,4 +126,16 @@ FIELD_MUTANTS = (
         (Edit("syncd/adapters/woocommerce/mapping.py", '{"context": "edit"}', '{"context": "view"}'),),
         ("tests/adapters/test_woocommerce_texts.py",),
     ),
+    Mutant(
+        "fields-family",
+        "a product that the other side splits into several has no partner",
+        (
+            Edit(
+                "syncd/service/field_partners.py",
+                "if parent is None or more or back.get((other, parent)) != {(side_id, external_id)}:",
+                "if parent is None or more:",
+            ),
+        ),
+        ("tests/engine/test_families.py",),
+    ),
 )

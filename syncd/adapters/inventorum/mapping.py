@@ -127,7 +127,7 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
         quantity=product.quantity("quantity") if own else None,
         # A variation has no such mark: what is meant for shops is the whole product.
         published=parent is not None or product.raw.get("in_shop") is True,
-        fields=_fields(product, named=parent is None) if own else {},
+        fields=_words(product) if group else _fields(product, named=parent is None) if own else {},
     )
 
 

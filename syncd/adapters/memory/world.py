@@ -292,7 +292,7 @@ class MemoryWorld:
         """Make a product, and of its variations these."""
         parent, product = new.into, new.product
         if product.is_group and parent is None:
-            parent = self.make(new.mark, product.name, None, None, publish=new.publish)
+            parent = self.make(new.mark, product.name, None, None, publish=new.publish, text=product.description)
         for unit in units:
             mark = new.unit_mark(unit) if product.is_group else new.mark
             name = " ".join([product.name, *unit.attributes.values()])
@@ -307,7 +307,10 @@ class MemoryWorld:
             self.made.append(mark)
             self.marks[mark] = external_id
             if unit is None:
-                self.put(external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish)
+                words = {NAME: self.spell(name), DESCRIPTION: self.spell(text)}
+                self.put(
+                    external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish, fields=words
+                )
                 return external_id
             values = {
                 NAME: None if parent else name,

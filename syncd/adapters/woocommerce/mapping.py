@@ -118,8 +118,15 @@ def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteL
         published=row.get("status", "publish") == "publish",
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
-        fields={} if mode is StockMode.GROUP or is_group(row) else {**words_of(row), **codes_of(row), **fields},
+        fields=_product_fields(row, mode, fields),
     )
+
+
+def _product_fields(row: Row, mode: StockMode, fields: Mapping[str, str]) -> dict[str, str]:
+    """Words of a product with variations, everything of one without; nothing of bundles and links to other shops."""
+    if is_group(row):
+        return words_of(row) if mode is StockMode.GROUP else {}
+    return {} if mode is StockMode.GROUP else {**words_of(row), **codes_of(row), **fields}
 
 
 def variation_listing(
