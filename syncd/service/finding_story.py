@@ -106,6 +106,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "field_refused": ("syncd explain SKU",),
     "not_made": ("syncd explain SKU",),
     "products_not_made": ("syncd check",),
+    "not_withdrawn": ("syncd match --shop SIDE",),
+    "products_not_withdrawn": ("syncd check",),
     "not_counted": ("syncd match --shop SIDE",),
 }
 """By kind, the commands that show more or solve it; SKU, SIDE and ID stand for the finding's own."""

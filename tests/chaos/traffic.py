@@ -137,12 +137,15 @@ class Traffic:
         self._count("stock-take", sku, f"counted {counted}")
 
     def _till_label(self) -> None:
-        """Another price, or a name; the till owns both."""
+        """Another price, name or text; the till owns all of them."""
         sku, number = self._sku(), self._random.randint(1, 99_999)
         if self._random.random() < 0.5 or "name" not in self._stage.till.fields()[sku]:
             self._stage.till.set_price(sku, f"{number / 100:.2f}")
-        else:
+        elif self._random.random() < 0.5:
             self._stage.till.set_name(sku, f"Käse & “Brie” {number}")
+        else:
+            text = f"<p>Fresh, <b>{number} g</b></p>\n<ul><li>“Brie”</li></ul>"
+            self._stage.till.set_description(sku, text)
         self._count("new label", sku, str(number))
 
     def _shop_price(self) -> None:

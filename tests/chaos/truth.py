@@ -76,7 +76,7 @@ class Comparison:
 
     Attributes:
         doubtful: SKUs with an unresolved write, which nobody can judge.
-        labels: Names and prices in a shop that are not the till's, which owns them.
+        labels: Names, texts and prices in a shop that are not the till's, which owns them.
     """
 
     mismatches: list[Mismatch] = field(default_factory=list)
