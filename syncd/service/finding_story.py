@@ -106,6 +106,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "field_refused": ("syncd explain SKU",),
     "not_made": ("syncd explain SKU",),
     "products_not_made": ("syncd check",),
+    "left_unpublished": ("syncd explain SKU",),
     "not_withdrawn": ("syncd match --shop SIDE",),
     "products_not_withdrawn": ("syncd check",),
     "not_counted": ("syncd match --shop SIDE",),

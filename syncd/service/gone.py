@@ -48,6 +48,7 @@ def _bury(session: Session, side: SideContext, row: Listing, proof: Proof, run: 
     row.fields_recheck_at = None
     row.recheck_at = None
     close_finding(session, "write_rejected", f"{side.name} {row.external_id}", now)
+    close_finding(session, "left_unpublished", f"{side.name} {row.external_id}", now)
     if not side.is_hub:
         close_field_findings(session, side.name, row.external_id, now)
     here = Tombstone.side_id == side.id, Tombstone.external_id == row.external_id

@@ -14,6 +14,7 @@ from syncd.core.stock import project
 from syncd.service.field_partners import link_family
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
+from syncd.service.withdrawal_plan import tell_hidden
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
 from syncd.state.product_models import Creation, FieldPair, Withdrawal
 
@@ -171,6 +172,7 @@ def link(
     session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))  # agreed with another product, if at all
     session.flush()
     link_family(session, row)
+    tell_hidden(session, side, row)
     session.execute(
         update(StockEventRow)
         .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)

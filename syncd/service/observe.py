@@ -14,9 +14,11 @@ from syncd.service.creation_plan import reconsider
 from syncd.service.evidence import look_before, name_cause, store_events
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, distrust_fields
+from syncd.service.findings import close_finding
 from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
+from syncd.service.withdrawal_plan import left_unpublished_subject
 from syncd.state.models import Item, Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
@@ -225,6 +227,9 @@ class Observer:
             welcome_back(session, self._side, row)
         codes = (row.sku_key, row.gtin_key, row.stock_mode)
         product = (row.name, row.sku, row.gtin, row.published, row.stock_mode)
+        if remote.published and not row.published:
+            subject = left_unpublished_subject(self._side.name, row.external_id)
+            close_finding(session, "left_unpublished", subject, self._side.now())
         self._refresh_fields(row, remote)
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published

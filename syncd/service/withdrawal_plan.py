@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from syncd.core.guard import Stop, check_withdrawals
 from syncd.core.model import ListingRef
 from syncd.core.products import Way
-from syncd.service.findings import close_finding
+from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Listing
 from syncd.state.product_models import Withdrawal
 
@@ -146,6 +146,32 @@ def try_refused_again(session: Session, side_id: int) -> None:
     here = select(Listing.id).where(Listing.side_id == side_id)
     refused = Withdrawal.listing_id.in_(here), Withdrawal.state == "refused"
     session.execute(update(Withdrawal).where(*refused).values(state="waiting"))
+
+
+def tell_hidden(session: Session, side: SideContext, row: Listing) -> None:
+    """A listing that was withdrawn is linked again: nobody sees it before somebody publishes it, and that is told."""
+    withdrawal = session.get(Withdrawal, row.id)
+    if withdrawal is None:
+        return
+    session.delete(withdrawal)
+    parent = select(Listing).where(Listing.side_id == side.id, Listing.external_id == row.parent_external_id)
+    hidden = next((each for each in (row, *session.scalars(parent)) if not each.published), None)
+    if withdrawal.state != "done" or hidden is None:
+        return
+    found = Found(
+        kind="left_unpublished",
+        subject=left_unpublished_subject(side.name, hidden.external_id),
+        side_id=side.id,
+        message=f"{hidden.name} is at the till again and linked, but customers of {side.name} do not see it: syncd "
+        "unpublished it when the till had deleted it",
+        advice="Publish it in the shop if it is to be sold there; its stock is right already.",
+    )
+    open_finding(session, found, side.now())
+
+
+def left_unpublished_subject(shop: str, external_id: str) -> str:
+    """Subject of the finding that a product is linked again and still unpublished."""
+    return f"{shop} {external_id}"
 
 
 def not_withdrawn_subject(shop: str, external_id: str) -> str:

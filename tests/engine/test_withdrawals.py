@@ -201,3 +201,31 @@ def test_what_left_the_shop_as_well_needs_nothing(database: Database) -> None:
     account.settle_down()
     assert account.worlds["web"].withdrawn == []
     assert states(account) == []
+
+
+@pytest.mark.parametrize("family", [False, True])
+def test_what_comes_back_later_is_linked_and_told_until_somebody_publishes_it(database: Database, family: bool) -> None:
+    account = account_of(database)
+    till, web = account.worlds["till"], account.worlds["web"]
+    for gone in ("t-S", "t-M", "t-shirt") if family else ("t-mug",):
+        till.delete(gone)
+    account.settle_down()
+    hidden = "w-shirt" if family else "w-mug"
+    assert seen(account) == ALL - {hidden}
+    if family:
+        till.put("t-shirt-2", None, sku=None, name="shirt", stock_mode=StockMode.GROUP, published=True)
+        for size in ("S", "M"):
+            till.put(f"t-{size}-2", 8, sku=size, name=f"shirt {size}", parent="t-shirt-2", published=True)
+    else:
+        till.put("t-mug-2", 8, sku="mug", name="mug", published=True)
+    account.settle_down()
+    assert web.quantity("w-S" if family else "w-mug") == 8
+    assert [finding.kind for finding in account.findings()] == ["left_unpublished"]
+    assert states(account) == []
+    listing = web.things[hidden].listing
+    web.put(hidden, listing.quantity, name=listing.name, sku=listing.sku, stock_mode=listing.stock_mode, published=True)
+    account.settle_down()
+    assert kinds(account) == set()
+    till.delete("t-mug-2" if not family else "t-jug")
+    account.settle_down()
+    assert ("w-jug" if family else "w-mug") not in seen(account), "a second deletion counts like the first"
