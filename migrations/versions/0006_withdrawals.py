@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("sent_at", types.Instant(), nullable=True),
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('waiting', 'sent', 'unknown', 'done', 'refused')", name=op.f("ck_withdrawals_state")
+            "state IN ('waiting', 'sent', 'unknown', 'done', 'refused', 'ignored')", name=op.f("ck_withdrawals_state")
         ),
         sa.CheckConstraint("how IS NULL OR how IN ('unpublish', 'delete')", name=op.f("ck_withdrawals_how")),
         sa.ForeignKeyConstraint(["listing_id"], ["listings.id"], name=op.f("fk_withdrawals_listing_id_listings")),

@@ -10,7 +10,14 @@ import nh3
 LONGEST = 200_000
 """In characters; a text that is longer is not compared."""
 
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_NAMES = (
+    "a|abbr|article|aside|audio|b|base|blockquote|body|br|button|center|code|dd|div|dl|dt|em|embed|figcaption|figure|font|"
+    "footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|meta|nav|object|ol|option|p|picture|"
+    "pre|s|script|section|select|small|source|span|strike|strong|style|sub|sup|svg|table|tbody|td|textarea|tfoot|th|"
+    "thead|title|tr|u|ul|video"
+)
+_TAG = re.compile(rf"</?(?:{_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+"""A tag of HTML. "Size <XL" and "x<y and z>q" hold none: they are plain texts."""
 
 
 def canonical(text: str) -> str:
@@ -25,8 +32,8 @@ def canonical(text: str) -> str:
     if _TAG.search(text):
         return text
     plain = html.unescape(text)
-    # An escaped "<" stays: without its escape it could begin a tag.
-    return text if "<" in plain or ">" in plain else plain.strip()
+    # An escaped "<" stays: without its escape it could begin a tag. So does what is escaped twice.
+    return text if "<" in plain or ">" in plain or html.unescape(plain) != plain else plain.strip()
 
 
 def as_html(text: str) -> str:
@@ -34,8 +41,10 @@ def as_html(text: str) -> str:
 
     >>> as_html("Größe < 5<script>alert(1)</script> & mehr")
     'Größe &lt; 5 &amp; mehr'
+    >>> as_html("Größe <XL und mehr")
+    'Größe &lt;XL und mehr'
     """
-    return nh3.clean(text)
+    return nh3.clean(text) if _TAG.search(text) else html.escape(html.unescape(text), quote=False)
 
 
 def as_text(text: str) -> str:

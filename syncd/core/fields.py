@@ -8,9 +8,11 @@ write: a side that still shows its half of the pair was not edited, however litt
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from html import unescape
 
 EMPTY = ""
 
@@ -29,6 +31,7 @@ ALL = (NAME, DESCRIPTION, SKU, GTIN, PRICE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def kept(value: str) -> str:
@@ -42,6 +45,19 @@ def kept(value: str) -> str:
     if len(value) <= _LONGEST_KEPT:
         return value
     return f"sha256:{sha256(value.encode()).hexdigest()}"
+
+
+def says_the_same(field: str, one: str, other: str) -> bool:
+    """Whether two spellings of a field tell customers the same: of a text, its words without its tags.
+
+    >>> says_the_same(DESCRIPTION, '<p class="x">Mug</p>', "Mug")
+    True
+    """
+    return one == other or (field == DESCRIPTION and _words(one) == _words(other))
+
+
+def _words(text: str) -> list[str]:
+    return unescape(_MARKUP.sub(" ", text)).split()
 
 
 def brief(value: str) -> str:

@@ -21,7 +21,7 @@ from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service import creation_plan, withdrawal_plan
+from syncd.service import creation_plan, field_plan, withdrawal_plan
 from syncd.service.findings import close_finding, creations_subject, fields_subject, withdrawals_subject
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
@@ -123,6 +123,7 @@ def open_account(
             _compare_if_owners_changed(session, worker.side)
             creation_plan.try_refused_again(session, worker.side.id)
             withdrawal_plan.try_refused_again(session, worker.side.id)
+            field_plan.try_refused_again(session, worker.side.id)
     return account
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.fields import brief, kept
+from syncd.core.fields import brief, kept, says_the_same
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, note_agreed, shown
@@ -90,18 +90,26 @@ def _written(
         end, returned = field.verdict.to, fields[field.field]
         write, pair = writes[field.field], _pair_row(session, side, field)
         write.shown = returned
-        if returned == field.shows != field.wants and field.past.unsure is not end:
+        ignored = returned == field.shows and not says_the_same(field.field, returned, field.wants)
+        if ignored and field.past.unsure is not end:
             # It said yes and did nothing: not agreed. After a lost answer it may be our own value, spelled anew.
             pair.unsure = field.past.unsure.value if field.past.unsure else None
             _refuse(session, side, row, planned, field, _IGNORED)
             _settle(side, {field.field: write}, "rejected", _IGNORED)
             continue
         note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, kept(returned)), pair)
+        _close_refusal(session, side, field)
         _tell_of_conflict(session, side, planned, field)
         _settle(side, {field.field: write}, "confirmed", None)
     if side.is_hub:
         offer_to_others(session, [row])
     return sum(write.state == "confirmed" for write in writes.values())
+
+
+def _close_refusal(session: Session, side: SideContext, field: PlannedField) -> None:
+    shop = session.get_one(Listing, field.shop_listing_id)
+    name = session.get_one(Side, shop.side_id).name
+    close_finding(session, "field_refused", f"{name} {shop.external_id} {field.field}", side.now())
 
 
 def _refused(

@@ -227,6 +227,15 @@ def forget_refusal(session: Session, side: SideContext, shop: Listing, pair: Fie
     close_finding(session, "field_refused", f"{name} {shop.external_id} {pair.field}", side.now())
 
 
+def try_refused_again(session: Session, side_id: int) -> None:
+    """The process starts: what a side refused may be taken now, such as a code that another product had."""
+    here = select(Listing.id).where(Listing.side_id == side_id)
+    refused = select(FieldPair.listing_id).where(FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None))
+    session.execute(update(Listing).where(Listing.id.in_(refused)).values(fields_pending=True))
+    pairs = update(FieldPair).where(FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None))
+    session.execute(pairs.values(refused_hub=None, refused_shop=None))
+
+
 def distrust_fields(session: Session, shop: Listing) -> None:
     """A person said that what the shop shows was put back: that its fields differ is no edit."""
     session.execute(update(FieldPair).where(FieldPair.listing_id == shop.id).values(unsure=End.SHOP.value))

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import aliased
 
 from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
@@ -212,7 +213,7 @@ def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
 
 def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
-    withdrawn = set(session.scalars(select(Withdrawal.listing_id)))
+    withdrawn = _withdrawn(session, side)
     rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in withdrawn]
     being_made = select(Creation.hub_listing_id).where(
         Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
@@ -251,6 +252,19 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
         ),
         side.now(),
     )
+
+
+def _withdrawn(session: Session, side: SideContext) -> set[int]:
+    """Listings that were deleted at the hub and are not seen by customers, or will not be soon."""
+    parent = aliased(Listing)
+    query = (
+        select(Withdrawal.listing_id)
+        .join(Listing, Listing.id == Withdrawal.listing_id)
+        .outerjoin(parent, (parent.side_id == side.id) & (parent.external_id == Listing.parent_external_id))
+        .where(Listing.side_id == side.id, Withdrawal.state != "ignored")
+        .where((Withdrawal.state != "done") | ~Listing.published | (parent.published.is_(False)))
+    )
+    return set(session.scalars(query))
 
 
 def report_not_counted(session: Session, side: SideContext) -> None:

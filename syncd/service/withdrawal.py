@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from sqlalchemy import select
 
 from syncd.core.model import Refused, Unknown
 from syncd.core.products import Way, Withdrawn
@@ -16,11 +15,13 @@ from syncd.service.findings import Found, close_finding, open_finding, open_subj
 from syncd.service.withdrawal_plan import (
     PlannedWithdrawal,
     check_plan_of_withdrawals,
+    close_if_nowhere_left,
+    in_doubt,
     is_idle,
     not_withdrawn_subject,
     plan_withdrawals,
 )
-from syncd.state.models import Listing, Side
+from syncd.state.models import Listing
 from syncd.state.product_models import Withdrawal
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Withdrawer:
             if open_subjects(session, "side_empty", side.id):
                 return
             planned = plan_withdrawals(session, side)
+            if not planned and in_doubt(session, side):
+                return  # what a person approved is not carried out yet
         if not self._may_go_on(planned):
             return
         until = time.monotonic() + _BUDGET_S
@@ -147,13 +150,11 @@ class Withdrawer:
 
     def _done(self, session: Session, planned: PlannedWithdrawal) -> None:
         side = self._side
-        hub = session.scalars(select(Side).where(Side.role == "hub")).one()
         for row in _rows(session, planned):
             row.state, row.how, row.error, row.settled_at = "done", planned.way.value, None, side.now()
             external_id = session.get_one(Listing, row.listing_id).external_id
             close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, external_id), side.now())
-            if _nowhere_left(session, row.source):
-                close_finding(session, "deleted_on_side", f"{hub.name} {row.source}", side.now())
+            close_if_nowhere_left(session, side, row.source)
 
     def _may_go_on(self, planned: Sequence[PlannedWithdrawal]) -> bool:
         with self._side.db.read() as session:
@@ -169,10 +170,3 @@ class Withdrawer:
 
 def _rows(session: Session, planned: PlannedWithdrawal) -> list[Withdrawal]:
     return [session.get_one(Withdrawal, listing_id) for listing_id in planned.listing_ids]
-
-
-def _nowhere_left(session: Session, source: str) -> bool:
-    """Whether every shop has withdrawn what was deleted at the hub."""
-    session.flush()
-    query = select(Withdrawal.listing_id).where(Withdrawal.source == source, Withdrawal.state != "done")
-    return session.scalar(query.limit(1)) is None

@@ -6,25 +6,25 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import aliased
 
 from syncd.core.guard import Stop, check_withdrawals
 from syncd.core.model import ListingRef
 from syncd.core.products import Way
 from syncd.service.findings import Found, close_finding, open_finding
-from syncd.state.models import Listing
+from syncd.state.models import Listing, Side
 from syncd.state.product_models import Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from syncd.service.side import SideContext
 
 IGNORE = "ignore"
-
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,16 @@ def note_deleted(session: Session, side: SideContext, source: str, partners: Ite
 
 
 def is_idle(session: Session, side: SideContext) -> bool:
-    """Whether nothing is to be withdrawn: nearly all passes end here."""
+    """Whether nothing is to be withdrawn, or to be settled otherwise: nearly all passes end here."""
     query = select(Withdrawal.listing_id).join(Listing, Listing.id == Withdrawal.listing_id)
-    left = query.where(Listing.side_id == side.id, Withdrawal.state.in_(("waiting", "sent", "unknown", "refused")))
+    open_states = Withdrawal.state.in_(("waiting", "sent", "unknown", "refused"))
+    left = query.where(Listing.side_id == side.id, open_states | ((Withdrawal.state == "ignored") & _is_settled()))
     return session.scalar(left.limit(1)) is None
+
+
+def _is_settled() -> ColumnElement[bool]:
+    """Condition "it is linked again, or gone from the shop as well"."""
+    return Listing.item_id.is_not(None) | Listing.gone_at.is_not(None)
 
 
 def plan_withdrawals(session: Session, side: SideContext) -> list[PlannedWithdrawal]:
@@ -77,12 +83,12 @@ def plan_withdrawals(session: Session, side: SideContext) -> list[PlannedWithdra
     _lapse(session, side)
     if side.deletion == IGNORE:
         return []
-    due = side.now() - side.in_doubt
     query = select(Withdrawal, Listing).join(Listing, Listing.id == Withdrawal.listing_id)
-    query = query.where(Listing.side_id == side.id, Withdrawal.state.in_(("waiting", "sent", "unknown")))
+    query = query.where(Listing.side_id == side.id, Listing.item_id.is_(None), ~_keeps_others(side))
+    query = query.where(Withdrawal.state.in_(("waiting", "sent", "unknown")))
     families: defaultdict[str | None, list[Listing]] = defaultdict(list)
     for row, listing in session.execute(query.order_by(Listing.id)):
-        if row.state == "waiting" or row.sent_at is None or not due < row.sent_at <= side.now():
+        if row.state == "waiting" or _is_over(side, row):
             families[listing.parent_external_id].append(listing)
     way = Way(side.deletion)
     planned = [_single(listing, way) for listing in families.pop(None, [])]
@@ -90,6 +96,14 @@ def plan_withdrawals(session: Session, side: SideContext) -> list[PlannedWithdra
         whole = parent is not None and _is_whole(session, side, parent, members)
         planned += [_family(session, side, parent or "", members, way)] if whole else [_single(m, way) for m in members]
     return planned
+
+
+def _keeps_others(side: SideContext) -> ColumnElement[bool]:
+    """Condition "variations of it are linked": they would leave with it. That it is gone from the hub stays told."""
+    child = aliased(Listing)
+    return exists().where(
+        child.side_id == side.id, child.parent_external_id == Listing.external_id, child.item_id.is_not(None)
+    )
 
 
 def _single(listing: Listing, way: Way) -> PlannedWithdrawal:
@@ -114,25 +128,48 @@ def _is_whole(session: Session, side: SideContext, parent: str, members: Sequenc
 
 
 def _lapse(session: Session, side: SideContext) -> None:
-    """Forget what is linked again (the product was made anew at the hub) or gone from the shop as well."""
-    here = select(Listing.id).where(Listing.side_id == side.id)
-    gone = Withdrawal.listing_id.in_(here.where(Listing.gone_at.is_not(None)))
-    sent = Withdrawal.state.in_(("sent", "unknown"))
-    session.execute(update(Withdrawal).where(gone, sent).values(state="done", settled_at=side.now()))
-    over = here.where(Listing.item_id.is_not(None) | Listing.gone_at.is_not(None))
-    rows = session.execute(
-        select(Withdrawal.listing_id, Listing.external_id)
-        .join(Listing, Listing.id == Withdrawal.listing_id)
-        .where(Withdrawal.listing_id.in_(over), Withdrawal.state != "done")
-    ).all()
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        session.execute(delete(Withdrawal).where(Withdrawal.listing_id.in_([row.listing_id for row in part])))
-        for row in part:
-            close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, row.external_id), side.now())
+    """Settle what needs no withdrawal: linked again (made anew at the hub), gone from the shop as well, or ignored."""
+    query = select(Withdrawal, Listing).join(Listing, Listing.id == Withdrawal.listing_id)
+    settled = _is_settled()
     if side.deletion == IGNORE:
-        open_states = Withdrawal.state.in_(("waiting", "refused"))
-        session.execute(delete(Withdrawal).where(Withdrawal.listing_id.in_(here), open_states))
+        settled |= Withdrawal.state.in_(("waiting", "refused"))
+    not_done = Withdrawal.state != "done"
+    for row, listing in session.execute(query.where(Listing.side_id == side.id, not_done, settled)).all():
+        if listing.gone_at is not None:
+            row.state, row.settled_at = "done", side.now()
+            close_if_nowhere_left(session, side, row.source)
+        elif listing.item_id is None:
+            row.state = "ignored"
+        elif row.state in ("waiting", "refused", "ignored"):
+            session.delete(row)
+        elif _is_over(side, row):
+            # It was linked while a withdrawal was under way: by now a reading shows what became of that.
+            row.state = "done"
+            tell_hidden(session, side, listing)
+        else:
+            continue
+        close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, listing.external_id), side.now())
+
+
+def _is_over(side: SideContext, row: Withdrawal) -> bool:
+    """Whether the shop cannot be at work any more on what was sent."""
+    return row.sent_at is None or not side.now() - side.in_doubt < row.sent_at <= side.now()
+
+
+def close_if_nowhere_left(session: Session, side: SideContext, source: str) -> None:
+    """Nothing is left to be told of a product of the hub once no shop sells it any more."""
+    session.flush()
+    left = select(Withdrawal.listing_id).where(Withdrawal.source == source, Withdrawal.state != "done")
+    if session.scalar(left.limit(1)) is None:
+        hub = session.scalars(select(Side).where(Side.role == "hub")).one()
+        close_finding(session, "deleted_on_side", f"{hub.name} {source}", side.now())
+
+
+def in_doubt(session: Session, side: SideContext) -> bool:
+    """Whether withdrawals are under way: the plan is not carried out yet, though nothing else is planned."""
+    query = select(Withdrawal.listing_id).join(Listing, Listing.id == Withdrawal.listing_id)
+    doubtful = query.where(Listing.side_id == side.id, Withdrawal.state.in_(("sent", "unknown")))
+    return session.scalar(doubtful.limit(1)) is not None
 
 
 def check_plan_of_withdrawals(session: Session, side: SideContext, planned: Sequence[PlannedWithdrawal]) -> Stop | None:
@@ -151,7 +188,7 @@ def try_refused_again(session: Session, side_id: int) -> None:
 def tell_hidden(session: Session, side: SideContext, row: Listing) -> None:
     """A listing that was withdrawn is linked again: nobody sees it before somebody publishes it, and that is told."""
     withdrawal = session.get(Withdrawal, row.id)
-    if withdrawal is None:
+    if withdrawal is None or withdrawal.state in ("sent", "unknown"):
         return
     session.delete(withdrawal)
     parent = select(Listing).where(Listing.side_id == side.id, Listing.external_id == row.parent_external_id)

@@ -89,7 +89,7 @@ class Creation(Base):
     settled_at: Mapped[datetime | None]
 
 
-WITHDRAWAL_STATES = ("waiting", "sent", "unknown", "done", "refused")
+WITHDRAWAL_STATES = ("waiting", "sent", "unknown", "done", "refused", "ignored")
 WAYS = ("unpublish", "delete")
 
 

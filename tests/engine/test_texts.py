@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from syncd.adapters.texts import as_html
 from syncd.core.fields import DESCRIPTION, NAME, Owner, kept
+from syncd.service.field_plan import try_refused_again
 from syncd.state.models import Listing
 from syncd.state.product_models import FieldPair, FieldWrite
 from tests.support.engine import Account
@@ -118,3 +120,37 @@ def test_our_own_value_spelled_anew_after_a_lost_answer_is_agreed(database: Data
     settle(account)
     assert shown(account, "web")[NAME] == "LAMP, BLUE"
     assert account.findings() == []
+
+
+def test_what_was_refused_is_tried_again_at_a_start(database: Database) -> None:
+    """A code that another product had may be free by now."""
+    account = account_of(database)
+    account.worlds["web"].refuses = ("Lamp, blue",)
+    account.worlds["till"].edit("till-1", name="Lamp, blue")
+    settle(account)
+    assert [finding.kind for finding in account.findings()] == ["field_refused"]
+    account.worlds["web"].refuses = ()
+    settle(account)
+    assert shown(account, "web")[NAME] == "Lamp"
+    with account.db.write() as session:
+        try_refused_again(session, account.workers["web"].side.id)
+    settle(account)
+    assert shown(account, "web")[NAME] == "Lamp, blue"
+    assert account.findings() == []
+
+
+def test_other_markup_with_the_same_words_is_no_refusal(database: Database) -> None:
+    account = account_of(database, description="<p>Mug</p>")
+    account.worlds["web"].spell = as_html
+    account.worlds["till"].edit("till-1", description='<p style="color:red">Mug</p><script>x()</script>')
+    settle(account)
+    assert shown(account, "web")[DESCRIPTION] == "<p>Mug</p>"
+    assert account.findings() == []
+
+
+def test_a_text_that_only_looks_like_markup_arrives_whole(database: Database) -> None:
+    account = account_of(database, description="Mug")
+    account.worlds["web"].spell = as_html
+    account.worlds["till"].edit("till-1", description="Size <XL, x<y and z>q & more")
+    settle(account)
+    assert shown(account, "web")[DESCRIPTION] == "Size &lt;XL, x&lt;y and z&gt;q &amp; more"

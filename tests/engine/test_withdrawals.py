@@ -80,7 +80,7 @@ def test_it_is_left_alone_where_the_policy_says_so(database: Database) -> None:
     account.worlds["till"].delete("t-mug")
     account.settle_down()
     assert seen(account) == ALL
-    assert states(account) == []
+    assert states(account) == ["ignored"]
     assert "deleted_on_side" in kinds(account)
 
 
@@ -200,7 +200,8 @@ def test_what_left_the_shop_as_well_needs_nothing(database: Database) -> None:
     account.worlds["till"].delete("t-mug")
     account.settle_down()
     assert account.worlds["web"].withdrawn == []
-    assert states(account) == []
+    assert states(account) == ["done"]
+    assert kinds(account) == set()
 
 
 @pytest.mark.parametrize("family", [False, True])
@@ -229,3 +230,49 @@ def test_what_comes_back_later_is_linked_and_told_until_somebody_publishes_it(da
     till.delete("t-mug-2" if not family else "t-jug")
     account.settle_down()
     assert ("w-jug" if family else "w-mug") not in seen(account), "a second deletion counts like the first"
+
+
+@pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
+def test_an_approval_lasts_until_what_it_approved_is_done(database: Database, fault: str) -> None:
+    account = account_of(database, limits=SafetyLimits(max_zeroed=Limit(0, Quantity(10))))
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    (stop,) = [finding for finding in account.findings() if finding.kind == "safety_stop"]
+    with account.db.write() as session:
+        close_finding(session, "safety_stop", stop.subject, account.clock(), by=APPROVED)
+    account.worlds["web"].withdrawal_faults = [fault]
+    for _ in range(4):
+        account.clock.advance(5)
+        account.poll()
+        account.restart()
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    assert kinds(account) == set()
+
+
+def test_what_was_made_anew_while_an_answer_was_lost_is_told(database: Database) -> None:
+    account = account_of(database)
+    account.worlds["web"].withdrawal_faults = ["lost_after"]
+    account.worlds["till"].delete("t-mug")
+    account.poll()
+    account.worlds["till"].put("t-mug-2", 9, sku="mug", name="mug", published=True)
+    account.settle_down(3)
+    assert account.worlds["web"].quantity("w-mug") == 9
+    assert kinds(account) == {"left_unpublished"}
+    assert states(account) == []
+
+
+def test_two_shops_are_asked_for_themselves(database: Database) -> None:
+    """As long as one of them sells what the till deleted it is told of."""
+    account = account_of(database)
+    other = account.add_side("other", deletion="ignore")
+    other.put("o-mug", 4, sku="mug", name="mug", published=True)
+    account.poll()
+    account.settle_down()
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    assert "deleted_on_side" in kinds(account)
+    other.delete("o-mug")
+    account.settle_down()
+    assert "deleted_on_side" not in kinds(account)

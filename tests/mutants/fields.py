@@ -114,7 +114,7 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/service/field_outcome.py",
-                "        if returned == field.shows != field.wants and field.past.unsure is not end:\n",
+                "        if ignored and field.past.unsure is not end:\n",
                 "        if field is None:\n",
             ),
         ),

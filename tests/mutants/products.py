@@ -109,8 +109,8 @@ PRODUCT_MUTANTS = (
         (
             Edit(
                 "syncd/service/withdrawal_plan.py",
-                "Listing.item_id.is_not(None) | Listing.gone_at.is_not(None)",
-                "Listing.gone_at.is_not(None)",
+                "return Listing.item_id.is_not(None) | Listing.gone_at.is_not(None)",
+                "return Listing.gone_at.is_not(None)",
             ),
         ),
         _WITHDRAWALS,

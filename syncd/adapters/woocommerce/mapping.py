@@ -43,6 +43,8 @@ AS_STORED = {"context": "edit"}
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
 
 _KEYS = {NAME: "name", SKU: "sku", GTIN: "global_unique_id", PRICE: "regular_price"}
+_SEEN = ("publish", "future")
+"""Statuses of what customers see, or will see by itself at a time that is set."""
 _NO_FIELDS: Mapping[str, str] = {}
 _UNCOUNTED_TYPES = frozenset({"grouped", "external"})
 _NO_SUCH_ID = frozenset({"woocommerce_rest_product_invalid_id", "woocommerce_rest_product_variation_invalid_id"})
@@ -115,7 +117,7 @@ def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteL
         gtin=text_of(row, "global_unique_id"),
         stock_mode=mode,
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
-        published=row.get("status", "publish") == "publish",
+        published=row.get("status", "publish") in _SEEN,
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
         fields=_product_fields(row, mode, fields),
@@ -151,7 +153,7 @@ def variation_listing(
         gtin=codes.get(GTIN) or None,
         stock_mode=mode,
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
-        published=row.get("status", "publish") == "publish",
+        published=row.get("status", "publish") in _SEEN,
         marker=marker_of(row),
         fields={**codes, **fields},
     )

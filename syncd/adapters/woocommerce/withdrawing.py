@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from syncd.adapters.woocommerce import mapping
-from syncd.core.model import Unknown
+from syncd.core.model import Refused, Unknown
 from syncd.core.products import Way, Withdrawn
 from syncd.errors import NotFound, Rejected
 
@@ -39,5 +39,7 @@ def withdraw(client: WooClient, ref: ListingRef, way: Way) -> WithdrawResult:
     if not isinstance(answer, Mapping) or str(answer.get("id")) != ref.external_id:
         return Unknown("the answer is about another product")
     if way is Way.UNPUBLISH and answer.get("status") != hidden:
-        return Unknown(f"the answer shows the status {answer.get('status')!r}")
+        return Refused(
+            "ignored", f"the shop answers as if it had done it, and shows the status {answer.get('status')!r}"
+        )
     return Withdrawn()
