@@ -376,3 +376,13 @@ def test_a_price_is_read_exactly_or_not_at_all(sent: dict[str, Any], read: dict[
     listing = mapping.listing(Fields(body, WHERE))
     assert listing.fields == {"name": "Mug", **read}
     assert listing.quantity == 3
+
+
+@pytest.mark.parametrize("strange", [{}, [], True, {"x": 1}])
+def test_a_text_or_code_of_another_kind_is_not_taken_for_none(strange: object) -> None:
+    """It would be emptied in the shops; ``null`` and an empty text do say that there is none."""
+    own = {"id": 5, "quantity": "1.00", "variation_count": 0, "name": "Mug", "gross_price": "2.99"}
+    words = {"description": "Soft", "product_code": "MUG", "ean": "4006381333931"}
+    for name, field in (("description", "description"), ("product_code", "sku"), ("ean", "gtin")):
+        assert mapping.listing(Fields({**own, **words, name: None}, WHERE)).fields[field] == ""
+        assert field not in mapping.listing(Fields({**own, **words, name: strange}, WHERE)).fields

@@ -152,7 +152,8 @@ def _words(product: Fields) -> dict[str, str]:
     name = " ".join((product.text("name") or "").split())
     fields = {NAME: name} if 0 < len(name) <= _LONGEST_NAME else {}
     text = texts.canonical(product.text("description") or "")
-    return {**fields, DESCRIPTION: text} if "description" in product.raw and len(text) <= texts.LONGEST else fields
+    known = _says(product, "description") and len(text) <= texts.LONGEST
+    return {**fields, DESCRIPTION: text} if known else fields
 
 
 def _codes(product: Fields) -> dict[str, str]:
@@ -160,9 +161,16 @@ def _codes(product: Fields) -> dict[str, str]:
     for field, names in ((SKU, ("product_code",)), (GTIN, ("ean", "gtin"))):
         given = [name for name in names if product.text(name)]
         code = next((product.code(name) for name in given), "")
-        if code is not None and any(name in product.raw for name in names):
+        said = [_says(product, name) for name in names if name in product.raw]
+        if code is not None and said and all(said):
             found[field] = code
     return found
+
+
+def _says(product: Fields, name: str) -> bool:
+    """Whether a row says something of a text, or that there is none; another kind of value is not taken for none."""
+    value = product.raw.get(name, product)
+    return value is None or (isinstance(value, str | int | Decimal) and not isinstance(value, bool))
 
 
 def quantities(body: object, where: Where) -> dict[str, Decimal]:
