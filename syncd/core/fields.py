@@ -26,8 +26,12 @@ SKU = "sku"
 """Merchant's code of a sellable unit."""
 GTIN = "gtin"
 """EAN/GTIN/UPC of a sellable unit."""
+BRAND = "brand"
+"""Who makes it, of a product that is no variation."""
+CATEGORIES = "categories"
+"""Categories of a product that is no variation (``core.paths``)."""
 
-ALL = (NAME, DESCRIPTION, SKU, GTIN, PRICE)
+ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200

@@ -6,6 +6,7 @@ suite lets it pass.
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from syncd.adapters.memory.adapter import WRITABLE
 from syncd.adapters.registry import installed
 from syncd.core import fields as product_fields
 from syncd.core.model import ZERO, ListingRef, StockMode
+from syncd.core.paths import paths_text
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
 from syncd.simulators.inventorum import InventorumSim
 from syncd.simulators.inventorum.settings import InventorumSettings
@@ -31,6 +33,7 @@ from tests.conformance.wire import NAME, Clock, WireSide
 from tests.support.inventorum import MemoryTokens
 
 UNKNOWN_ID = 987654
+NOTHING = dict.fromkeys((product_fields.DESCRIPTION, product_fields.BRAND, product_fields.CATEGORIES), "")
 
 
 class MemoryDriver:
@@ -75,13 +78,13 @@ class MemoryDriver:
         if not product.variations:
             fields = {
                 product_fields.NAME: product.name,
-                product_fields.DESCRIPTION: "",
+                **NOTHING,
                 **_fields(product, product.price),
             }
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
-        words = {product_fields.NAME: product.name, product_fields.DESCRIPTION: ""}
+        words = {product_fields.NAME: product.name, **NOTHING}
         self.world.put(
             product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children, fields=words
         )
@@ -103,6 +106,11 @@ class MemoryDriver:
         names = ("name", "sku", "gtin", "stock_mode", "published", "marker", "children", "fields")
         kept = {name: getattr(before, name) for name in names}
         self.world.put(sku, before.quantity, **{**kept, "parent": before.ref.parent_external_id, **fields})
+
+    def categories(self) -> list[str]:
+        things = self.world.things.values()
+        texts = [thing.listing.fields.get(product_fields.CATEGORIES, "") for thing in things]
+        return sorted({path for text in texts for path in text.split("\n") if path})
 
     def rename(self, sku: str, name: str) -> None:
         self.world.edit(sku, name=name)
@@ -171,6 +179,10 @@ class MemoryDriver:
         raise LookupError("no credentials here")
 
 
+def _path_text(name: str) -> str:
+    return paths_text([(name,)])
+
+
 def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict[str, str]:
     return {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin, product_fields.PRICE: f"{price:.2f}"}
 
@@ -222,6 +234,9 @@ class InventorumDriver(WireSide):
             made.product_code, made.ean, made.quantity = variation.sku, variation.gtin, Decimal(variation.quantity)
             made.attributes = {name: [value] for name, value in variation.attributes.items()}
             self.sim.state.insert(made)
+
+    def categories(self) -> list[str]:
+        return sorted(_path_text(each.name) for each in self.sim.state.categories.values())
 
     def rename(self, sku: str, name: str) -> None:
         self.sim.set_name(sku, name)
@@ -300,6 +315,10 @@ class WooCommerceDriver(WireSide):
             "attributes": [{"name": name, "option": value} for name, value in variation.attributes.items()],
         }
         self.sim.writer.create_variation(int(self.ref(parent).external_id), values, "admin", lambda product: {})
+
+    def categories(self) -> list[str]:
+        names = [html.unescape(each.name) for each in self.sim.shop.categories.values()]
+        return sorted(_path_text(name) for name in names if name != "Uncategorized")
 
     def rename(self, sku: str, name: str) -> None:
         with self.sim.shop.lock:

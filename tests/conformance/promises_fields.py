@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.adapters.base import SideAdapter
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
@@ -35,6 +35,17 @@ TEXTS = [
 PRICES = ["0.00", "0.01", "2.99", "150.00", "1234.50", "99999.99"]
 
 
+BRANDS = ["Nähwerk", "Tom & Jerry's “big” brand", "3M", "🧶 Wolle"]
+PATHS = [
+    "Wool",
+    "Bücher & Hefte",
+    "Clothes \\> 40",
+    "Garn\nNadeln\nWool",
+]
+NOTHING = {DESCRIPTION: EMPTY, BRAND: EMPTY, CATEGORIES: EMPTY}
+"""What products are about that are only named."""
+
+
 class FieldPromises:
     """Part of ``SideAdapterSuite``."""
 
@@ -52,11 +63,11 @@ class FieldPromises:
                 codes = {SKU: variation.sku, GTIN: variation.gtin}
                 assert found.sku(variation.sku).fields == {**codes, **price}
             if not product.variations:
-                words = {NAME: product.name, DESCRIPTION: "", SKU: product.sku, GTIN: product.gtin}
+                words = {NAME: product.name, **NOTHING, SKU: product.sku, GTIN: product.gtin}
                 assert found.sku(product.sku).fields == {**words, **price}
         if side.traits.variations:
             parent = found.listings[side.ref(VARIED.sku).external_id]
-            assert parent.fields == {NAME: VARIED.name, DESCRIPTION: ""}
+            assert parent.fields == {NAME: VARIED.name, **NOTHING}
 
     @pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:12])
     def test_a_name_is_written_and_shown(self, side: SideDriver, name: str) -> None:
@@ -94,13 +105,61 @@ class FieldPromises:
         (result,) = side.adapter.write_fields([FieldsWrite(ref, {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})])
         assert result == Written({NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})
         after = read(side.adapter.read_all()).listings
-        assert after[ref.external_id].fields == {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"}
+        words = {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"}
+        assert after[ref.external_id].fields == {**NOTHING, **words}
         for key, listing in after.items():
             if key != ref.external_id:
                 assert (listing.ref, listing.fields, listing.sku) == (
                     before[key].ref, before[key].fields, before[key].sku,
                 )  # fmt: skip
         assert side.stock() == stock
+
+    @pytest.mark.parametrize("brand", BRANDS)
+    def test_a_brand_is_written_and_shown(self, side: SideDriver, brand: str) -> None:
+        """Made where it is missing, used where it is there, and taken away again."""
+        before, stock = _reading(side, SIMPLE), side.stock()
+        for value in (brand, EMPTY, brand):
+            written = _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {BRAND: value})])
+            assert written == [Written({BRAND: value})]
+            assert _reading(side, SIMPLE).fields == {**before.fields, BRAND: value}
+        assert read(side.adapter.read_all()).sku(SIMPLE).fields[BRAND] == brand
+        assert side.stock() == stock
+
+    @pytest.mark.parametrize("paths", PATHS)
+    def test_categories_are_written_and_shown(self, side: SideDriver, paths: str) -> None:
+        """Made where they are missing; two products share one; a product can have none again."""
+        refs = [side.ref(SIMPLE), side.ref(GOODS[2].sku)]
+        before, stock = _reading(side, SIMPLE), side.stock()
+        for value in (paths, EMPTY, paths):
+            written = _write(side.adapter, [FieldsWrite(ref, {CATEGORIES: value}) for ref in refs])
+            assert written == [Written({CATEGORIES: value})] * 2
+            assert _reading(side, SIMPLE).fields == {**before.fields, CATEGORIES: value}
+        assert read(side.adapter.read_all()).sku(SIMPLE).fields[CATEGORIES] == paths
+        assert side.categories() == sorted(paths.split("\n"))
+        assert side.stock() == stock
+
+    def test_a_category_below_another_is_found_again(self, side: SideDriver) -> None:
+        """By its path: the same name under two others is two categories. Where none can be made, it is refused."""
+        paths = "Clothes > Men\nClothes > Women > Men"
+        (result,) = _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {CATEGORIES: paths})])
+        if isinstance(result, Refused):
+            assert "Clothes > Men" in result.message
+            assert _reading(side, SIMPLE).fields[CATEGORIES] == EMPTY
+            return
+        assert result == Written({CATEGORIES: paths})
+        again = _write(side.adapter, [FieldsWrite(side.ref(GOODS[2].sku), {CATEGORIES: paths})])
+        assert again == [Written({CATEGORIES: paths})]
+        assert _reading(side, GOODS[2].sku).fields[CATEGORIES] == paths
+
+    def test_a_product_with_variations_has_brand_and_categories(self, side: SideDriver) -> None:
+        """They belong to the product and not to its variations."""
+        if not side.traits.variations:
+            pytest.skip("no variations on this side")
+        values, ref = {BRAND: "Nähwerk", CATEGORIES: "Wool"}, side.ref(VARIED.sku)
+        assert _write(side.adapter, [FieldsWrite(ref, values)]) == [Written(values)]
+        shown = read(side.adapter.read_all()).listings
+        assert {field: shown[ref.external_id].fields[field] for field in values} == values
+        assert not values.keys() & shown[side.ref(VARIATION).external_id].fields.keys()
 
     def test_a_text_can_be_emptied(self, side: SideDriver) -> None:
         """Taken away on one side, it is taken away on the other."""

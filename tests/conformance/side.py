@@ -129,6 +129,9 @@ class SideDriver(Protocol):
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         """Add a variation to a parent that has some."""
 
+    def categories(self) -> list[str]:
+        """Names of all categories that products are in, or were once, as a person reads them."""
+
     def rename(self, sku: str, name: str) -> None:
         """Change the name."""
 

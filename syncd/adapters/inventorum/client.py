@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from syncd.adapters.inventorum import mapping
-from syncd.adapters.inventorum.paging import ListPage
+from syncd.adapters.inventorum.categories import Categories
+from syncd.adapters.inventorum.paging import ListPage, read_growing
 from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -39,6 +40,8 @@ ORDERS_VERSION: Final = 12
 """Documented; leaves out pending orders, which have not moved stock yet."""
 RETURNS_VERSION: Final = 10
 """Recorded."""
+CATEGORIES_VERSION: Final = 12
+"""Documented."""
 
 DELTA_LIMIT: Final = 100
 LIST_LIMIT: Final = 40
@@ -53,10 +56,14 @@ class InventorumClient:
 
     Args:
         api: Authorised access.
+
+    Attributes:
+        categories: Names and ids of the account's categories.
     """
 
     def __init__(self, api: BearerApi) -> None:
         self._api = api
+        self.categories = Categories(self)
 
     @property
     def side(self) -> str:
@@ -154,7 +161,7 @@ class InventorumClient:
         path = f"products/{_digits(external_id)}/adjust_inventory/"
         return self._api.write("PUT", path, version=ADJUST_VERSION, json=body)
 
-    def change_product(self, external_id: str, body: dict[str, str]) -> Reply:
+    def change_product(self, external_id: str, body: Mapping[str, Any]) -> Reply:
         """Change what ``body`` names of a product, and nothing else.
 
         Source: section 8.2 [rec v10].
@@ -166,6 +173,33 @@ class InventorumClient:
             SideError: As ``BearerApi.write``. It is sent once.
         """
         return self._api.write("PUT", f"products/{_digits(external_id)}/", version=DETAIL_VERSION, json=body)
+
+    def category_rows(self) -> list[Fields]:
+        """Read all categories, 40 a page at most.
+
+        Source: section 10 [docs:categories v12].
+        """
+
+        def page_of(page: int) -> ListPage[Fields]:
+            params = {"limit": LIST_LIMIT, "page": page}
+            found, where = self._list(path, CATEGORIES_VERSION, params, right="categories:read", known_good=False)
+            return mapping.object_rows(found, where)
+
+        path = "categories/"
+        pages = read_growing(page_of, mapping.row_id, self.where(path))
+        return [row for page in pages for row in page.rows]
+
+    def create_category(self, name: str) -> str:
+        """Make a category without a parent; returns its id.
+
+        Source: section 10 [odoo client].
+
+        Raises:
+            SideError: As ``BearerApi.write``. It is sent once; what was made without an answer is found by its name.
+        """
+        reply = self._api.write("POST", "categories/", version=CATEGORIES_VERSION, json={"name": name})
+        self._require_ok(reply, "categories:create")
+        return Fields(reply.json(), Where(self.side, reply.request)).identifier("id")
 
     def info(self) -> Fields:
         """Read account, channels and more.

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
 from syncd.adapters.inventorum import booking, mapping
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.core.prices import net_of
-from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
+from syncd.errors import InvalidResponse, NotFound, OutcomeUnknown, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
     from syncd.adapters.inventorum.client import InventorumClient
     from syncd.core.model import FieldsResult, FieldsWrite, ListingRef
     from syncd.http import Reply
 
-WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE})
 """Fields that ``set_fields`` can write."""
 
 
-_KEYS = {NAME: "name", SKU: "product_code", GTIN: "ean"}
+_KEYS = {NAME: "name", BRAND: "brand", SKU: "product_code", GTIN: "ean"}
 
 KEPT_S = 600.0
 """How long the account's tax rates are not asked for again; they change with the law."""
@@ -61,9 +61,14 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
         PermissionMissing: The token may not change products.
         SideError: As ``InventorumClient.change_product``, or the tax rate could not be read; nothing was sent then.
     """
-    body = {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
+    body: dict[str, Any] = {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
     if DESCRIPTION in write.values:
         body["description"] = texts.as_text(write.values[DESCRIPTION])
+    if CATEGORIES in write.values:
+        ids = _category_ids(client, write.values[CATEGORIES])
+        if not isinstance(ids, list):
+            return ids
+        body["categories"] = [{"id": number} for number in ids]
     if PRICE in write.values:
         rate = _rate_of(client, rates, write.ref)
         if not isinstance(rate, Decimal):
@@ -72,10 +77,20 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
         body |= {"gross_price": f"{gross:.2f}", "price": f"{net_of(gross, rate):f}"}
     reply = client.change_product(write.ref.external_id, body)
     if reply.status in {200, 201}:
-        return _written(reply, write)
+        return _written(client, reply, write)
     if 200 <= reply.status < 300:
         return Unknown(f"status {reply.status}: taken for later, without a result")
     return booking.refused(reply)
+
+
+def _category_ids(client: InventorumClient, text: str) -> list[int] | Refused | NotSent:
+    """Ids of categories, made where they are missing; what became of that without an answer shows at the next try."""
+    try:
+        return client.categories.ids_of(text)
+    except (PermissionMissing, Rejected) as error:
+        return Refused("categories", f"the till's categories cannot be read or made: {error.detail}")
+    except (InvalidResponse, OutcomeUnknown) as error:
+        return NotSent(f"the till's categories cannot be read or made: {error.detail}")
 
 
 def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Decimal | Refused | NotSent:
@@ -101,7 +116,7 @@ def _rate_of(client: InventorumClient, rates: TaxRates, ref: ListingRef) -> Deci
     return rate
 
 
-def _written(reply: Reply, write: FieldsWrite) -> FieldsResult:
+def _written(client: InventorumClient, reply: Reply, write: FieldsWrite) -> FieldsResult:
     """Read what the product shows now; an answer about another product, or without a field, proves nothing."""
     try:
         product = Fields(reply.json(), Where(reply.side, reply.request))
@@ -109,7 +124,7 @@ def _written(reply: Reply, write: FieldsWrite) -> FieldsResult:
             return Unknown(f"the answer is about product {product.identifier('id')}")
     except InvalidResponse as error:
         return Unknown(f"status {reply.status}, but {error.detail}")
-    shown = mapping.fields_of(product)
+    shown = {**mapping.fields_of(product), **client.categories.of(product)}
     missing = sorted(write.values.keys() - shown.keys())
     if missing:
         return Unknown(f"the answer does not show {', '.join(missing)}")

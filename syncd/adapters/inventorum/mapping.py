@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from syncd.adapters import texts
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, DESCRIPTION, GTIN, NAME, PRICE, SKU
 from syncd.core.model import ListingRef, RemoteListing, StockMode
 from syncd.core.prices import canonical
 from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from syncd.http import Reply
@@ -82,25 +82,35 @@ def is_group(product: Fields) -> bool:
     return count > 0
 
 
-def listing(product: Fields, *, parent: str | None = None) -> RemoteListing:
+def _nothing_more(product: Fields) -> Mapping[str, str]:  # noqa: ARG001 - whatever the product is
+    return {}
+
+
+def listing(
+    product: Fields, *, parent: str | None = None, more: Callable[[Fields], Mapping[str, str]] = _nothing_more
+) -> RemoteListing:
     """Read one product: a row of the verbose delta, a detail, or the answer to a stock booking.
 
     Args:
         product: The object.
         parent: Id of the parent product, if the object does not say it itself.
+        more: Gives the fields of a product (not of a variation) that need more than the object to be read.
     """
     parent = product.identifier_or_none("parent") or parent
     group = parent is None and is_group(product)
-    return _reading(product, parent, group=group, counted=not product.flag("is_giftcard"))
+    found = _reading(product, parent, group=group, counted=not product.flag("is_giftcard"))
+    return replace(found, fields={**found.fields, **more(product)}) if parent is None and found.fields else found
 
 
-def detail_listings(detail: Fields) -> tuple[RemoteListing, ...]:
-    """Read a product's detail: the product itself, then its variations.
+def detail_listings(
+    detail: Fields, more: Callable[[Fields], Mapping[str, str]] = _nothing_more
+) -> tuple[RemoteListing, ...]:
+    """Read a product's detail: the product itself, then its variations; ``more`` as for ``listing``.
 
     Raises:
         InvalidResponse: A needed field is missing, or the variations of a parent are.
     """
-    product = listing(detail)
+    product = listing(detail, more=more)
     if product.stock_mode is not StockMode.GROUP:
         return (product,)
     variations = detail.objects("variations")
@@ -152,8 +162,12 @@ def _words(product: Fields) -> dict[str, str]:
     name = " ".join((product.text("name") or "").split())
     fields = {NAME: name} if 0 < len(name) <= _LONGEST_NAME else {}
     text = texts.canonical(product.text("description") or "")
-    known = _says(product, "description") and len(text) <= texts.LONGEST
-    return {**fields, DESCRIPTION: text} if known else fields
+    if _says(product, "description") and len(text) <= texts.LONGEST:
+        fields[DESCRIPTION] = text
+    brand = " ".join((product.text("brand") or "").split())
+    if _says(product, "brand") and len(brand) <= _LONGEST_NAME:
+        fields[BRAND] = brand
+    return fields
 
 
 def _codes(product: Fields) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Resolver:
             if mapping.is_group(row):
                 wanted[row_id] = None
             else:
-                listings[row_id] = mapping.listing(row)
+                listings[row_id] = mapping.listing(row, more=self.client.categories.of)
         for parent_id, found in self._details([parent for parent in wanted if parent not in self.parents]):
             if found is None:
                 gone[parent_id] = GoneListing(ListingRef(parent_id), Proof.NOT_FOUND)
@@ -147,14 +147,15 @@ def _fetch_group(client: InventorumClient, root: str, refs: Sequence[ListingRef]
 def _detail(client: InventorumClient, external_id: str) -> tuple[RemoteListing, ...] | None:
     """Read a product with its variations, or ``None`` for a 404."""
     try:
-        return mapping.detail_listings(client.product(external_id))
+        return mapping.detail_listings(client.product(external_id), client.categories.of)
     except NotFound:
         return None
 
 
 def _own_detail(client: InventorumClient, ref: ListingRef) -> RemoteListing | None:
     try:
-        return mapping.listing(client.product(ref.external_id), parent=ref.parent_external_id)
+        product = client.product(ref.external_id)
+        return mapping.listing(product, parent=ref.parent_external_id, more=client.categories.of)
     except NotFound:
         return None
 

@@ -17,6 +17,7 @@ from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
 from syncd.adapters.woocommerce.taxes import TaxClasses
+from syncd.adapters.woocommerce.terms import ShopTerms
 from syncd.adapters.woocommerce.withdrawing import withdraw
 from syncd.adapters.woocommerce.writes import WRITABLE, FieldWriter, StockWriter
 from syncd.core.model import ChangePage
@@ -53,10 +54,11 @@ class WooCommerceAdapter:
         self._overlap = timedelta(seconds=context.overlap_s)
         self._client = WooClient(context)
         prices = ShopPrices(self._client)
-        self._catalogue = Catalogue(self._client, prices)
+        terms = ShopTerms(self._client, make_categories=settings.create_categories)
+        self._catalogue = Catalogue(self._client, prices, terms)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
-        self._field_writer = FieldWriter(self._client, prices)
+        self._field_writer = FieldWriter(self._client, prices, terms)
         taxes = TaxClasses(self._client, settings.chosen_tax_classes)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from syncd.adapters.woocommerce.feeds import Batch, Row
     from syncd.adapters.woocommerce.positions import Tally
     from syncd.adapters.woocommerce.prices import ShopPrices
+    from syncd.adapters.woocommerce.terms import ShopTerms
 
 _AS_STORED = {"_fields": mapping.PRODUCT_FIELDS, **mapping.AS_STORED}
 
@@ -31,9 +32,10 @@ class Catalogue:
         global_route: Whether ``GET /variations`` exists (WooCommerce 10.3 on); ``None`` until it was tried.
     """
 
-    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
+    def __init__(self, client: WooClient, prices: ShopPrices, terms: ShopTerms) -> None:
         self._client = client
         self._prices = prices
+        self._terms = terms
         self._parents: dict[int, mapping.Parent] = {}
         self._children: dict[int, frozenset[int]] = {}
         self._pooled: dict[int, bool] = {}
@@ -62,7 +64,7 @@ class Catalogue:
         listings = []
         for row in rows:
             self._learn(row)
-            listings.append(mapping.product_listing(row, self._prices.of(row)))
+            listings.append(mapping.product_listing(row, self._prices.of(row), self._terms.of(row)))
         return listings
 
     def variations(self, rows: Sequence[Row], parent_id: int | None = None) -> list[RemoteListing]:

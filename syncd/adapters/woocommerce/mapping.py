@@ -37,7 +37,7 @@ VARIATION_FIELDS = (
     "id,type,status,name,sku,global_unique_id,regular_price,manage_stock,stock_quantity,date_modified_gmt,parent_id,"
     "meta_data"
 )
-PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,variations"
+PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,categories,brands,variations"
 AS_STORED = {"context": "edit"}
 """Products are read as they are stored: as customers see them the shop formats texts and carries out shortcodes."""
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
@@ -95,8 +95,15 @@ def is_variation(row: Row) -> bool:
     return _kind(row).endswith("variation")
 
 
-def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteListing:
-    """Read a product that is not a variation; ``fields`` are those that need more than the row.
+def product_listing(
+    row: Row, fields: Mapping[str, str] = _NO_FIELDS, shared: Mapping[str, str] = _NO_FIELDS
+) -> RemoteListing:
+    """Read a product that is not a variation.
+
+    Args:
+        row: The product.
+        fields: Fields of what can be sold that need more than the row.
+        shared: The same of any product, also of one with variations.
 
     Raises:
         Malformed: A value needed for stock is missing or of a wrong kind.
@@ -120,15 +127,15 @@ def product_listing(row: Row, fields: Mapping[str, str] = _NO_FIELDS) -> RemoteL
         published=row.get("status", "publish") in _SEEN,
         marker=marker_of(row),
         children=None if children is None else tuple(map(str, sorted(children))),
-        fields=_product_fields(row, mode, fields),
+        fields=_product_fields(row, mode, fields, shared),
     )
 
 
-def _product_fields(row: Row, mode: StockMode, fields: Mapping[str, str]) -> dict[str, str]:
+def _product_fields(row: Row, mode: StockMode, fields: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
     """Words of a product with variations, everything of one without; nothing of bundles and links to other shops."""
     if is_group(row):
-        return words_of(row) if mode is StockMode.GROUP else {}
-    return {} if mode is StockMode.GROUP else {**words_of(row), **codes_of(row), **fields}
+        return {**words_of(row), **shared} if mode is StockMode.GROUP else {}
+    return {} if mode is StockMode.GROUP else {**words_of(row), **shared, **codes_of(row), **fields}
 
 
 def variation_listing(

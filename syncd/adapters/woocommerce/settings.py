@@ -36,6 +36,9 @@ class WooCommerceSettings(BaseModel):
         default_factory=dict,
         description="Tax class of the shop by rate in per cent, where several classes have the rate, or none.",
     )
+    create_categories: bool = Field(
+        default=True, description="Make categories that the till names and the shop does not have."
+    )
     batch_size: int = Field(default=50, ge=1, le=100, description="Most stock writes in one request.")
 
     @field_validator("url")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
     FieldsResult,
     FieldsWrite,
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from syncd.adapters.woocommerce.prices import ShopPrices
+    from syncd.adapters.woocommerce.terms import ShopTerms
 
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
-_FIELDS_ANSWER = "id,type,name,description,sku,global_unique_id,parent_id,regular_price"
+_FIELDS_ANSWER = "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price"
 
-WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE})
 """Fields that ``FieldWriter`` can write."""
 
 Write = TypeVar("Write", StockWrite, FieldsWrite)
@@ -81,10 +82,10 @@ class StockWriter:
 class FieldWriter:
     """Sends fields of products; a request without a stock field does not disturb stock (section 4)."""
 
-    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
+    def __init__(self, client: WooClient, prices: ShopPrices, terms: ShopTerms) -> None:
         self._client = client
-        self._kind = _Kind(mapping.fields_item, self._result, _FIELDS_ANSWER)
         self._prices = prices
+        self._terms = terms
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send each write once; see ``_send_all``.
@@ -97,10 +98,29 @@ class FieldWriter:
         # Asked before anything is sent: the answer could not be read otherwise.
         if priced and not self._prices.are_gross():
             refused = dict.fromkeys(priced, Refused("net_prices", "the shop's prices are net"))
+        named: dict[str, dict[str, object]] = {}
         for index, write in enumerate(writes):
             if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
                 refused[index] = Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
-        return _send_all(self._client, self._kind, writes, refused)
+            if index not in refused:
+                terms = self._named(write)
+                if isinstance(terms, dict):
+                    named[write.ref.external_id] = terms
+                else:
+                    refused[index] = terms
+        kind = _Kind(
+            lambda write: {**mapping.fields_item(write), **named[write.ref.external_id]}, self._result, _FIELDS_ANSWER
+        )
+        return _send_all(self._client, kind, writes, refused)
+
+    def _named(self, write: FieldsWrite) -> dict[str, object] | Refused | NotSent:
+        """What is sent of categories and brand; what the shop lacks is made first, and found by its name if lost."""
+        try:
+            return self._terms.item(write.values)
+        except Rejected as error:
+            return mapping.refusal(error.key, error.detail)
+        except SideError as error:
+            return NotSent(describe(error))
 
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
         row = mapping.answered(item, write.ref)
@@ -108,7 +128,7 @@ class FieldWriter:
             return row
         shown = {**self._prices.of(row), **mapping.codes_of(row)}
         if write.ref.parent_external_id is None:
-            shown |= mapping.words_of(row)
+            shown |= {**mapping.words_of(row), **self._terms.of(row)}
         else:
             # A variation without a code shows its parent's.
             shown |= {field: EMPTY for field in (SKU, GTIN) if write.values.get(field) == EMPTY}

@@ -28,6 +28,11 @@ class Parts:
         ids = [php.intval(item.get("id")) for item in php.as_list(sent) if isinstance(item, dict)]
         return [category_id for category_id in ids if category_id in self.shop.categories] or [UNCATEGORIZED]
 
+    def brands(self, sent: Any) -> list[int]:
+        """Known ids, as objects or bare; there is no default one."""
+        ids = [php.intval(item.get("id") if isinstance(item, dict) else item) for item in php.as_list(sent)]
+        return [brand_id for brand_id in ids if brand_id in self.shop.brands]
+
     def attributes(self, sent: Any, *, options: bool) -> list[dict[str, Any]]:
         """A product's attributes with their options, or a variation's with its one option."""
         made: list[dict[str, Any]] = []

@@ -36,7 +36,6 @@ STORED: dict[str, Any] = {
     "upsell_ids": [],
     "cross_sell_ids": [],
     "purchase_note": "",
-    "brands": [],
     "tags": [],
     "default_attributes": [],
     "grouped_products": [],
@@ -158,6 +157,11 @@ def _tax_class(view: View, product: Product) -> str:
 def _categories(view: View, product: Product) -> list[dict[str, Any]]:
     found = (view.shop.categories.get(category_id) for category_id in product.categories)
     return [{"id": c.id, "name": c.name, "slug": c.slug} for c in found if c is not None]
+
+
+def _brands(view: View, product: Product) -> list[dict[str, Any]]:
+    found = (view.shop.brands.get(brand_id) for brand_id in product.brands)
+    return [{"id": b.id, "name": b.name, "slug": b.slug} for b in found if b is not None]
 
 
 def _product_links(view: View, product: Product) -> dict[str, Any]:
@@ -290,7 +294,7 @@ PRODUCT_FIELDS: dict[str, Field] = {
     "parent_id": lambda view, product: product.parent_id,
     "purchase_note": _stored("purchase_note"),
     "categories": _categories,
-    "brands": _stored("brands"),
+    "brands": _brands,
     "tags": _stored("tags"),
     "images": lambda view, product: product.images,
     "attributes": lambda view, product: product.attributes,

@@ -35,6 +35,7 @@ class Product:
     backorders: str = "no"
     tax_class: str = ""
     categories: list[int] = field(default_factory=list)
+    brands: list[int] = field(default_factory=list)
     attributes: list[dict[str, Any]] = field(default_factory=list)
     variations: list[int] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)

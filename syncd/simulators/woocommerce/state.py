@@ -58,7 +58,7 @@ class LostUpdate:
 
 @dataclass(slots=True)
 class Category:
-    """A product category."""
+    """A product category, or a brand."""
 
     id: int
     name: str
@@ -81,6 +81,7 @@ class Shop:
         self.trashed_orders: Table[Order] = Table()
         self.refunds: Table[Refund] = Table()
         self.categories = {UNCATEGORIZED: Category(UNCATEGORIZED, "Uncategorized", "uncategorized")}
+        self.brands: dict[int, Category] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
         self.image_ids: set[int] = set()
         self.history: list[StockChange] = []

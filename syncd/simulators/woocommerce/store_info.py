@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.woocommerce import listing, php, text
@@ -30,10 +31,8 @@ class StoreInfo:
         return [
             ("GET", "taxes", self.taxes),
             ("GET", "taxes/classes", self.tax_classes),
-            ("GET", "products/categories", self.list_categories),
-            ("POST", "products/categories", self.create_category),
-            ("GET", r"products/categories/(?P<id>\d+)", self.read_category),
-            ("DELETE", r"products/categories/(?P<id>\d+)", self.delete_category),
+            *self._term_routes("categories"),
+            *self._term_routes("brands"),
             ("GET", "products/attributes", self.list_attributes),
             ("POST", "products/attributes", self.create_attribute),
             ("GET", "webhooks", self.webhooks),
@@ -76,29 +75,41 @@ class StoreInfo:
         links = {"collection": [{"href": f"{call.root}/wc/v3/taxes/classes"}]}
         return self._page(call, [{"slug": slug, "name": name, "_links": links} for slug, name in _CLASSES.items()])
 
-    def _category(self, call: Call, category: Category) -> dict[str, Any]:
-        products = self.shop.products
-        up = f"products/categories/{category.parent}" if category.parent else ""
-        links = View(self.shop, call.root).item_links(f"products/categories/{category.id}", "products/categories", up)
+    def _term_routes(self, kind: str) -> list[Route]:
+        """Routes of ``products/categories`` or ``products/brands``: the same controller in WooCommerce."""
+        return [
+            ("GET", f"products/{kind}", partial(self.list_terms, kind)),
+            ("POST", f"products/{kind}", partial(self.create_term, kind)),
+            ("GET", rf"products/{kind}/(?P<id>\d+)", partial(self.read_term, kind)),
+            ("DELETE", rf"products/{kind}/(?P<id>\d+)", partial(self.delete_term, kind)),
+        ]
+
+    def _terms(self, kind: str) -> dict[int, Category]:
+        return self.shop.categories if kind == "categories" else self.shop.brands
+
+    def _term(self, kind: str, call: Call, term: Category) -> dict[str, Any]:
+        up = f"products/{kind}/{term.parent}" if term.parent else ""
+        links = View(self.shop, call.root).item_links(f"products/{kind}/{term.id}", f"products/{kind}", up)
+        seen = [product for product in self.shop.products if product.status == "publish"]
         return {
-            "id": category.id,
-            "name": category.name,
-            "slug": category.slug,
-            "parent": category.parent,
+            "id": term.id,
+            "name": term.name,
+            "slug": term.slug,
+            "parent": term.parent,
             "description": "",
             "display": "default",
             "image": None,
             "menu_order": 0,
-            "count": sum(1 for p in products if category.id in p.categories and p.status == "publish"),
+            "count": sum(1 for p in seen if term.id in (p.categories if kind == "categories" else p.brands)),
             "_links": links,
         }
 
-    def list_categories(self, call: Call) -> SimResponse:
+    def list_terms(self, kind: str, call: Call) -> SimResponse:
         """``GET /products/categories``, by name."""
         defaults = {"order": "asc", **call.query}
         query = listing.parse(defaults, self.shop.offset_s, _TERM_ORDER, "name")
         with self.shop.lock:
-            rows = list(self.shop.categories.values())
+            rows = list(self._terms(kind).values())
             if query.include:
                 rows = [row for row in rows if row.id in query.include]
             if "search" in call.query:
@@ -109,45 +120,45 @@ class StoreInfo:
                 rows = [row for row in rows if row.parent == php.intval(call.query["parent"])]
             rows.sort(key=lambda row: row.id if query.orderby == "id" else row.name, reverse=query.descending)
             start = (query.page - 1) * query.per_page
-            data = [self._category(call, row) for row in rows[start : start + query.per_page]]
+            data = [self._term(kind, call, row) for row in rows[start : start + query.per_page]]
         return listing.answer(call, query, len(rows), data)
 
-    def create_category(self, call: Call) -> SimResponse:
+    def create_term(self, kind: str, call: Call) -> SimResponse:
         """``POST /products/categories``; the same name under the same parent is refused."""
         name, parent = text.title(call.body.get("name") or ""), php.intval(call.body.get("parent") or 0)
         if not name:
             message = "Missing parameter(s): name"
             raise ApiError(400, "rest_missing_callback_param", message, params=["name"])
         with self.shop.lock:
-            for old in self.shop.categories.values():
+            for old in self._terms(kind).values():
                 if old.name == name and old.parent == parent:
                     message = "A term with the name provided already exists with this parent."
                     raise ApiError(400, "term_exists", message, resource_id=old.id)
-            category = Category(self.shop.next_term_id, name, text.slug(name), parent)
+            term = Category(self.shop.next_term_id, name, text.slug(name), parent)
             self.shop.next_term_id += 1
-            self.shop.categories[category.id] = category
-            return call.created(self._category(call, category), f"products/categories/{category.id}")
+            self._terms(kind)[term.id] = term
+            return call.created(self._term(kind, call, term), f"products/{kind}/{term.id}")
 
-    def _find_category(self, call: Call) -> Category:
-        category = self.shop.categories.get(call.id())
-        if category is None:
+    def _find_term(self, kind: str, call: Call) -> Category:
+        term = self._terms(kind).get(call.id())
+        if term is None:
             raise ApiError(404, "woocommerce_rest_term_invalid", "Resource does not exist.")
-        return category
+        return term
 
-    def read_category(self, call: Call) -> SimResponse:
+    def read_term(self, kind: str, call: Call) -> SimResponse:
         """``GET /products/categories/{id}``."""
         with self.shop.lock:
-            return call.reply(self._category(call, self._find_category(call)))
+            return call.reply(self._term(kind, call, self._find_term(kind, call)))
 
-    def delete_category(self, call: Call) -> SimResponse:
+    def delete_term(self, kind: str, call: Call) -> SimResponse:
         """``DELETE /products/categories/{id}``; terms have no trash."""
         if not call.force:
             message = "Resource does not support trashing."
             raise ApiError(501, "woocommerce_rest_trash_not_supported", message)
         with self.shop.lock:
-            category = self._find_category(call)
-            data = self._category(call, category)
-            del self.shop.categories[category.id]
+            term = self._find_term(kind, call)
+            data = self._term(kind, call, term)
+            del self._terms(kind)[term.id]
             return call.reply(data)
 
     def _attribute(self, call: Call, attribute: dict[str, Any]) -> dict[str, Any]:

@@ -228,6 +228,8 @@ class ProductWriter:
             product.backorders = str(values["backorders"])
         if values.get("categories") is not None:
             product.categories = self.parts.categories(values["categories"])
+        if values.get("brands") is not None:
+            product.brands = self.parts.brands(values["brands"])
         if values.get("attributes") is not None:
             product.attributes = self.parts.attributes(values["attributes"], options=not product.is_variation)
         if images is not None:

@@ -1,0 +1,195 @@
+"""Categories and brands of a shop: their paths for readings, their ids for writes (woocommerce-api.md section 6).
+
+Products name their categories by id; what a category is called and which one is above it stands in a list of its own.
+Names are escaped like texts ("Bücher &amp; Hefte", recording 05). A category that exists is refused with
+``term_exists``, and a product without one is put into the shop's default category.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from syncd.adapters.woocommerce.client import ListRequest, WooClient
+from syncd.adapters.woocommerce.feeds import Malformed, Query, is_id, whole_list
+from syncd.core.fields import BRAND, CATEGORIES, EMPTY
+from syncd.core.model import Refused
+from syncd.core.paths import Path, paths_of, paths_text
+from syncd.errors import InvalidResponse, Rejected, SideError, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from syncd.adapters.woocommerce.feeds import Row
+
+KEPT_S = 600.0
+"""How long a list of terms is not read again."""
+
+_FIELDS = "id,name,slug,parent"
+_DEFAULTS = frozenset({"uncategorized", "unkategorisiert", "allgemein"})
+"""Slugs of the category that the shop gives to products without one; WooCommerce translates it when it is installed."""
+_EXISTS = "term_exists"
+_DEEPEST = 20
+
+
+class Terms:
+    """One list of terms of the shop, as far as it is needed. Safe to use from several threads.
+
+    Args:
+        client: Sends.
+        route: ``products/categories`` or ``products/brands``.
+    """
+
+    def __init__(self, client: WooClient, route: str) -> None:
+        self._client = client
+        self._route = route
+        self._lock = threading.Lock()
+        self._terms: dict[int, tuple[str, int]] = {}
+        self._until = 0.0
+
+    def path(self, number: int) -> Path | None:
+        """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
+        with self._lock:
+            if number not in self._terms or time.monotonic() >= self._until:
+                try:
+                    self._read()
+                except SideError as error:
+                    logger.bind(side=error.side, detail=error.detail).debug("woocommerce.terms_not_read")
+                    self._until = time.monotonic() + KEPT_S
+            return self._known(number)
+
+    def ids_of(self, paths: Iterable[Path], *, make: bool = True) -> list[int] | Refused:
+        """Ids of the terms with these paths; those that are missing are made, the highest first.
+
+        Raises:
+            SideError: The list cannot be read, or a term cannot be made now; no product was touched.
+        """
+        with self._lock:
+            self._read()
+            ids = []
+            for path in paths:
+                number = 0
+                for depth in range(1, len(path) + 1):
+                    found = self._find(path[:depth])
+                    if found is None and not make:
+                        where = " > ".join(path)
+                        return Refused("category_unknown", f"the shop has no category {where}; make it there")
+                    number = self._make(path[depth - 1], number) if found is None else found
+                ids.append(number)
+            return ids
+
+    def _known(self, number: int) -> Path | None:
+        names: list[str] = []
+        while number and len(names) < _DEEPEST:
+            if number not in self._terms:
+                return None
+            name, number = self._terms[number]
+            names.insert(0, name)
+        return tuple(names) or None
+
+    def _find(self, path: Path) -> int | None:
+        """The term with this path, whatever the case of its letters; the oldest of several."""
+        wanted = [name.casefold() for name in path]
+        for number in sorted(self._terms):
+            known = self._known(number)
+            if known is not None and [name.casefold() for name in known] == wanted:
+                return number
+        return None
+
+    def _make(self, name: str, parent: int) -> int:
+        body = {"name": name, "parent": parent} if parent else {"name": name}
+        try:
+            answer = self._client.post(self._route, body)
+        except Rejected as error:
+            if error.key != _EXISTS:
+                raise
+            raise Transient(error.side, error.request, "somebody made the same one just now") from error
+        number = answer.get("id") if isinstance(answer, Mapping) else None
+        if not isinstance(number, int) or not is_id(number):
+            raise Transient(self._client.side, f"POST {self._route}", "the answer is no term")
+        self._terms[number] = (name, parent)
+        logger.bind(side=self._client.side, name=name, route=self._route).info("woocommerce.term_made")
+        return number
+
+    def _read(self) -> None:
+        terms = {}
+        try:
+            for rows in whole_list(ListRequest(self._client, self._route, _FIELDS), Query()):
+                for row in rows:
+                    parent = row.get("parent")
+                    above = parent if isinstance(parent, int) and is_id(parent) else 0
+                    terms[int(row["id"])] = (_plain(row.get("name")), above)
+        except Malformed as error:
+            raise InvalidResponse(self._client.side, f"GET {self._route}", str(error)) from error
+        self._terms, self._until = terms, time.monotonic() + KEPT_S
+
+
+class ShopTerms:
+    """The fields ``categories`` and ``brand`` of a shop's products."""
+
+    def __init__(self, client: WooClient, *, make_categories: bool = True) -> None:
+        self._categories = Terms(client, "products/categories")
+        self._brands = Terms(client, "products/brands")
+        self._make_categories = make_categories
+
+    def of(self, row: Row) -> dict[str, str]:
+        """Both fields, as far as the row says them and its categories can be named."""
+        fields = {}
+        brands = _entries(row, "brands")
+        if brands is not None:
+            fields[BRAND] = ", ".join(sorted(_plain(each.get("name")) for each in brands))
+        paths = self._paths(row)
+        if paths is not None:
+            fields[CATEGORIES] = paths_text(paths)
+        return fields
+
+    def item(self, values: Mapping[str, str]) -> dict[str, object] | Refused:
+        """What a write of these fields sends.
+
+        Raises:
+            SideError: As ``Terms.ids_of``.
+        """
+        item: dict[str, object] = {}
+        if CATEGORIES in values:
+            ids = self._categories.ids_of(paths_of(values[CATEGORIES]), make=self._make_categories)
+            if isinstance(ids, Refused):
+                return ids
+            item["categories"] = [{"id": number} for number in ids]
+        if BRAND in values:
+            brand = values[BRAND]
+            ids = self._brands.ids_of([(brand,)]) if brand != EMPTY else []
+            if isinstance(ids, Refused):
+                return ids
+            item["brands"] = [{"id": number} for number in ids]
+        return item
+
+    def _paths(self, row: Row) -> list[Path] | None:
+        given = _entries(row, "categories")
+        if given is None:
+            return None
+        if len(given) == 1 and given[0].get("slug") in _DEFAULTS:
+            return []
+        paths = []
+        for each in given:
+            number = each.get("id")
+            path = self._categories.path(number) if isinstance(number, int) else None
+            if path is None:
+                return None
+            paths.append(path)
+        return paths
+
+
+def _entries(row: Row, name: str) -> list[Mapping[str, object]] | None:
+    value = row.get(name)
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        return None
+    return value
+
+
+def _plain(name: object) -> str:
+    return " ".join(html.unescape(name).split()) if isinstance(name, str) else ""
