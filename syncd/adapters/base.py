@@ -68,6 +68,7 @@ class Capabilities:
         describes: ``read_product`` says all that is needed to make a product elsewhere.
         creates: Products can be made here.
         withdraws: Products can be taken from customers here.
+        image_content: Images that are written come with their content; else the side fetches them from their address.
     """
 
     relative: bool
@@ -84,6 +85,7 @@ class Capabilities:
     describes: bool = False
     creates: bool = False
     withdraws: bool = False
+    image_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,13 @@ class SideAdapter(Protocol):
 
     def read_product(self, product_id: str) -> Product | None:
         """Read a whole product with its variations; ``None`` if it is gone. Only if ``capabilities.describes``."""
+
+    def read_image(self, address: str) -> bytes | None:
+        """Fetch one of its images; ``None`` if it is not there. Only if ``capabilities.describes``.
+
+        Raises:
+            SideError: It cannot be had now.
+        """
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product, or variations of one, each at most once. Only if ``capabilities.creates``.

@@ -30,8 +30,10 @@ BRAND = "brand"
 """Who makes it, of a product that is no variation."""
 CATEGORIES = "categories"
 """Categories of a product that is no variation (``core.paths``)."""
+IMAGES = "images"
+"""Images of a product or of a variation (of that the first), by the hub's keys in order (``core.images``)."""
 
-ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE)
+ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from syncd.core.images import Image
+
 Quantity = Decimal
 
 ZERO = Decimal(0)
@@ -196,10 +198,12 @@ class FieldsWrite:
     Attributes:
         ref: Listing to write.
         values: Canonical texts by name of the field (``core.fields``).
+        images: By key, those of the field ``images`` that the side does not show yet.
     """
 
     ref: ListingRef
     values: Mapping[str, str]
+    images: Mapping[str, Image] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

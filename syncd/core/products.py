@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from syncd.core.images import Image
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -25,6 +27,7 @@ class Unit:
         tax_rate: Per cent, ``None`` if the side does not say.
         attributes: What makes it differ from its siblings, by name in the order that the side gives; empty for a
             product without variations.
+        images: Of a variation; without content.
     """
 
     source_id: str
@@ -33,6 +36,7 @@ class Unit:
     price: str | None
     tax_rate: Decimal | None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
 
     @property
     def label(self) -> str:
@@ -50,6 +54,7 @@ class Product:
         description: HTML or plain text as the side keeps it; to be sanitised by whoever shows it.
         units: What can be sold; one without attributes if the product has no variations.
         is_group: Whether the units are variations.
+        images: Of the product; without content.
     """
 
     source_id: str
@@ -57,6 +62,7 @@ class Product:
     units: tuple[Unit, ...]
     description: str = ""
     is_group: bool = False
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

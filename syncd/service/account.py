@@ -116,6 +116,7 @@ def open_account(
         hub.shop_owners = {**hub.shop_owners, **worker.side.shop_owners}
         hub.shop_limits = {**hub.shop_limits, worker.side.id: worker.side.limits}
         worker.side.read_hub_product = hub.adapter.read_product
+        worker.side.read_hub_image = hub.adapter.read_image
     with db.write() as session:
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)

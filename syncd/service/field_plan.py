@@ -35,6 +35,7 @@ class PlannedField:
     Attributes:
         shop_listing_id: The shop's listing, which the pair belongs to; ``shop_id`` is the shop.
         field: Name of the field.
+        source: Listing of the other end, which the value comes from.
         shows: What the side shows now.
         wants: What it would show.
         now: What both ends show, as it is remembered (``core.fields.kept``).
@@ -46,6 +47,7 @@ class PlannedField:
     shop_listing_id: int
     shop_id: int
     field: str
+    source: ListingRef
     shows: str
     wants: str
     now: Pair
@@ -207,10 +209,12 @@ def _decide(
                 hub.fields_pending = hub.fields_pending or to is End.HUB
                 shop.fields_pending = shop.fields_pending or to is End.SHOP
             case WriteField() if field in side.adapter.capabilities.fields:
+                other = shop if side.is_hub else hub
                 yield PlannedField(
                     shop.id,
                     shop.side_id,
                     field,
+                    ListingRef(other.external_id, other.parent_external_id),
                     full.at(end),
                     full.at(end.other),
                     now,

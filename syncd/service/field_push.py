@@ -6,18 +6,21 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from syncd.core.fields import IMAGES
 from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
 from syncd.service.approval import may_go_on
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
 from syncd.service.findings import fields_subject, open_subjects
+from syncd.service.image_loads import images_for
 from syncd.service.observe import Observer
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from syncd.core.images import Image
     from syncd.core.model import FieldsResult, ListingRef
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
@@ -67,11 +70,25 @@ class FieldPusher:
                 return
             batch = planned[start : start + size]
             self._look([one.ref for one in batch])
-            refused = self._carry_out(batch)
+            refused = self._carry_out([_only(one, images=False) for one in batch])
             # One field that a side does not take must not keep back the others of its product.
             for number in range(max((len(one.fields) for one in refused), default=0)):
                 singles = [one for one in refused if len(one.fields) > number]
                 self._carry_out([replace(one, fields=(one.fields[number],)) for one in singles])
+            self._alive()
+            for one in batch:
+                self._bring_images(one)
+
+    def _bring_images(self, planned: PlannedFields) -> None:
+        """Write the images of one product: they may be large, so no two products share a call.
+
+        Nothing else of it may be under way: until what was written last is read again, nothing is compared.
+        """
+        if [field.field for field in planned.fields] != [IMAGES] or self._stop.is_set() or not self._side.may_write():
+            return
+        images = images_for(self._side, planned.fields[0])
+        if images is not None:
+            self._carry_out([planned], images)
             self._alive()
 
     def plan(self) -> list[PlannedFields]:
@@ -107,20 +124,27 @@ class FieldPusher:
             advice="If not, say in [shops.NAME.products.owner] who owns which field; stock is synced meanwhile.",
         )
 
-    def _carry_out(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:
-        """Send one call and record its outcome; returns products whose fields are to be tried one by one."""
-        intended = self._intend(planned)
+    def _carry_out(
+        self, planned: Sequence[PlannedFields], images: Mapping[str, Image] | Refused | None = None
+    ) -> list[PlannedFields]:
+        """Send one call and record its outcome; returns products whose fields are to be tried one by one.
+
+        ``images`` go with it; if they cannot be had, it counts as refused.
+        """
+        intended = self._intend([one for one in planned if one.fields])
         if not intended:
             return []
-        writes = [FieldsWrite(one.ref, {field.field: field.wants for field in one.fields}) for one, _ in intended]
         results: Sequence[FieldsResult]
         failure: SideError | Stopped | None = None
         try:
-            results = self._side.adapter.write_fields(writes)
+            if isinstance(images, Refused):
+                results = [images] * len(intended)
+            else:
+                results = self._side.adapter.write_fields([_write(one, images) for one, _ in intended])
         except (OutcomeUnknown, InvalidResponse) as error:
-            results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(writes), error
+            results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(intended), error
         except (SideError, Stopped) as error:
-            results, failure = [NotSent(str(error))] * len(writes), error
+            results, failure = [NotSent(str(error))] * len(intended), error
         with self._side.db.write() as session:
             for (one, write_ids), result in zip(intended, results, strict=True):
                 record(session, self._side, self._run, one, write_ids, result)
@@ -141,3 +165,12 @@ class FieldPusher:
                     sure = replace(one, fields=fields)
                     intended.append((sure, [row.id for row in intend(session, side, self._run, sure)]))
         return intended
+
+
+def _only(planned: PlannedFields, *, images: bool) -> PlannedFields:
+    """Of what is planned for a product its images alone, or everything else."""
+    return replace(planned, fields=tuple(field for field in planned.fields if (field.field == IMAGES) == images))
+
+
+def _write(planned: PlannedFields, images: Mapping[str, Image] | None) -> FieldsWrite:
+    return FieldsWrite(planned.ref, {field.field: field.wants for field in planned.fields}, images or {})

@@ -31,7 +31,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _nothing(product_id: str) -> None:
+def _nothing(name: str) -> None:
     """No hub is there to be asked."""
 
 
@@ -53,6 +53,7 @@ class SideContext:
         creation: Which products of the hub are made here: ``never``, ``published`` or ``all`` (shops only).
         publish: Whether customers may see at once what is made here.
         read_hub_product: Reads a whole product of the hub by its id there; ``None`` if it is gone.
+        read_hub_image: Fetches one of the hub's images from its address; ``None`` if it is not there.
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -74,6 +75,7 @@ class SideContext:
     publish: bool = False
     deletion: str = "ignore"
     read_hub_product: Callable[[str], Product | None] = _nothing
+    read_hub_image: Callable[[str], bytes | None] = _nothing
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.adapters.memory.adapter import WRITABLE
 from syncd.adapters.registry import installed
 from syncd.core import fields as product_fields
+from syncd.core.images import keys_of
 from syncd.core.model import ZERO, ListingRef, StockMode
 from syncd.core.paths import paths_text
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
@@ -33,7 +35,9 @@ from tests.conformance.wire import NAME, Clock, WireSide
 from tests.support.inventorum import MemoryTokens
 
 UNKNOWN_ID = 987654
-NOTHING = dict.fromkeys((product_fields.DESCRIPTION, product_fields.BRAND, product_fields.CATEGORIES), "")
+NOTHING = dict.fromkeys(
+    (product_fields.DESCRIPTION, product_fields.BRAND, product_fields.CATEGORIES, product_fields.IMAGES), ""
+)
 
 
 class MemoryDriver:
@@ -112,6 +116,13 @@ class MemoryDriver:
         texts = [thing.listing.fields.get(product_fields.CATEGORIES, "") for thing in things]
         return sorted({path for text in texts for path in text.split("\n") if path})
 
+    def images(self, sku: str) -> list[bytes]:
+        keys = keys_of(self.world.things[sku].listing.fields[product_fields.IMAGES])
+        return [self.world.images[key] for key in keys]
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
+        raise LookupError("all images here are the hub's")
+
     def rename(self, sku: str, name: str) -> None:
         self.world.edit(sku, name=name)
 
@@ -184,7 +195,8 @@ def _path_text(name: str) -> str:
 
 
 def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict[str, str]:
-    return {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin, product_fields.PRICE: f"{price:.2f}"}
+    codes = {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin}
+    return {**codes, product_fields.PRICE: f"{price:.2f}", product_fields.IMAGES: ""}
 
 
 class InventorumDriver(WireSide):
@@ -238,6 +250,13 @@ class InventorumDriver(WireSide):
     def categories(self) -> list[str]:
         return sorted(_path_text(each.name) for each in self.sim.state.categories.values())
 
+    def images(self, sku: str) -> list[bytes]:
+        product = self.sim.state.find(sku)
+        return [self.sim.state.images[number].content for number in product.images]
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
+        raise LookupError("images of the till are its own")
+
     def rename(self, sku: str, name: str) -> None:
         self.sim.set_name(sku, name)
 
@@ -277,7 +296,7 @@ class InventorumDriver(WireSide):
 class WooCommerceDriver(WireSide):
     """A simulated shop."""
 
-    traits = Traits(deletions_in_changes=False, trash=True, uncounted=True)
+    traits = Traits(deletions_in_changes=False, trash=True, uncounted=True, own_images=True)
 
     def __init__(self, sim: WooCommerceSim, server: SimServer, clock: Clock, patience_s: float) -> None:
         self.sim = sim
@@ -286,6 +305,8 @@ class WooCommerceDriver(WireSide):
             "url": server.url,
             "consumer_key": self._key.key,
             "consumer_secret": self._key.secret,
+            "media_user": sim.settings.media_user,
+            "media_password": sim.settings.media_password,
             "request_timeout_seconds": patience_s,
         }
         super().__init__("woocommerce", values, server, clock)
@@ -301,7 +322,7 @@ class WooCommerceDriver(WireSide):
         return {sku: Decimal(pieces) for sku, pieces in self.sim.people.stock().items() if pieces is not None}
 
     def secrets(self) -> list[str]:
-        return [self._key.key, self._key.secret]
+        return [self._key.key, self._key.secret, self.sim.settings.media_password]
 
     def create(self, product: CatalogueProduct) -> None:
         self.sim.seed([product])
@@ -319,6 +340,12 @@ class WooCommerceDriver(WireSide):
     def categories(self) -> list[str]:
         names = [html.unescape(each.name) for each in self.sim.shop.categories.values()]
         return sorted(_path_text(name) for name in names if name != "Uncategorized")
+
+    def images(self, sku: str) -> list[bytes]:
+        return [self.sim.shop.files[image["src"]] for image in self.sim.shop.with_sku(sku)[0].images]
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
+        self.sim.people.add_image(sku, b64encode(content).decode(), first=first)
 
     def rename(self, sku: str, name: str) -> None:
         with self.sim.shop.lock:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.adapters.base import SideAdapter
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
@@ -42,7 +42,7 @@ PATHS = [
     "Clothes \\> 40",
     "Garn\nNadeln\nWool",
 ]
-NOTHING = {DESCRIPTION: EMPTY, BRAND: EMPTY, CATEGORIES: EMPTY}
+NOTHING = {DESCRIPTION: EMPTY, BRAND: EMPTY, CATEGORIES: EMPTY, IMAGES: EMPTY}
 """What products are about that are only named."""
 
 
@@ -55,13 +55,13 @@ class FieldPromises:
             pytest.skip("fields cannot be written on this side")
 
     def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
-        """Name and text of products, not of variations; codes and price (gross, two places) of what can be sold."""
+        """Words of products, not of variations; codes and gross price of what can be sold; images of both."""
         found = read(side.adapter.read_all())
         for product in GOODS:
             price = {PRICE: f"{product.price:.2f}"}
             for variation in product.variations:
                 codes = {SKU: variation.sku, GTIN: variation.gtin}
-                assert found.sku(variation.sku).fields == {**codes, **price}
+                assert found.sku(variation.sku).fields == {**codes, **price, IMAGES: EMPTY}
             if not product.variations:
                 words = {NAME: product.name, **NOTHING, SKU: product.sku, GTIN: product.gtin}
                 assert found.sku(product.sku).fields == {**words, **price}

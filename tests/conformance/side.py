@@ -63,6 +63,7 @@ class Traits:
         trash: Listings can be moved to a trash and back.
         uncounted: Listings can exist whose stock is not counted.
         renews_credentials: Expired credentials can be renewed without a person.
+        own_images: Products can have images that are not the hub's.
     """
 
     wire: bool = True
@@ -71,6 +72,7 @@ class Traits:
     trash: bool = False
     uncounted: bool = False
     renews_credentials: bool = False
+    own_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,12 @@ class SideDriver(Protocol):
 
     def categories(self) -> list[str]:
         """Names of all categories that products are in, or were once, as a person reads them."""
+
+    def images(self, sku: str) -> list[bytes]:
+        """Content of all images that a product or variation shows, in order."""
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
+        """Give a product an image that is not the hub's."""
 
     def rename(self, sku: str, name: str) -> None:
         """Change the name."""

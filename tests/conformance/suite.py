@@ -19,6 +19,7 @@ from tests.conformance.goods import GOODS
 from tests.conformance.promises_changes import ChangePromises
 from tests.conformance.promises_faults import FaultPromises
 from tests.conformance.promises_fields import FieldPromises
+from tests.conformance.promises_images import ImagePromises
 from tests.conformance.promises_making import DescribingPromises, MakingPromises
 from tests.conformance.promises_reading import ReadingPromises
 from tests.conformance.promises_withdrawing import WithdrawingPromises
@@ -31,6 +32,7 @@ class SideAdapterSuite(
     ChangePromises,
     WritingPromises,
     FieldPromises,
+    ImagePromises,
     DescribingPromises,
     MakingPromises,
     WithdrawingPromises,

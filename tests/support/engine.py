@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 HUB = Capabilities(
     relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE, describes=True
 )
-SHOP = Capabilities(relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, creates=True)
+SHOP = Capabilities(
+    relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, creates=True,
+    image_content=True,
+)  # fmt: skip
 
 
 class Clock:
@@ -99,6 +102,7 @@ class Account:
         till.shop_owners = {**till.shop_owners, **side.shop_owners}
         till.shop_limits = {**till.shop_limits, side.id: side.limits}
         side.read_hub_product = till.adapter.read_product
+        side.read_hub_image = till.adapter.read_image
         return world
 
     def restart(self, *names: str) -> None:

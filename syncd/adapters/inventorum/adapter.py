@@ -77,6 +77,17 @@ class InventorumAdapter:
             may_write=context.may_write,
         )
         self._http = http
+        self._images = HttpSession(
+            side=context.side,
+            base_url=settings.base_url,
+            budget=RateBudget(settings.requests_per_second),
+            stop=context.stop,
+            headers={"Accept": "image/*"},
+            timeout_s=settings.request_timeout_seconds,
+            deadline_s=3 * settings.request_timeout_seconds,
+            on_request=context.on_request,
+            now=context.now,
+        )
         self._api = BearerApi(http, context.tokens, settings, context.now)
         self._client = InventorumClient(self._api)
         self._rates = TaxRates(self._client)
@@ -98,6 +109,7 @@ class InventorumAdapter:
     def close(self) -> None:
         """Release connections."""
         self._api.close()
+        self._images.close()
 
     def check(self) -> CheckReport:
         """Test token, rights, account, products, delta and clock; see ``SideAdapter.check``.
@@ -251,6 +263,14 @@ class InventorumAdapter:
     def read_product(self, product_id: str) -> Product | None:
         """Read a product's detail with its variations and tax rates; see ``SideAdapter.read_product``."""
         return products.read_product(self._client, self._rates, product_id)
+
+    def read_image(self, address: str) -> bytes | None:
+        """Fetch an image from the address that its product names, without the token: addresses are open to everybody.
+
+        Source: section 6.4.
+        """
+        reply = self._images.read(address)
+        return reply.body if reply.status == 200 else None
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Not yet: products of shops are not made at the till."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from syncd.adapters import texts
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import BRAND, DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.images import Image, keys_text
 from syncd.core.model import ListingRef, RemoteListing, StockMode
 from syncd.core.prices import canonical
 from syncd.errors import InvalidResponse
@@ -29,6 +30,9 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _MOST_FIELDS = 50
 _LONGEST_NAME = 4000
 """In characters; one that is longer is not compared."""
+_MOST_IMAGES = 200
+_BEST_SIZES = ("original", "image", "ipad_retina", "ipad", "thumb_retina", "thumb")
+"""Sizes in which an image is offered, the largest first (section 6.4)."""
 _DEEPEST = 5
 """Real errors nest their fields once or twice."""
 
@@ -151,7 +155,7 @@ def _fields(product: Fields, *, named: bool) -> dict[str, str]:
 
     What a row does not have (older versions) or what is too long to be compared is left out, never taken for empty.
     """
-    fields = {**_codes(product), **(_words(product) if named else {})}
+    fields = {**_codes(product), **(_words(product) if named else _images_field(product, most=1))}
     amount = product.raw.get("gross_price")
     known = isinstance(amount, str | int | Decimal) and product.raw.get("custom_price") is not True
     price = canonical(amount) if known else None
@@ -167,7 +171,31 @@ def _words(product: Fields) -> dict[str, str]:
     brand = " ".join((product.text("brand") or "").split())
     if _says(product, "brand") and len(brand) <= _LONGEST_NAME:
         fields[BRAND] = brand
-    return fields
+    return {**fields, **_images_field(product)}
+
+
+def _images_field(product: Fields, most: int | None = None) -> dict[str, str]:
+    images = images_of(product)
+    return {} if images is None else {IMAGES: keys_text(image.key for image in images[:most])}
+
+
+def images_of(product: Fields) -> tuple[Image, ...] | None:
+    """Images of a product or variation in order, each in its largest size; ``None`` if the object does not say.
+
+    An id names an image for good; up to version 7 it is negative (section 6.4).
+    """
+    given = product.raw.get("images")
+    if not isinstance(given, list) or len(given) > _MOST_IMAGES:
+        return None
+    found = []
+    for each in given:
+        number = each.get("id") if isinstance(each, dict) else None
+        if not isinstance(number, int) or isinstance(number, bool) or not number:
+            return None
+        sizes = each["urls"] if isinstance(each.get("urls"), dict) else each
+        addresses = [sizes[size] for size in _BEST_SIZES if isinstance(sizes.get(size), str)]
+        found.append(Image(str(abs(number)), addresses[0] if addresses else "", product.name("name") or ""))
+    return tuple({image.key: image for image in found}.values())
 
 
 def _codes(product: Fields) -> dict[str, str]:

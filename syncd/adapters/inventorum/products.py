@@ -40,6 +40,7 @@ def read_product(client: InventorumClient, rates: TaxRates, product_id: str) -> 
         units=tuple(_unit(row, rates, is_group=is_group) for row in rows),
         description=texts.canonical(detail.text("description") or ""),
         is_group=is_group,
+        images=mapping.images_of(detail) or (),
     )
 
 
@@ -51,6 +52,7 @@ def _unit(row: Fields, rates: TaxRates, *, is_group: bool) -> Unit:
         price=mapping.fields_of(row).get(PRICE),
         tax_rate=_rate(row, rates),
         attributes=_attributes(row) if is_group else {},
+        images=(mapping.images_of(row) or ())[:1] if is_group else (),
     )
 
 

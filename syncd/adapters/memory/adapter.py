@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
 from syncd.adapters.memory.world import MemoryWorld
-from syncd.core.fields import ALL, DESCRIPTION, PRICE
+from syncd.core.fields import ALL, DESCRIPTION, IMAGES, PRICE
+from syncd.core.images import Image, keys_of
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
 from syncd.core.products import Made, Product, Unit
 from syncd.errors import AuthRejected, OutcomeUnknown, RateLimited, Transient
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import (
+        Cursor,
+        FieldsResult,
+        FieldsWrite,
+        RemoteListing,
+        StockEvent,
+        StockWrite,
+        WriteResult,
+    )
     from syncd.core.products import MakeResult, NewProduct, Way, WithdrawResult
 
 _PAGE = 100
@@ -154,12 +163,17 @@ class MemorySide:
             units = tuple(
                 Unit(
                     each.ref.external_id, each.sku, each.gtin, each.fields.get(PRICE), None,
-                    {"kind": each.name} if children else {},
+                    {"kind": each.name} if children else {}, _images(each) if children else (),
                 )
                 for each in found
             )  # fmt: skip
             text = thing.listing.fields.get(DESCRIPTION, "")
-            return Product(product_id, thing.listing.name, units, text, is_group=bool(children))
+            listing = thing.listing
+            return Product(product_id, listing.name, units, text, is_group=bool(children), images=_images(listing))
+
+    def read_image(self, address: str) -> bytes | None:
+        """An image of the world, by its key."""
+        return self.world.images.get(address)
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make what is asked for, with the next fault."""
@@ -219,6 +233,10 @@ class MemorySide:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _images(listing: RemoteListing) -> tuple[Image, ...]:
+    return tuple(Image(key, key, listing.name) for key in keys_of(listing.fields.get(IMAGES, "")))
 
 
 class MemorySettings(BaseModel):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.images import keys_of
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from syncd.core.products import NewProduct, Unit, WithdrawResult
+
+_UNSAID = (BRAND, CATEGORIES, IMAGES)
+"""What a product is not made with."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class MemoryWorld:
         withdrawal_faults: The same for taking products from customers: ``lost_before``, ``lost_after``, ``dies`` and
             those that apply nothing.
         withdrawn: Every withdrawal that took effect: (external id, way).
+        images: Content of images by key: of the hub, what can be read; of a shop, what was brought.
         made: Every mark that something was made with, once for each time.
     """
 
@@ -92,6 +97,7 @@ class MemoryWorld:
     refuses: tuple[str, ...] = ()
     creation_faults: list[str] = field(default_factory=list)
     late_products: list[tuple[datetime, NewProduct]] = field(default_factory=list)
+    images: dict[str, bytes] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     withdrawal_faults: list[str] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)
@@ -279,6 +285,9 @@ class MemoryWorld:
             if any(value in self.refuses for value in write.values.values()):
                 return Refused("not_taken", "a value cannot be stored")
             shown = {field: self.spell(value) for field, value in write.values.items()}
+            self.images |= {key: image.content for key, image in write.images.items()}
+            if any(key not in self.images for key in keys_of(write.values.get(IMAGES, EMPTY))):
+                return Refused("no_image", "nothing is known of an image")
             if not late:
                 before = thing.listing.fields
                 self.overwritten += [
@@ -307,7 +316,7 @@ class MemoryWorld:
             self.made.append(mark)
             self.marks[mark] = external_id
             if unit is None:
-                words = {NAME: self.spell(name), DESCRIPTION: self.spell(text)}
+                words = {NAME: self.spell(name), DESCRIPTION: self.spell(text), **dict.fromkeys(_UNSAID, EMPTY)}
                 self.put(
                     external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish, fields=words
                 )
@@ -317,9 +326,10 @@ class MemoryWorld:
                 SKU: unit.sku or EMPTY,
                 GTIN: unit.gtin or EMPTY,
                 PRICE: unit.price,
+                IMAGES: EMPTY,
             }
             if not parent:
-                values[DESCRIPTION] = text
+                values |= {DESCRIPTION: text, **dict.fromkeys(_UNSAID, EMPTY)}
             shown = {field: self.spell(value) for field, value in values.items() if value is not None}
             self.put(
                 external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=publish

@@ -12,7 +12,9 @@ from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
 from syncd.adapters.woocommerce.feeds import Malformed
+from syncd.adapters.woocommerce.images import ImageWriter
 from syncd.adapters.woocommerce.making import ProductMaker
+from syncd.adapters.woocommerce.media import Media
 from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.adapters.woocommerce.prices import ShopPrices
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
@@ -58,7 +60,9 @@ class WooCommerceAdapter:
         self._catalogue = Catalogue(self._client, prices, terms)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
-        self._field_writer = FieldWriter(self._client, prices, terms)
+        self._media = Media(context) if settings.media_user else None
+        images = ImageWriter(self._client, self._media)
+        self._field_writer = FieldWriter(self._client, prices, terms, images)
         taxes = TaxClasses(self._client, settings.chosen_tax_classes)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
@@ -72,6 +76,7 @@ class WooCommerceAdapter:
             fields=WRITABLE,
             creates=True,
             withdraws=True,
+            image_content=self._media is not None,
         )
 
     @property
@@ -86,7 +91,7 @@ class WooCommerceAdapter:
 
     def check(self) -> CheckReport:
         """Try all that syncd uses: index, products, orders, an empty batch, settings, system status."""
-        return Check(self._client, self._now).run()
+        return Check(self._client, self._now, self._media).run()
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product and variation; the cursor is the server's clock at the first answer."""
@@ -123,6 +128,10 @@ class WooCommerceAdapter:
         """Not yet: products of the shop are not made elsewhere."""
         raise StateError(f"{self._side} does not describe products")
 
+    def read_image(self, address: str) -> bytes | None:
+        """Not yet, as for ``read_product``."""
+        raise StateError(f"{self._side} does not describe products ({address})")
+
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (a draft, unless it is to be published), or more variations of one."""
         try:
@@ -144,6 +153,8 @@ class WooCommerceAdapter:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+        if self._media is not None:
+            self._media.close()
 
     def _read_all(self) -> Iterator[ChangePage]:
         products, variations = Tally(self._overlap), Tally(self._overlap)

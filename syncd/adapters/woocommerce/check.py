@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from syncd.adapters.woocommerce.client import WooClient
+    from syncd.adapters.woocommerce.media import Media
 
 _TOLERATED_SKEW_S = 120.0
 _OPTIONAL_ROUTES = {
@@ -26,9 +27,10 @@ _CLICK = "WooCommerce > Settings > Advanced > REST API: permission Read/Write, u
 class Check:
     """Collects lines; each step is tried even if another failed, except that nothing works without a valid key."""
 
-    def __init__(self, client: WooClient, now: Callable[[], datetime]) -> None:
+    def __init__(self, client: WooClient, now: Callable[[], datetime], media: Media | None = None) -> None:
         self._client = client
         self._now = now
+        self._media = media
         self._lines: list[CheckLine] = []
         self._facts: dict[str, str] = {}
         self._skew_s: float | None = None
@@ -40,6 +42,7 @@ class Check:
             self._read("orders", "read orders")
             self._may_write()
             self._stock_management()
+            self._images()
             self._versions()
             self._optional_routes(routes)
         self._clock()
@@ -84,6 +87,18 @@ class Check:
             self._failed("write stock", error, _CLICK if error.exit_code == AuthRejected.exit_code else "")
         else:
             self._add(True, "write stock", "allowed")
+
+    def _images(self) -> None:
+        subject = "images"
+        if self._media is None:
+            self._add(True, subject, "the shop fetches them from the till; media_user would let syncd bring them")
+            return
+        try:
+            refused = self._media.may_upload()
+        except SideError as error:
+            self._failed(subject, error)
+            return
+        self._add(refused is None, subject, "may be uploaded" if refused is None else refused.message)
 
     def _stock_management(self) -> None:
         subject = "stock management"

@@ -13,6 +13,7 @@ from typing import Any
 
 from syncd.adapters import texts
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
+from syncd.adapters.woocommerce.images import images_field
 from syncd.adapters.woocommerce.wire import LONGEST_CODE, LONGEST_READ, entries, number, text_of, whole
 from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
@@ -35,9 +36,9 @@ MARKER_KEY = "_syncd_op"
 
 VARIATION_FIELDS = (
     "id,type,status,name,sku,global_unique_id,regular_price,manage_stock,stock_quantity,date_modified_gmt,parent_id,"
-    "meta_data"
+    "image,meta_data"
 )
-PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,categories,brands,variations"
+PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,categories,brands,images,variations"
 AS_STORED = {"context": "edit"}
 """Products are read as they are stored: as customers see them the shop formats texts and carries out shortcodes."""
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
@@ -133,9 +134,10 @@ def product_listing(
 
 def _product_fields(row: Row, mode: StockMode, fields: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
     """Words of a product with variations, everything of one without; nothing of bundles and links to other shops."""
+    words = {**words_of(row), **shared, **images_field(row, variation=False)}
     if is_group(row):
-        return {**words_of(row), **shared} if mode is StockMode.GROUP else {}
-    return {} if mode is StockMode.GROUP else {**words_of(row), **shared, **codes_of(row), **fields}
+        return words if mode is StockMode.GROUP else {}
+    return {} if mode is StockMode.GROUP else {**words, **codes_of(row), **fields}
 
 
 def variation_listing(
@@ -162,7 +164,7 @@ def variation_listing(
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
         published=row.get("status", "publish") in _SEEN,
         marker=marker_of(row),
-        fields={**codes, **fields},
+        fields={**codes, **fields, **images_field(row, variation=True)},
     )
 
 

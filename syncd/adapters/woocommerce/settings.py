@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 AuthMode = Literal["auto", "basic", "query", "oauth"]
 
@@ -38,6 +38,14 @@ class WooCommerceSettings(BaseModel):
     )
     create_categories: bool = Field(
         default=True, description="Make categories that the till names and the shop does not have."
+    )
+    media_user: str = Field(
+        default="",
+        description="Name of the WordPress user whose application password syncd brings images with. Left out: the "
+        "shop fetches images from the till's address by itself.",
+    )
+    media_password: SecretStr | None = Field(
+        default=None, description="Application password of media_user (WordPress: Users > Profile)."
     )
     batch_size: int = Field(default=50, ge=1, le=100, description="Most stock writes in one request.")
 
@@ -81,6 +89,12 @@ class WooCommerceSettings(BaseModel):
             raise ValueError("starts with cs_: key and secret are swapped")
         return value
 
+    @model_validator(mode="after")
+    def _check_media(self) -> WooCommerceSettings:
+        if bool(self.media_user) != (self.media_password is not None):
+            raise ValueError("media_user and media_password belong together: give both or none")
+        return self
+
     @property
     def secure(self) -> bool:
         """Whether requests travel over TLS from us."""
@@ -98,3 +112,8 @@ class WooCommerceSettings(BaseModel):
         if "/wp-json/" in base:
             return f"{base}/"
         return f"{base}/wp-json/wc/v3/"
+
+    @property
+    def wordpress_url(self) -> str:
+        """Base address of WordPress's own API, ending in a slash."""
+        return f"{self.api_url.partition('/wp-json/')[0]}/wp-json/wp/v2/"

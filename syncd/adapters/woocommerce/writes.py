@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.adapters.woocommerce.images import images_field
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
 from syncd.core.model import (
     FieldsResult,
     FieldsWrite,
@@ -29,13 +30,16 @@ from syncd.http.session import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.adapters.woocommerce.images import ImageWriter
     from syncd.adapters.woocommerce.prices import ShopPrices
     from syncd.adapters.woocommerce.terms import ShopTerms
 
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
-_FIELDS_ANSWER = "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price"
+_FIELDS_ANSWER = (
+    "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price,images,image,meta_data"
+)
 
-WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE})
 """Fields that ``FieldWriter`` can write."""
 
 Write = TypeVar("Write", StockWrite, FieldsWrite)
@@ -82,10 +86,11 @@ class StockWriter:
 class FieldWriter:
     """Sends fields of products; a request without a stock field does not disturb stock (section 4)."""
 
-    def __init__(self, client: WooClient, prices: ShopPrices, terms: ShopTerms) -> None:
+    def __init__(self, client: WooClient, prices: ShopPrices, terms: ShopTerms, images: ImageWriter) -> None:
         self._client = client
         self._prices = prices
         self._terms = terms
+        self._images = images
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send each write once; see ``_send_all``.
@@ -113,10 +118,14 @@ class FieldWriter:
         )
         return _send_all(self._client, kind, writes, refused)
 
-    def _named(self, write: FieldsWrite) -> dict[str, object] | Refused | NotSent:
-        """What is sent of categories and brand; what the shop lacks is made first, and found by its name if lost."""
+    def _named(self, write: FieldsWrite) -> dict[str, object] | Refused | NotSent | Unknown:
+        """What is sent of fields that name something; what the shop lacks is made first, and found again if lost."""
         try:
-            return self._terms.item(write.values)
+            terms = self._terms.item(write.values)
+            if isinstance(terms, Refused) or IMAGES not in write.values:
+                return terms
+            images = self._images.item(write)
+            return {**terms, **images} if isinstance(images, dict) else images
         except Rejected as error:
             return mapping.refusal(error.key, error.detail)
         except SideError as error:
@@ -126,8 +135,9 @@ class FieldWriter:
         row = mapping.answered(item, write.ref)
         if not isinstance(row, Mapping):
             return row
-        shown = {**self._prices.of(row), **mapping.codes_of(row)}
-        if write.ref.parent_external_id is None:
+        variation = write.ref.parent_external_id is not None
+        shown = {**self._prices.of(row), **mapping.codes_of(row), **images_field(row, variation=variation)}
+        if not variation:
             shown |= {**mapping.words_of(row), **self._terms.of(row)}
         else:
             # A variation without a code shows its parent's.

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import functools
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from syncd.simulators.inventorum.auth import Auth
-from syncd.simulators.inventorum.model import Category, Image, Order
+from syncd.simulators.inventorum.model import Category, Image, Order, Product
 from syncd.simulators.inventorum.orders import OrderBook
 from syncd.simulators.inventorum.product_writes import Values, describe_adjustment, insert_product
 from syncd.simulators.inventorum.settings import InventorumSettings
 from syncd.simulators.inventorum.state import State
 from syncd.simulators.inventorum.values import read_decimal, read_quantity, to_net, two_places
+from syncd.simulators.pictures import image_kind
 
 Amount = int | float | str | Decimal
 """A number as tests and JSON give it; a float only ever comes from JSON and is read by its shortest text."""
@@ -122,6 +125,40 @@ class Control:
         return {"id": product.id}
 
     @_locked
+    def set_brand(self, sku: str | int, brand: str) -> dict[str, Any]:
+        """Say who makes a product."""
+        product = self.state.find(sku)
+        product.brand = brand
+        self.state.touch(product)
+        return {"id": product.id}
+
+    @_locked
+    def set_categories(self, sku: str | int, names: Sequence[str]) -> dict[str, Any]:
+        """Put a product into categories, made where they are missing."""
+        product = self.state.find(sku)
+        known = {category.name: category.id for category in self.state.categories.values()}
+        for name in names:
+            if name not in known:
+                known[name] = self.create_category(name)["id"]
+        self.state.change_categories(product, [known[name] for name in names])
+        self.state.touch(product)
+        return {"id": product.id}
+
+    @_locked
+    def set_images(self, sku: str | int, contents: Sequence[str]) -> dict[str, Any]:
+        """Give a product images, in base64; those that it has with the same content stay. Returns their ids."""
+        product = self.state.find(sku)
+        present = {self.state.images[number].content: number for number in product.images}
+        wanted = [b64decode(each) for each in contents]
+        for content in wanted:
+            if content not in present:
+                present[content] = next(self.state.ids.image)
+                self.state.images[present[content]] = Image(present[content], 0, content, image_kind(content))
+        product.images = [present[content] for content in wanted]
+        self.state.touch(product)
+        return {"images": product.images}
+
+    @_locked
     def create_product(
         self,
         sku: str,
@@ -202,12 +239,25 @@ class Control:
 
     @_locked
     def fields(self) -> dict[str, dict[str, str]]:
-        """Gross price of every sellable unit, name and text of what is no variation, by article number."""
+        """Gross price of every sellable unit, and more of what is no variation, by article number.
+
+        Categories by name, images by the digest of their content.
+        """
         return {
             self.state.sku(product): {"price": two_places(self.state.gross(product))}
-            | ({} if product.parent else {"name": product.name, "description": product.description})
+            | ({} if product.parent else self._words(product))
             for product in self.state.products.values()
             if not product.variations
+        }
+
+    def _words(self, product: Product) -> dict[str, str]:
+        images = (self.state.images[number].content for number in product.images)
+        return {
+            "name": product.name,
+            "description": product.description,
+            "brand": product.brand,
+            "categories": ", ".join(sorted(self.state.categories[number].name for number in product.categories)),
+            "images": " ".join(sha256(content).hexdigest()[:8] for content in images),
         }
 
     @_locked
@@ -252,6 +302,9 @@ ACTIONS = (
     "set_price",
     "set_name",
     "set_description",
+    "set_brand",
+    "set_categories",
+    "set_images",
     "create_product",
     "delete_product",
     "create_category",

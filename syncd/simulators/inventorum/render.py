@@ -225,7 +225,8 @@ class Renderer:
 
     def _urls(self, image: Image, sizes: Iterable[str]) -> dict[str, str]:
         account = self.state.settings.account_id
-        return {size: f"{self.base_url}/uploads/{account}/{image.id}_{size}" for size in sizes}
+        ending = "JPEG" if image.content_type == "image/jpeg" else image.content_type.rpartition("/")[2]
+        return {size: f"{self.base_url}/uploads/{account}/{image.id}_{size}.{ending}" for size in sizes}
 
     # Times
 

@@ -14,6 +14,7 @@ from syncd.simulators.woocommerce import php
 from syncd.simulators.woocommerce.auth import Authenticator
 from syncd.simulators.woocommerce.call import Call, Handler, read_body
 from syncd.simulators.woocommerce.control import Control
+from syncd.simulators.woocommerce.media import MediaLibrary
 from syncd.simulators.woocommerce.order_desk import OrderDesk
 from syncd.simulators.woocommerce.orders import OrderApi
 from syncd.simulators.woocommerce.problems import ApiError, no_route
@@ -52,7 +53,8 @@ class WooCommerceSim:
         self.shop = Shop(self.settings)
         self.writer = ProductWriter(self.shop)
         self.desk = OrderDesk(self.shop)
-        self.people = Control(self.shop, self.writer, self.desk)
+        self._media = MediaLibrary(self.shop)
+        self.people = Control(self.shop, self.writer, self.desk, self._media)
         self._auth = Authenticator(self.settings)
         self._routes: dict[str, dict[str, Handler]] = {}
         info = StoreInfo(self.shop)
@@ -153,6 +155,8 @@ class WooCommerceSim:
         return SimResponse(response.status, response.body, headers)
 
     def _dispatch(self, request: SimRequest, root: str, allow: list[str]) -> SimResponse:
+        if request.method == "GET" and (file := self._media.file(request.path)) is not None:
+            return file
         before, marker, path = request.path.partition("/wp-json")
         keyless = not marker
         if keyless:
@@ -170,8 +174,8 @@ class WooCommerceSim:
         if path in {"", NAMESPACE}:
             allow.append("GET")
             return Call(request, root, {}, query).reply(self._index(root) if path else self._site(root))
-        if path == "wp/v2/users/me":
-            raise ApiError(401, "rest_not_logged_in", "You are not currently logged in.")
+        if path.startswith("wp/v2/") and (answer := self._media.answer(request, path)) is not None:
+            return answer
         handlers, args = self._match(path)
         if handlers is None:
             raise no_route()

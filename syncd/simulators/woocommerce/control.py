@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.woocommerce.render import View
 from syncd.simulators.woocommerce.rows import Order, Product
-from syncd.simulators.woocommerce.text import html, title
+from syncd.simulators.woocommerce.state import UNCATEGORIZED, Category
+from syncd.simulators.woocommerce.text import html, slug, title
 
 if TYPE_CHECKING:
+    from syncd.simulators.woocommerce.media import MediaLibrary
     from syncd.simulators.woocommerce.order_desk import OrderDesk
     from syncd.simulators.woocommerce.state import Shop
     from syncd.simulators.woocommerce.writer import ProductWriter
@@ -36,8 +40,9 @@ class Control:
         KeyError: Unknown SKU, order or form.
     """
 
-    def __init__(self, shop: Shop, writer: ProductWriter, desk: OrderDesk) -> None:
+    def __init__(self, shop: Shop, writer: ProductWriter, desk: OrderDesk, media: MediaLibrary) -> None:
         self.shop = shop
+        self.media = media
         self.writer = writer
         self.desk = desk
         self._forms: dict[int, EditForm] = {}
@@ -65,6 +70,10 @@ class Control:
             "set_price": self.set_price,
             "set_name": self.set_name,
             "set_description": self.set_description,
+            "set_brand": self.set_brand,
+            "set_categories": self.set_categories,
+            "add_image": self.add_image,
+            "remove_image": self.remove_image,
             "fields": self.fields,
             "on_sale": self.on_sale,
             "stock": self.stock,
@@ -229,6 +238,47 @@ class Control:
             self.shop.touch(product)
             return {"id": product.id}
 
+    def set_brand(self, sku: str, brand: str) -> dict[str, Any]:
+        """An administrator chooses a brand, made if it is missing."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.brands = [self._term(self.shop.brands, brand)] if brand else []
+            self.shop.touch(product)
+            return {"id": product.id}
+
+    def set_categories(self, sku: str, names: list[str]) -> dict[str, Any]:
+        """An administrator ticks categories, made if they are missing."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.categories = [self._term(self.shop.categories, name) for name in names] or [UNCATEGORIZED]
+            self.shop.touch(product)
+            return {"id": product.id}
+
+    def _term(self, terms: dict[int, Category], name: str) -> int:
+        found = next((term.id for term in terms.values() if term.name == title(name)), None)
+        if found is None:
+            found = self.shop.next_term_id
+            self.shop.next_term_id += 1
+            terms[found] = Category(found, title(name), slug(name))
+        return found
+
+    def add_image(self, sku: str, content: str, first: bool = False) -> dict[str, Any]:
+        """An administrator adds an image of the shop's own, in base64; ``first`` as the cover."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            image = self.media.store(b64decode(content), f"{sku}.png", {})
+            product.images.insert(0 if first else len(product.images), image)
+            self.shop.touch(product)
+            return {"id": image["id"]}
+
+    def remove_image(self, sku: str, image: int) -> dict[str, Any]:
+        """An administrator takes an image away from a product."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.images = [each for each in product.images if each["id"] != image]
+            self.shop.touch(product)
+            return {"id": product.id}
+
     def set(self, **values: Any) -> dict[str, Any]:
         """Change settings by name; returns what is now in force."""
         with self.shop.lock:
@@ -252,18 +302,28 @@ class Control:
             return [product.name for product in self.shop.products if product.status != "trash"]
 
     def fields(self) -> dict[str, dict[str, str]]:
-        """Regular price of everything that can be sold, name and text of what is no variation, by SKU."""
+        """Regular price of everything that can be sold, and more of what is no variation, by SKU.
+
+        Categories by name, images by the digest of their content.
+        """
         with self.shop.lock:
             units = [product for product in self.shop.by_id.values() if product.type != "variable"]
             return {
                 self.shop.label(unit): {"price": f"{Decimal(unit.regular_price or 0):.2f}"}
-                | (
-                    {}
-                    if unit.is_variation
-                    else {"name": unescape(unit.name), "description": str(unit.extra.get("description", ""))}
-                )
+                | ({} if unit.is_variation else self._words(unit))
                 for unit in units
             }
+
+    def _words(self, product: Product) -> dict[str, str]:
+        categories = [self.shop.categories[number].name for number in product.categories if number != UNCATEGORIZED]
+        contents = (self.shop.files.get(image["src"], b"") for image in product.images)
+        return {
+            "name": unescape(product.name),
+            "description": str(product.extra.get("description", "")),
+            "brand": ", ".join(unescape(self.shop.brands[number].name) for number in product.brands),
+            "categories": ", ".join(sorted(unescape(name) for name in categories)),
+            "images": " ".join(sha256(content).hexdigest()[:8] for content in contents),
+        }
 
     def history(self) -> list[dict[str, Any]]:
         """Every change of stock since the shop was filled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from syncd.simulators.woocommerce import dates, php, text
 from syncd.simulators.woocommerce.problems import ApiError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _UPLOAD_ERROR = "woocommerce_product_image_upload_error"
 _WEB_PORTS = {None, 80, 443, 8080}
+_HIDDEN = {"slug", "loaded_from"}
 
 
 class Parts:
@@ -67,16 +68,22 @@ class Parts:
             if image_id not in self.shop.image_ids:
                 message = f"#{image_id} is an invalid image ID."
                 raise ApiError(400, "woocommerce_product_invalid_image_id", message)
-            known = (image for product in self.shop.by_id.values() for image in product.images)
-            found = next((image for image in known if image["id"] == image_id), None)
+            found = self.shop.attachments.get(image_id)
             if found is not None:
-                return {**found, "alt": text.plain(item.get("alt", found["alt"]))}
+                return {
+                    **{name: value for name, value in found.items() if name not in _HIDDEN},
+                    "alt": text.plain(item.get("alt", found["alt"])),
+                }
         return self._loaded(str(item.get("src") or ""), text.plain(item.get("alt") or ""), image_id)
+
+    def _may_ask(self, address: SplitResult) -> bool:
+        """WordPress asks hosts of the web only, unless the test says that it can reach another one."""
+        return address.port in _WEB_PORTS or address.netloc == self.shop.settings.reachable_host
 
     def _loaded(self, src: str, alt: str, image_id: int) -> dict[str, Any]:
         address = urlsplit(src)
         host = address.hostname or ""
-        if address.scheme not in {"http", "https"} or host.endswith(".invalid") or address.port not in _WEB_PORTS:
+        if address.scheme not in {"http", "https"} or host.endswith(".invalid") or not self._may_ask(address):
             message = f"Error getting remote image {src}. Error: A valid URL was not provided."
             raise ApiError(400, _UPLOAD_ERROR, message)
         name = address.path.rpartition("/")[2]
@@ -92,4 +99,6 @@ class Parts:
             "date_modified_gmt": dates.render(now),
         }
         url = f"http://shop.example/wp-content/uploads/{image_id}/{name}"
-        return {"id": image_id, **stamps, "src": url, "name": name, "alt": alt}
+        image = {"id": image_id, **stamps, "src": url, "name": name, "alt": alt}
+        self.shop.attachments[image_id] = {**image, "slug": name.rpartition(".")[0], "loaded_from": src}
+        return image

@@ -159,6 +159,14 @@ def _categories(view: View, product: Product) -> list[dict[str, Any]]:
     return [{"id": c.id, "name": c.name, "slug": c.slug} for c in found if c is not None]
 
 
+def _images(view: View, product: Product) -> list[dict[str, Any]]:
+    """What was uploaded is served by this shop, what was loaded from elsewhere by nobody."""
+    site = view.site
+    return [
+        {**image, "src": site + image["src"] if image["src"][:1] == "/" else image["src"]} for image in product.images
+    ]
+
+
 def _brands(view: View, product: Product) -> list[dict[str, Any]]:
     found = (view.shop.brands.get(brand_id) for brand_id in product.brands)
     return [{"id": b.id, "name": b.name, "slug": b.slug} for b in found if b is not None]
@@ -248,7 +256,7 @@ VARIATION_FIELDS: dict[str, Field] = {
     "dimensions": _stored("dimensions"),
     "shipping_class": _stored("shipping_class"),
     "shipping_class_id": _value(0),
-    "image": lambda view, product: product.images[0] if product.images else None,
+    "image": lambda view, product: next(iter(_images(view, product)), None),
     "attributes": lambda view, product: product.attributes,
     "menu_order": _stored("menu_order"),
     "meta_data": lambda view, product: [dict(entry) for entry in product.meta],
@@ -296,7 +304,7 @@ PRODUCT_FIELDS: dict[str, Field] = {
     "categories": _categories,
     "brands": _brands,
     "tags": _stored("tags"),
-    "images": lambda view, product: product.images,
+    "images": _images,
     "attributes": lambda view, product: product.attributes,
     "default_attributes": _stored("default_attributes"),
     "variations": _children,

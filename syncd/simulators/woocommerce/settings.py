@@ -51,6 +51,10 @@ class WooCommerceSettings:
         calc_taxes: Taxes are enabled.
         prices_include_tax: Product prices are gross.
         currency: ISO code.
+        media_user: Name of the administrator, for WordPress's own routes.
+        media_password: Application password of that user.
+        user_may_upload: Whether the user may upload files.
+        reachable_host: A further host, with its port, that the shop may load images from.
         woocommerce_version: Shown by ``system_status``.
         wordpress_version: Shown by ``system_status``.
     """
@@ -76,6 +80,10 @@ class WooCommerceSettings:
     calc_taxes: bool = True
     prices_include_tax: bool = True
     currency: str = "EUR"
+    media_user: str = "shopadmin"
+    media_password: str = "simu late dpas swor d000 0000"  # noqa: S105 - an obvious test default of a simulator
+    user_may_upload: bool = True
+    reachable_host: str = ""
     woocommerce_version: str = "10.5.0"
     wordpress_version: str = "6.9.1"
 

@@ -84,6 +84,8 @@ class Shop:
         self.brands: dict[int, Category] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
         self.image_ids: set[int] = set()
+        self.attachments: dict[int, dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
         self.history: list[StockChange] = []
         self.lost_updates: list[LostUpdate] = []
         self.next_id = FIRST_ID

@@ -93,6 +93,8 @@ class ProductWriter:
             product = find()
             codes = self._codes(product, values)
             given = [values["image"]] if values.get("image") else values.get("images")
+            if product.is_variation and values.get("image") in ({}, []):
+                given = []  # an empty object takes it away, null says nothing
             images = self.parts.images(given)
             plan = self._plan(product, values)
         if plan.delta is not None:
