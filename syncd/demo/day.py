@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from syncd.demo.process import wait_until
 from syncd.demo.stage import Stage
+from syncd.simulators.pictures import drawn
 from syncd.simulators.server import Fault
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Day:
             self._stock_room,
             self._new_labels,
             self._new_goods,
+            self._on_the_shelf,
             self._end_of_line,
             self._both_at_once,
             self._token_expires,
@@ -155,7 +158,9 @@ class Day:
         self.show.say("the shop's answer to the first new product is lost: it must not be made twice")
         text = "<p>Handmade, <b>dishwasher-safe</b></p>"
         self.stage.till.create_product("NEW-MUG", "Mug “Föhr”", 9, "12.50", description=text, in_shop=True)
-        self._new("NEW-MUG", 9, {"name": "Mug “Föhr”", "description": text, "price": "12.50"})
+        bare = dict.fromkeys(("brand", "categories", "images"), "")
+        self._new("NEW-MUG", 9, {"name": "Mug “Föhr”", "description": text, "price": "12.50", **bare})
+        self._picture("NEW-MUG", 1, 2)
         sizes = {"NEW-SHIRT-S": ("S", 3), "NEW-SHIRT-M": ("M", 5), "NEW-SHIRT-L": ("L", 2)}
         variations = [
             {"sku": sku, "quantity": units, "attributes": {"size": size, "color": "navy"}}
@@ -170,6 +175,29 @@ class Day:
         self._order_of([("NEW-SHIRT-M", 2), ("NEW-MUG", 1)])
         self._sell("NEW-SHIRT-S", 1)
         self._settle("new goods sold")
+
+    def _on_the_shelf(self) -> None:
+        self.show.chapter("On the shelf: a brand, categories and images, at the till and in the shop")
+        simple = sorted(sku for sku, fields in self.tally.fields.items() if "name" in fields and sku != "NEW-MUG")
+        sku = self._random.choice(simple)
+        self.stage.till.set_brand(sku, "Föhr & Töchter")
+        self._relabel(sku, "brand", "Föhr & Töchter")
+        self.stage.till.set_categories(sku, ["Gifts", "Käse & Co"])
+        self._relabel(sku, "categories", "Gifts, Käse & Co")
+        self.stage.shop_server.add_fault(Fault("lost_after", "POST", "/media"))
+        self.show.say("the shop's answer to the first upload is lost: it must not be stored twice")
+        self._picture(sku, 3, 1)
+        self._picture("NEW-MUG", 2)
+        before = len(self.stage.shop.shop.attachments)
+        self._settle("on the shelf")
+        stored = len(self.stage.shop.shop.attachments) - before
+        self.show.say(f"the shop's library has {stored} new image file{'' if stored == 1 else 's'}")
+
+    def _picture(self, sku: str, *numbers: int) -> None:
+        self.stage.till.set_images(sku, [b64encode(drawn(number)).decode() for number in numbers])
+        self.tally.fields[sku]["images"] = self.stage.till_fields()[sku]["images"]
+        self.tally.add("new images at the till", sku, 0)
+        self.show.say(f"the till gives {sku} {len(numbers)} image{'' if len(numbers) == 1 else 's'}")
 
     def _end_of_line(self) -> None:
         self.show.chapter("End of the line: deleted at the till, unpublished in the shop by syncd")

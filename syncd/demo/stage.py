@@ -46,6 +46,8 @@ adapter = "woocommerce"
 url = "{shop}"
 consumer_key = "ck_sim"
 consumer_secret_file = "{folder}/main-consumer-secret"
+media_user = "{media_user}"
+media_password_file = "{folder}/main-media-password"
 poll_seconds = 1
 requests_per_second = 50
 
@@ -94,10 +96,15 @@ class Stage:
             ("inventorum-client-secret", settings.client_secret),
             ("inventorum-refresh-token", settings.refresh_token),
             ("main-consumer-secret", "cs_sim"),
+            ("main-media-password", self.shop.settings.media_password),
         ):
             write_private(self.folder / name, secret + "\n")
         text = _CONFIG.format(
-            folder=self.folder, till=self.till_server.url, shop=self.shop_server.url, client_id=settings.client_id
+            folder=self.folder,
+            till=self.till_server.url,
+            shop=self.shop_server.url,
+            client_id=settings.client_id,
+            media_user=self.shop.settings.media_user,
         )
         write_private(self.config, text)
 
@@ -133,11 +140,11 @@ class Stage:
         return {sku: None if units is None else Decimal(units) for sku, units in self.shop.people.stock().items()}
 
     def till_fields(self) -> dict[str, dict[str, str]]:
-        """Prices, names and texts as the till really has them, by SKU."""
+        """Prices, names, texts, brands, categories and images as the till really has them, by SKU."""
         return self.till.fields()
 
     def shop_fields(self) -> dict[str, dict[str, str]]:
-        """Prices, names and texts as the shop really has them, by SKU."""
+        """Prices, names, texts, brands, categories and images as the shop really has them, by SKU."""
         return self.shop.people.fields()
 
     def on_sale(self) -> set[str]:
