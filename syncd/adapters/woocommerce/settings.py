@@ -39,8 +39,8 @@ class WooCommerceSettings(BaseModel):
     create_categories: bool = Field(
         default=True, description="Make categories that the till names and the shop does not have."
     )
-    media_user: str = Field(
-        default="",
+    media_user: str | None = Field(
+        default=None,
         description="Name of the WordPress user whose application password syncd brings images with. Left out: the "
         "shop fetches images from the till's address by itself.",
     )
@@ -91,7 +91,7 @@ class WooCommerceSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_media(self) -> WooCommerceSettings:
-        if bool(self.media_user) != (self.media_password is not None):
+        if bool(self.media_user) != bool(self.media_password):
             raise ValueError("media_user and media_password belong together: give both or none")
         return self
 
