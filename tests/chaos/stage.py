@@ -54,6 +54,8 @@ adapter = "woocommerce"
 url = "{url}"
 consumer_key = "ck_sim"
 consumer_secret_file = "{folder}/consumer-secret"
+media_user = "shopadmin"
+media_password_file = "{folder}/media-password"
 poll_seconds = 1
 requests_per_second = 50
 sweep = "every 1h"
@@ -156,6 +158,7 @@ class ChaosStage:
         settings = self.till.settings
         write_private(self.folder / "inventorum-client-secret", settings.client_secret + "\n")
         write_private(self.folder / "consumer-secret", "cs_sim\n")
+        write_private(self.folder / "media-password", f"{WooCommerceSettings().media_password}\n")
         self.authorise(settings.refresh_token)
         times = {"settle": SETTLE_S, "overlap": OVERLAP_S, "in_doubt": IN_DOUBT_S, "folder": self.folder}
         head = _HEAD.format(

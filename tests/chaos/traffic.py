@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+from base64 import b64encode
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
+
+from syncd.simulators.pictures import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -137,12 +140,18 @@ class Traffic:
         self._count("stock-take", sku, f"counted {counted}")
 
     def _till_label(self) -> None:
-        """Another price, name or text; the till owns all of them."""
+        """Another price, name, brand, text, or other categories or images; the till owns all of them."""
         sku, number = self._sku(), self._random.randint(1, 99_999)
         if self._random.random() < 0.5 or "name" not in self._stage.till.fields()[sku]:
             self._stage.till.set_price(sku, f"{number / 100:.2f}")
-        elif self._random.random() < 0.5:
+        elif self._random.random() < 0.4:
             self._stage.till.set_name(sku, f"Käse & “Brie” {number}")
+        elif self._random.random() < 0.4:
+            self._stage.till.set_brand(sku, f"Brand {number % 7} & Söhne")
+            self._stage.till.set_categories(sku, [f"Käse {number % 5}", f"Sale > {number % 3} %"][: number % 3])
+        elif self._random.random() < 0.5:
+            pictures = [drawn(number % 9), drawn(number % 10)][: 1 + number % 2]
+            self._stage.till.set_images(sku, [b64encode(each).decode() for each in pictures])
         else:
             text = f"<p>Fresh, <b>{number} g</b></p>\n<ul><li>“Brie”</li></ul>"
             self._stage.till.set_description(sku, text)
