@@ -37,7 +37,7 @@ ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200
-_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-z][^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def kept(value: str) -> str:
@@ -58,8 +58,14 @@ def says_the_same(field: str, one: str, other: str) -> bool:
 
     >>> says_the_same(DESCRIPTION, '<p class="x">Mug</p>', "Mug")
     True
+    >>> says_the_same(DESCRIPTION, "5 < 6 > 4", "5 &lt; 6 &gt; 4")
+    True
+    >>> says_the_same(CATEGORIES, "wool", "Wool"), says_the_same(NAME, "wool", "Wool")
+    (True, False)
     """
-    return one == other or (field == DESCRIPTION and _words(one) == _words(other))
+    if field == DESCRIPTION:
+        return _words(one) == _words(other)
+    return one == other or (field in (BRAND, CATEGORIES) and one.casefold() == other.casefold())
 
 
 def _words(text: str) -> list[str]:

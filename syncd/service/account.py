@@ -280,6 +280,7 @@ def _compare_if_owners_changed(session: Session, side: SideContext) -> None:
         here = select(Listing.id).where(Listing.side_id == side.id)
         session.execute(delete(FieldPair).where(FieldPair.listing_id.in_(here), FieldPair.field.in_(new)))
         compared = Listing.item_id.is_not(None) | (Listing.stock_mode == StockMode.GROUP)
+        field_plan.close_disowned(session, side)
         here_now = update(Listing).where(Listing.side_id == side.id, compared, Listing.gone_at.is_(None))
         session.execute(here_now.values(fields_pending=True))
         row.owners = side.owners_text

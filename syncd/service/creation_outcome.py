@@ -10,6 +10,7 @@ from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, Pair, 
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.products import Made
 from syncd.service.creation_plan import not_made_subject
+from syncd.service.field_outcome import tell_if_altered
 from syncd.service.field_plan import note_agreed, shown
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items
@@ -118,6 +119,7 @@ def _agree(
         if field in hub and field in here and field in reading.fields and not left_out:
             pair = Pair(kept(said[field]), kept(here[field]))
             note_agreed(session, side, row.id, field, pair, session.get(FieldPair, (row.id, field)))
+            tell_if_altered(session, side, row.id, unit.sku or row.name, field, said[field], here[field])
 
 
 def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:

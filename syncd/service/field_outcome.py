@@ -100,6 +100,7 @@ def _written(
         note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, kept(returned)), pair)
         _close_refusal(session, side, field)
         _tell_of_conflict(session, side, planned, field)
+        tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, returned)
         _settle(side, {field.field: write}, "confirmed", None)
     if side.is_hub:
         offer_to_others(session, [row])
@@ -170,6 +171,28 @@ def _tell_of_conflict(session: Session, side: SideContext, planned: PlannedField
         f"“{brief(field.shows)}” in {name}; the till's was written to {name}",
         advice="If the shop's was right, enter it at the till. What it was is kept in the table field_writes. "
         "`syncd findings resolve {id}` closes this.",
+    )
+    open_finding(session, found, side.now())
+
+
+def tell_if_altered(
+    session: Session, side: SideContext, shop_listing_id: int, label: str, field: str, wanted: str, shows: str
+) -> None:
+    """A side that stores something else than it was given is not asked again, but told of: something may be lost."""
+    shop = session.get_one(Listing, shop_listing_id)
+    subject = f"{session.get_one(Side, shop.side_id).name} {shop.external_id} {field}"
+    if says_the_same(field, wanted, shows):
+        close_finding(session, "field_altered", subject, side.now())
+        return
+    found = Found(
+        kind="field_altered",
+        subject=subject,
+        severity="info",
+        side_id=side.id,
+        item_id=shop.item_id,
+        message=f"{side.name} stores the {field} of {label} in its own way: “{brief(shows)}” for “{brief(wanted)}”",
+        advice="It stays so. If something is missing that matters, change the value on the other side to one that "
+        "both sides can store.",
     )
     open_finding(session, found, side.now())
 

@@ -13,7 +13,7 @@ from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
-from syncd.state.models import Listing, Side
+from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import FieldPair
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _CHUNK = 500
+FIELD_KINDS = ("field_refused", "field_conflict", "field_altered")
+"""Findings about one field of one listing of a shop; their subject is ``SHOP ID FIELD``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ def _decide(
         verdict = reconcile(owner, now.hub, now.shop, past)
         match verdict:
             case Agree():
+                if past.agreed is not None and past.agreed.hub != past.agreed.shop:
+                    close_finding(session, "field_altered", _subject(session, shop, field), side.now())
                 note_agreed(session, side, shop.id, field, now, row)
             case WriteField(to=to) if to is not end:
                 hub.fields_pending = hub.fields_pending or to is End.HUB
@@ -227,8 +231,11 @@ def _decide(
 def forget_refusal(session: Session, side: SideContext, shop: Listing, pair: FieldPair) -> None:
     """The pair that was refused is not shown any more: what is there now is tried, or needs no write."""
     pair.refused_hub = pair.refused_shop = None
-    name = session.get_one(Side, shop.side_id).name
-    close_finding(session, "field_refused", f"{name} {shop.external_id} {pair.field}", side.now())
+    close_finding(session, "field_refused", _subject(session, shop, pair.field), side.now())
+
+
+def _subject(session: Session, shop: Listing, field: str) -> str:
+    return f"{session.get_one(Side, shop.side_id).name} {shop.external_id} {field}"
 
 
 def try_refused_again(session: Session, side_id: int) -> None:
@@ -248,9 +255,20 @@ def distrust_fields(session: Session, shop: Listing) -> None:
 
 def close_field_findings(session: Session, shop_name: str, external_id: str, now: datetime) -> None:
     """A shop's listing is gone or parted: nothing is to be said of its fields any more."""
-    for kind in ("field_refused", "field_conflict"):
+    for kind in FIELD_KINDS:
         for field in ALL:
             close_finding(session, kind, f"{shop_name} {external_id} {field}", now)
+
+
+def close_disowned(session: Session, side: SideContext) -> None:
+    """The owners changed: of fields that nobody keeps the same any more nothing is left to be told."""
+    query = select(Finding.kind, Finding.subject).where(
+        Finding.kind.in_(FIELD_KINDS), Finding.closed_at.is_(None), Finding.subject.startswith(f"{side.name} ")
+    )
+    owned = side.owners_of(side.id)
+    for kind, subject in session.execute(query).all():
+        if subject.rpartition(" ")[2] not in owned:
+            close_finding(session, kind, subject, side.now(), by="no longer kept the same")
 
 
 def past_of(row: FieldPair | None) -> Past:

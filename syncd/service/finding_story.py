@@ -104,6 +104,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
     "fields_not_written": ("syncd check",),
     "field_refused": ("syncd explain SKU",),
+    "field_altered": ("syncd explain SKU",),
     "not_made": ("syncd explain SKU",),
     "products_not_made": ("syncd check",),
     "left_unpublished": ("syncd explain SKU",),

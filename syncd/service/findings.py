@@ -128,7 +128,7 @@ def open_finding(session: Session, found: Found, now: datetime) -> None:
         session.flush()
         row.advice = _numbered(found.advice, row.id)
         log = logger.bind(finding=row.id, kind=found.kind, subject=found.subject, detail=found.message)
-        log.log("ERROR" if found.severity == "error" else "WARNING", "finding.opened")
+        log.log({"error": "ERROR", "info": "INFO"}.get(found.severity, "WARNING"), "finding.opened")
         return
     row.advice = _numbered(found.advice, row.id)  # another version may have worded it
     if row.message != found.message:

@@ -119,6 +119,11 @@ def test_our_own_value_spelled_anew_after_a_lost_answer_is_agreed(database: Data
     account.worlds["till"].edit("till-1", name="Lamp, blue")
     settle(account)
     assert shown(account, "web")[NAME] == "LAMP, BLUE"
+    assert [finding.kind for finding in account.findings()] == ["field_altered"]
+    assert "“LAMP, BLUE” for “Lamp, blue”" in account.findings()[0].message
+    web.spell = str
+    account.worlds["till"].edit("till-1", name="Lamp, red")
+    settle(account)
     assert account.findings() == []
 
 

@@ -13,6 +13,7 @@ from syncd.adapters import texts
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Query, row_time, whole_list
+from syncd.adapters.woocommerce.wire import stored_name, stored_text
 from syncd.core.model import NotSent, Refused, Unknown
 from syncd.core.products import Made
 from syncd.errors import NotFound, OutcomeUnknown, Rejected, SideError, Stopped
@@ -112,17 +113,19 @@ class ProductMaker:
 
     def _head(self, new: NewProduct) -> dict[str, Any]:
         head = {
-            "name": new.product.name,
+            "name": stored_name(new.product.name),
             "status": "publish" if new.publish else "draft",
             "meta_data": [{"key": MADE_KEY, "value": new.mark}],
         }
         if new.product.description:
-            head["description"] = texts.as_html(new.product.description)
+            head["description"] = stored_text(texts.as_html(new.product.description))
         return head
 
     def _unit(self, unit: Unit) -> dict[str, Any] | Refused:
         body: dict[str, Any] = {"manage_stock": True, "stock_quantity": 0}
-        if unit.sku:
+        if any("|" in text for pair in unit.attributes.items() for text in pair):
+            return Refused("not_an_option", "the shop takes | for the end of an option; use another sign at the till")
+        if unit.sku and mapping.is_storable_sku(unit.sku):
             body["sku"] = unit.sku
         if unit.gtin and mapping.is_storable_gtin(unit.gtin):  # of other codes the shop would keep the digits alone
             body["global_unique_id"] = unit.gtin

@@ -14,7 +14,16 @@ from typing import Any
 from syncd.adapters import texts
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
 from syncd.adapters.woocommerce.images import images_field
-from syncd.adapters.woocommerce.wire import LONGEST_CODE, LONGEST_READ, entries, number, text_of, whole
+from syncd.adapters.woocommerce.wire import (
+    LONGEST_CODE,
+    LONGEST_READ,
+    entries,
+    number,
+    stored_name,
+    stored_text,
+    text_of,
+    whole,
+)
 from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
 from syncd.core.model import (
     ZERO,
@@ -273,8 +282,10 @@ def fields_item(write: FieldsWrite) -> dict[str, Any]:
     """Write fields of a product. Prices are texts with a dot: a number is refused, a comma lost (section 6)."""
     item: dict[str, Any] = {"id": int(write.ref.external_id)}
     item |= {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
+    if NAME in write.values:
+        item["name"] = stored_name(write.values[NAME])
     if DESCRIPTION in write.values:
-        item["description"] = texts.as_html(write.values[DESCRIPTION])
+        item["description"] = stored_text(texts.as_html(write.values[DESCRIPTION]))
     return item
 
 
@@ -307,6 +318,11 @@ def codes_of(row: Row, parent: Parent | None = None) -> dict[str, str]:
 def is_storable_gtin(code: str) -> bool:
     """Whether the shop keeps a GTIN as it is; of others it would keep the digits, another code (section 6)."""
     return re.fullmatch(r"[\d-]*", code, re.ASCII) is not None
+
+
+def is_storable_sku(code: str) -> bool:
+    """Whether the shop keeps a SKU as it is: it cuts out what looks like a tag, and backslashes (recording 05b)."""
+    return not any(sign in code for sign in "<\\") and code == code.strip()
 
 
 def refusal(code: str, message: str) -> Refused:

@@ -17,6 +17,7 @@ from loguru import logger
 
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import Malformed, Query, is_id, whole_list
+from syncd.adapters.woocommerce.wire import stored_name
 from syncd.core.fields import BRAND, CATEGORIES, EMPTY
 from syncd.core.model import Refused
 from syncd.core.paths import Path, paths_of, paths_text
@@ -102,7 +103,7 @@ class Terms:
         return None
 
     def _make(self, name: str, parent: int) -> int:
-        body = {"name": name, "parent": parent} if parent else {"name": name}
+        body: dict[str, object] = {"name": stored_name(name), **({"parent": parent} if parent else {})}
         try:
             answer = self._client.post(self._route, body)
         except Rejected as error:

@@ -40,6 +40,20 @@ def text_of(row: Row, field: str) -> str | None:
     return code if 0 < len(code) <= LONGEST_CODE else None
 
 
+def stored_name(name: str) -> str:
+    """A plain text as a name that the shop stores whole: it cuts out tags and backslashes (recording 05b).
+
+    >>> stored_name("Größe < 5 & C:\\\\x")
+    'Größe &lt; 5 &amp; C:&#92;x'
+    """
+    return stored_text(html.escape(name, quote=False))
+
+
+def stored_text(text: str) -> str:
+    """HTML that the shop stores whole: it drops backslashes (recording 05b)."""
+    return text.replace("\\", "&#92;")
+
+
 def whole(row: Mapping[str, Any], field: str) -> int:
     """An id; zero, which is WordPress's way to say "none", only where the field is not the row's own id.
 

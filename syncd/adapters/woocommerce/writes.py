@@ -107,6 +107,8 @@ class FieldWriter:
         for index, write in enumerate(writes):
             if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
                 refused[index] = Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
+            if not mapping.is_storable_sku(write.values.get(SKU, EMPTY)):
+                refused[index] = Refused("not_a_sku", "the shop cuts < and backslashes out of SKUs")
             if index not in refused:
                 terms = self._named(write)
                 if isinstance(terms, dict):
