@@ -117,12 +117,14 @@ def open_account(
         hub.shop_limits = {**hub.shop_limits, worker.side.id: worker.side.limits}
         worker.side.read_hub_product = hub.adapter.read_product
         worker.side.read_hub_image = hub.adapter.read_image
+    hub.suppliers = tuple(worker.side for worker in account.shops)
     with db.write() as session:
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
+        for worker in account.workers.values():
+            creation_plan.try_refused_again(session, worker.side.id)
         for worker in account.shops:
             _compare_if_owners_changed(session, worker.side)
-            creation_plan.try_refused_again(session, worker.side.id)
             withdrawal_plan.try_refused_again(session, worker.side.id)
             field_plan.try_refused_again(session, worker.side.id)
     return account
@@ -244,6 +246,7 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         shop_owners={} if hub else {side_id: _owners(side.products.owner)},
         creation="never" if hub or not adapter.capabilities.creates else side.products.create_in_shop,
         publish=side.products.publish,
+        offers=not hub and adapter.capabilities.describes and side.products.create_in_inventorum,
         deletion=side.products.delete_in_shop if not hub and adapter.capabilities.withdraws else IGNORE,
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
@@ -340,6 +343,7 @@ def open_product_stops(account: Account) -> list[tuple[int, str]]:
     """Numbers and messages of safety stops on products and fields: they fail no pass, so nothing else tells."""
     of_products = (fields_subject, creations_subject, withdrawals_subject)
     subjects = [subject(name) for name in account.workers for subject in of_products]
+    subjects += [route.stop_subject for route in account.hub.routes()]
     query = select(Finding.id, Finding.message).where(
         Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
     )

@@ -1,4 +1,4 @@
-"""Making products of the hub in a shop: intent, call, outcome; what was lost is looked for before it is made again."""
+"""Making what a side lacks: intent, call, outcome; what was lost is looked for before it is made again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from syncd.service.creation_plan import (
     is_still_planned,
     plan_creations,
 )
-from syncd.service.findings import creations_subject, open_subjects
+from syncd.service.findings import open_subjects
 from syncd.state.models import Listing
 from syncd.state.product_models import Creation
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from syncd.core.products import MakeResult
+    from syncd.service.creation_route import Route
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
@@ -44,36 +45,31 @@ _BUDGET_S = 15.0
 
 
 class Creator:
-    """Makes what a shop lacks, by policy. ``alive`` is called after every call."""
+    """Makes what a side lacks, by policy. ``alive`` is called after every call."""
 
     def __init__(
-        self,
-        side: SideContext,
-        hub_id: int,
-        run: RunLog,
-        stop: threading.Event,
-        alive: Callable[[], None] = lambda: None,
+        self, route: Route, run: RunLog, stop: threading.Event, alive: Callable[[], None] = lambda: None
     ) -> None:
-        self._side = side
-        self._hub_id = hub_id
+        self._route = route
+        self._side = route.target
         self._run = run
         self._stop = stop
         self._alive = alive
 
     def settle(self) -> None:
-        """Look for what may have been made without an answer, once the shop cannot be at work on it any more.
+        """Look for what may have been made without an answer, once the side cannot be at work on it any more.
 
         Until then its codes are not linked by themselves (``linking``), whoever reads them first.
 
         Raises:
-            SideError: The shop could not be asked.
+            SideError: The side could not be asked.
         """
         side = self._side
         due = side.now() - side.in_doubt
         query = (
             select(Creation, Listing)
-            .join(Listing, Listing.id == Creation.hub_listing_id)
-            .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
+            .join(Listing, Listing.id == Creation.source_listing_id)
+            .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")), self._route.is_of_source())
         )
         attempts: defaultdict[str, list[tuple[Creation, Listing]]] = defaultdict(list)
         with side.db.read() as session:
@@ -85,9 +81,9 @@ class Creator:
             made = side.adapter.find_product(NewProduct(mark, _outline(planned), planned.into), since - side.in_doubt)
             with side.db.write() as session:
                 if made is None:
-                    release(session, side, planned, "it was looked for and is not there")
+                    release(session, self._route, planned, "it was looked for and is not there")
                 else:
-                    record(session, side, self._run, planned, None, _looked_for(made))
+                    record(session, self._route, self._run, planned, None, _looked_for(made))
             self._alive()
 
     def create(self) -> None:
@@ -98,16 +94,16 @@ class Creator:
         """
         side = self._side
         with side.db.read() as session:
-            stopped = open_stop(session, creations_subject(side.name))
-            if is_idle(session, side, self._hub_id) and not stopped:
+            stopped = open_stop(session, self._route.stop_subject)
+            if is_idle(session, self._route) and not stopped:
                 return
         with side.db.write() as session:
             if open_subjects(session, "side_empty", side.id):
                 return  # it listed nothing though it had products: it is broken, and nothing is made there
-            close_settled(session, side)
-            if not consider(session, side, self._hub_id):
+            close_settled(session, self._route)
+            if not consider(session, self._route):
                 return
-            planned = plan_creations(session, side, self._hub_id)
+            planned = plan_creations(session, self._route)
         if not self._may_go_on(planned):
             return
         until = time.monotonic() + _BUDGET_S
@@ -120,12 +116,12 @@ class Creator:
     def _make(self, planned: PlannedProduct) -> None:
         side = self._side
         try:
-            product = side.read_hub_product(planned.source_id)
+            product = self._route.read_product(planned.source_id)
         except InvalidResponse as error:  # one product that cannot be read holds up no other
             logger.bind(side=side.name, product=planned.label, error=str(error)).debug("product.not_read")
             return
         if product is None or product.is_group != planned.is_group:
-            return  # it is gone or another by now: the hub's next reading says so
+            return  # it is gone or another by now: the next reading says so
         wanted = {unit.external_id for unit in planned.units}
         units = tuple(unit for unit in product.units if unit.source_id in wanted)
         if not units:
@@ -136,7 +132,7 @@ class Creator:
             return
         # Without a price, or for nothing, it is not shown before somebody has looked at it.
         priced = all(Decimal(unit.price or 0) for unit in product.units)
-        new = NewProduct(mark, product, planned.into, side.publish and priced)
+        new = NewProduct(mark, product, planned.into, self._route.publish and priced)
         result: MakeResult
         failure: SideError | Stopped | None = None
         try:
@@ -145,10 +141,10 @@ class Creator:
             result, failure = Unknown(f"{error.request}: {error.detail}"), error
         except (SideError, Stopped) as error:
             with side.db.write() as session:
-                release(session, side, planned, str(error))
+                release(session, self._route, planned, str(error))
             raise
         with side.db.write() as session:
-            record(session, side, self._run, planned, product, result)
+            record(session, self._route, self._run, planned, product, result)
         _log(side, planned, result)
         if failure is not None:
             raise failure
@@ -156,10 +152,10 @@ class Creator:
     def _intend(self, planned: PlannedProduct, mark: str) -> bool:
         """Commit what is about to be sent, if it still is what the plan says: a person may have linked it meanwhile."""
         with self._side.db.write() as session:
-            if not is_still_planned(session, self._side, self._hub_id, planned):
+            if not is_still_planned(session, self._route, planned):
                 return False
             for unit in planned.units:
-                row = session.get_one(Creation, (self._side.id, unit.hub_listing_id))
+                row = session.get_one(Creation, (self._side.id, unit.source_listing_id))
                 row.state, row.mark, row.run_id = "sent", mark, self._run.id
                 row.sent_at, row.settled_at, row.error = self._side.now(), None, None
                 row.product_id = planned.into
@@ -167,14 +163,14 @@ class Creator:
 
     def _may_go_on(self, planned: Sequence[PlannedProduct]) -> bool:
         with self._side.db.read() as session:
-            refusal = check_plan_of_creations(session, self._side, planned)
+            refusal = check_plan_of_creations(session, self._route, planned)
+        key = "create_in_inventorum = false" if self._route.to_hub else 'create_in_shop = "never"'
         return may_go_on(
             self._side,
-            creations_subject(self._side.name),
+            self._route.stop_subject,
             refusal,
             what="none is made",
-            advice='If not, set create_in_shop = "never", or give products that are in the shop already the same SKU '
-            "on both sides.",
+            advice=f"If not, set {key}, or give products that are on both sides the same SKU there.",
         )
 
 

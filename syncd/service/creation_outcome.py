@@ -1,4 +1,4 @@
-"""What became of making a product in a shop: listings, links, pairs and findings, in one transaction after the call."""
+"""What became of making a product: listings, links, pairs and findings, in one transaction after the call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import select
 from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.products import Made
-from syncd.service.creation_plan import not_made_subject
 from syncd.service.field_outcome import tell_if_altered
 from syncd.service.field_plan import note_agreed, shown
 from syncd.service.findings import Found, close_finding, open_finding
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from syncd.core.model import RemoteListing
     from syncd.core.products import MakeResult, Product
     from syncd.service.creation_plan import PlannedProduct, PlannedUnit
+    from syncd.service.creation_route import Route
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
@@ -34,7 +34,7 @@ RULE = "made"
 
 def record(
     session: Session,
-    side: SideContext,
+    route: Route,
     run: RunLog,
     planned: PlannedProduct,
     product: Product | None,
@@ -44,15 +44,16 @@ def record(
 
     Args:
         session: A writing session.
-        side: The shop.
+        route: From where to where.
         run: The pass.
         planned: What was asked for.
         product: What was sent; ``None`` if it was found later, and what was sent is not known any more.
         result: The answer.
     """
+    side = route.target
     if not isinstance(result, Made):
         for unit in planned.units:
-            _not_made(session, side, planned, unit, result)
+            _not_made(session, route, planned, unit, result)
         return
     readings = [*result.units.values(), *([result.parent] if result.parent is not None else [])]
     observer = Observer(side, run, current_write_seq(session, side.id))
@@ -60,41 +61,49 @@ def record(
     session.flush()
     rows = load_listings(session, side.id, [reading.ref.external_id for reading in readings])
     for unit in planned.units:
-        creation = session.get_one(Creation, (side.id, unit.hub_listing_id))
+        creation = session.get_one(Creation, (side.id, unit.source_listing_id))
         creation.product_id = result.product_id if planned.is_group else None
         reading = result.units.get(unit.external_id)
         if reading is None:
-            _not_made(session, side, planned, unit, result.missing.get(unit.external_id, NotSent("not asked for")))
+            _not_made(session, route, planned, unit, result.missing.get(unit.external_id, NotSent("not asked for")))
             continue
-        _made(session, side, run, unit, rows[reading.ref.external_id], product, reading)
+        _made(session, route, run, unit, rows[reading.ref.external_id], product, reading)
         creation.state, creation.error, creation.settled_at = "made", None, side.now()
         run.counts.made += 1
 
 
-def release(session: Session, side: SideContext, planned: PlannedProduct, reason: str) -> None:
+def release(session: Session, route: Route, planned: PlannedProduct, reason: str) -> None:
     """Nothing was made: it is to be made as before."""
     for unit in planned.units:
-        _not_made(session, side, planned, unit, NotSent(reason))
+        _not_made(session, route, planned, unit, NotSent(reason))
 
 
 def _made(
     session: Session,
-    side: SideContext,
+    route: Route,
     run: RunLog,
     unit: PlannedUnit,
     row: Listing,
     product: Product | None,
     reading: RemoteListing,
 ) -> None:
-    """Link what was made with what it was made for; its quantity is none of anybody's and counts nothing."""
-    hub = session.get_one(Listing, unit.hub_listing_id)
-    row.link_pending = False
-    if hub.item_id is not None and hub.gone_at is None and row.item_id is None and not _has_partner(session, side, hub):
-        item = lock_items(session, [hub.item_id])[hub.item_id]
-        link(session, side, row, item, RULE, run, is_new=True)
+    """Link what was made with what it was made for.
+
+    Its quantity is none of anybody's and counts nothing: of what was made at the hub, the shop's is the only one.
+    """
+    source = session.get_one(Listing, unit.source_listing_id)
+    hub, shop = (row, source) if route.to_hub else (source, row)
+    shop.link_pending = False
+    is_free = shop.item_id is None and hub.item_id is not None and hub.gone_at is None
+    if is_free and shop.gone_at is None and not _has_partner(session, route.shop, hub):
+        item = lock_items(session, [hub.item_id or 0])[hub.item_id or 0]
+        if route.to_hub:
+            link(session, route.shop, shop, item, RULE, run, hub_is_new=True)
+        else:
+            link(session, route.shop, shop, item, RULE, run, is_new=True)
         if product is not None:
-            _agree(session, side, row, product, unit, reading)
-    close_finding(session, "not_made", not_made_subject(side.name, unit.external_id), side.now())
+            _agree(session, route, (hub, shop), product, unit, reading)
+    close_finding(session, "not_made", route.subject(unit.external_id), route.target.now())
 
 
 def _has_partner(session: Session, side: SideContext, hub: Listing) -> bool:
@@ -106,20 +115,29 @@ def _has_partner(session: Session, side: SideContext, hub: Listing) -> bool:
 
 
 def _agree(
-    session: Session, side: SideContext, row: Listing, product: Product, unit: PlannedUnit, reading: RemoteListing
+    session: Session,
+    route: Route,
+    rows: tuple[Listing, Listing],
+    product: Product,
+    unit: PlannedUnit,
+    reading: RemoteListing,
 ) -> None:
-    """What the shop shows was made of what the hub said: however it is spelled, it is no edit.
+    """What the one side shows was made of what the other said: however it is spelled, it is no edit.
 
-    What the hub has and the shop has not at all was left out: that is compared, and told of if it cannot be stored.
+    What the source has and the target has not at all was left out: that is compared, and told of if it cannot be
+    stored. ``rows``: the hub's and the shop's.
     """
-    hub, here = shown(session.get_one(Listing, unit.hub_listing_id)), shown(row)
-    said = {**hub, **_said(product, unit)}
-    for field in side.owners_of(side.id):
+    hub, shop = rows
+    source, target = (shop, hub) if route.to_hub else (hub, shop)
+    there, here = shown(source), shown(target)
+    said = {**there, **_said(product, unit)}
+    for field in route.target.owners_of(shop.side_id):
         left_out = said.get(field, EMPTY) != EMPTY and here.get(field) == EMPTY
-        if field in hub and field in here and field in reading.fields and not left_out:
-            pair = Pair(kept(said[field]), kept(here[field]))
-            note_agreed(session, side, row.id, field, pair, session.get(FieldPair, (row.id, field)))
-            tell_if_altered(session, side, row.id, unit.sku or row.name, field, said[field], here[field])
+        if field in there and field in here and field in reading.fields and not left_out:
+            made_of, made = kept(said[field]), kept(here[field])
+            pair = Pair(made, made_of) if route.to_hub else Pair(made_of, made)
+            note_agreed(session, route.target, shop.id, field, pair, session.get(FieldPair, (shop.id, field)))
+            tell_if_altered(session, route.target, shop.id, unit.sku or target.name, field, said[field], here[field])
 
 
 def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:
@@ -132,18 +150,19 @@ def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:
 
 def _not_made(
     session: Session,
-    side: SideContext,
+    route: Route,
     planned: PlannedProduct,
     unit: PlannedUnit,
     result: Refused | Unknown | NotSent,
 ) -> None:
-    creation = session.get_one(Creation, (side.id, unit.hub_listing_id))
+    side = route.target
+    creation = session.get_one(Creation, (side.id, unit.source_listing_id))
     match result:
         case Refused(code=code, message=message):
             creation.state, creation.error = "refused", f"{code}: {message}"
             if result.gone:
                 creation.product_id = None
-            _tell(session, side, planned, unit, creation.error)
+            _tell(session, route, planned, unit, creation.error)
         case Unknown(reason=reason):
             creation.state, creation.error = "unknown", reason
         case NotSent(reason=reason):
@@ -151,15 +170,20 @@ def _not_made(
     creation.settled_at = side.now() if creation.state != "unknown" else None
 
 
-def _tell(session: Session, side: SideContext, planned: PlannedProduct, unit: PlannedUnit, error: str) -> None:
-    hub = session.get_one(Listing, unit.hub_listing_id)
+def _tell(session: Session, route: Route, planned: PlannedProduct, unit: PlannedUnit, error: str) -> None:
+    source = session.get_one(Listing, unit.source_listing_id)
+    target = "the till" if route.to_hub else route.target.name
+    here, there = (route.source_name, "at the till") if route.to_hub else ("the till", "in the shop")
     found = Found(
         kind="not_made",
-        subject=not_made_subject(side.name, unit.external_id),
-        side_id=side.id,
-        item_id=hub.item_id,
-        message=f"{side.name} does not take the new product {unit.sku or planned.name}: {error}",
-        advice="Change it at the till, or make it in the shop by hand with the same SKU. It is tried again when it "
+        subject=route.subject(unit.external_id),
+        side_id=route.target.id,
+        item_id=source.item_id,
+        message=f"{target} does not take the new product {unit.sku or planned.name}: {error}",
+        advice=f"Change it in {here}, or make it {there} by hand with the same SKU. It is tried again when it "
+        "changes there, and when syncd starts."
+        if route.to_hub
+        else f"Change it at {here}, or make it {there} by hand with the same SKU. It is tried again when it "
         "changes at the till, and when syncd starts.",
     )
-    open_finding(session, found, side.now())
+    open_finding(session, found, route.target.now())

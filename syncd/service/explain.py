@@ -212,7 +212,7 @@ _MAKING = {
 def _made(session: Session, item_id: int, names: dict[int, str]) -> list[MadeEntry]:
     query = (
         select(Creation)
-        .join(Listing, Listing.id == Creation.hub_listing_id)
+        .join(Listing, Listing.id == Creation.source_listing_id)
         .where(Listing.item_id == item_id)
         .order_by(Creation.side_id)
     )

@@ -68,10 +68,10 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
 
 def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog) -> int:
     free = [row for row in rows if row.item_id is None and row.gone_at is None and row.stock_mode in _SELLABLE]
-    in_doubt = _codes_in_doubt(session, side)
+    in_doubt, being_made = _codes_in_doubt(session, side), _being_made(session, hub_id, free)
     for row in free:
-        # It may be what we made ourselves without hearing so: it is looked for by its mark first.
-        row.link_pending = row.sku_key in in_doubt or row.gtin_key in in_doubt
+        # It may be what we made ourselves without hearing so, or what we made of it: that is looked for first.
+        row.link_pending = row.id in being_made or row.sku_key in in_doubt or row.gtin_key in in_doubt
     free = [row for row in free if row.link_rule != PARTED and not row.link_pending]
     matches = find_matches(session, side.id, hub_id, free)
     by_id = {row.id: row for row in free}
@@ -93,10 +93,18 @@ def _codes_in_doubt(session: Session, side: SideContext) -> set[str]:
     """Codes of products that may have been made in the shop without an answer."""
     query = (
         select(Listing.sku_key, Listing.gtin_key)
-        .join(Creation, Creation.hub_listing_id == Listing.id)
+        .join(Creation, Creation.source_listing_id == Listing.id)
         .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
     )
     return {code for found in session.execute(query) for code in found if code}
+
+
+def _being_made(session: Session, hub_id: int, rows: Sequence[Listing]) -> set[int]:
+    """Ids of listings for which a product may have been made at the hub without an answer."""
+    query = select(Creation.source_listing_id).where(
+        Creation.side_id == hub_id, Creation.source_listing_id.in_([row.id for row in rows])
+    )
+    return set(session.scalars(query.where(Creation.state.in_(("sent", "unknown")))))
 
 
 def _close_deletions(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> None:
@@ -146,11 +154,20 @@ def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
 
 
 def link(
-    session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog, *, is_new: bool = False
+    session: Session,
+    side: SideContext,
+    row: Listing,
+    item: Item,
+    rule: str,
+    run: RunLog,
+    *,
+    is_new: bool = False,
+    hub_is_new: bool = False,
 ) -> bool:
     """Link one shop listing to a locked item by the policy ``initial_stock``; nothing moves unless the shop counts.
 
-    ``is_new``: syncd itself just made the listing, so its quantity is nobody's word.
+    ``is_new``: syncd itself just made the listing, so its quantity is nobody's word. ``hub_is_new``: it made the hub's,
+    so the shop's quantity is the only one.
 
     Returns:
         False if the policy is ``equal_only`` and the quantities differ.
@@ -158,6 +175,7 @@ def link(
     now = side.now()
     if (
         not is_new
+        and not hub_is_new
         and side.initial_stock == "equal_only"
         and row.shadow != project(item.on_hand, side.policy, row.sku_key)
     ):
@@ -180,7 +198,8 @@ def link(
         .values(explained=StockEventRow.quantity),
         execution_options=_UNSEEN,
     )
-    counts = not is_new and side.initial_stock == "shop" and row.shadow is not None and row.shadow != item.on_hand
+    counts = hub_is_new or (not is_new and side.initial_stock == "shop")
+    counts = counts and row.shadow is not None and row.shadow != item.on_hand
     if counts and row.shadow is not None and not _was_linked(session, side, item):
         move(
             session, item, row.shadow - item.on_hand, cause="initial_stock",
@@ -215,7 +234,7 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
     withdrawn = _withdrawn(session, side)
     rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in withdrawn]
-    being_made = select(Creation.hub_listing_id).where(
+    being_made = select(Creation.source_listing_id).where(
         Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
     )
     classes: Counter[str] = Counter()

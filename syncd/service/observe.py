@@ -234,7 +234,7 @@ class Observer:
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
-        if self._side.is_hub and product != (row.name, row.sku, row.gtin, row.published, row.stock_mode):
+        if product != (row.name, row.sku, row.gtin, row.published, row.stock_mode):
             self._changed_rows.append(row)
         if codes == (row.sku_key, row.gtin_key, row.stock_mode):
             return
@@ -258,10 +258,11 @@ class Observer:
 
     def _compare_fields(self, session: Session) -> None:
         rows, self._showing_other = self._showing_other, []
+        changed, self._changed_rows = [*self._changed_rows, *rows], []
+        if self._side.is_hub or self._side.offers:
+            reconsider(session, changed)
         if self._side.is_hub:
             offer_to_others(session, rows)
-            changed, self._changed_rows = [*self._changed_rows, *rows], []
-            reconsider(session, changed)
             return
         for row in rows:
             row.fields_pending = row.item_id is not None or row.stock_mode == StockMode.GROUP

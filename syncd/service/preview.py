@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.errors import SyncdError
     from syncd.service.account import Account
+    from syncd.service.creation_route import Route
     from syncd.service.worker import RunOutcome, SideWorker
     from syncd.state.engine import Database
 
@@ -194,13 +195,15 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
         of_fields = check_plan_of_fields(session, worker.side, fields)
     products, withdrawals = _plan_products(worker), _plan_withdrawals(worker)
     with worker.side.db.read() as session:
-        of_products = check_plan_of_creations(session, worker.side, products)
+        of_products = next(
+            (stop for route, planned in products if (stop := check_plan_of_creations(session, route, planned))), None
+        )
         of_withdrawals = check_plan_of_withdrawals(session, worker.side, withdrawals)
     return SidePlan(
         side=worker.side.name,
         writes=writes,
         fields=fields,
-        products=products,
+        products=[product for _, planned in products for product in planned],
         withdrawals=withdrawals,
         stopped=refusal.reason if refusal else "",
         fields_stopped=of_fields.reason if of_fields else "",
@@ -210,12 +213,10 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
     )
 
 
-def _plan_products(worker: SideWorker) -> list[PlannedProduct]:
-    if worker.side.is_hub:
-        return []
+def _plan_products(worker: SideWorker) -> list[tuple[Route, list[PlannedProduct]]]:
     with worker.side.db.write() as session:
-        may = consider(session, worker.side, worker.hub_id)
-        return plan_creations(session, worker.side, worker.hub_id) if may else []
+        routes = worker.routes()
+        return [(route, plan_creations(session, route) if consider(session, route) else []) for route in routes]
 
 
 def _plan_withdrawals(worker: SideWorker) -> list[PlannedWithdrawal]:

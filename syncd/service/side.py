@@ -52,6 +52,8 @@ class SideContext:
         shop_limits: Limits of the shops that values for the hub come from, by row id.
         creation: Which products of the hub are made here: ``never``, ``published`` or ``all`` (shops only).
         publish: Whether customers may see at once what is made here.
+        offers: Whether products that customers see here are made at the hub (shops only).
+        suppliers: Shops whose products are made here (the hub only).
         read_hub_product: Reads a whole product of the hub by its id there; ``None`` if it is gone.
         read_hub_image: Fetches one of the hub's images from its address; ``None`` if it is not there.
         settle: How long the side may show the value before our write.
@@ -74,6 +76,8 @@ class SideContext:
     creation: str = "never"
     publish: bool = False
     deletion: str = "ignore"
+    offers: bool = False
+    suppliers: tuple[SideContext, ...] = ()
     read_hub_product: Callable[[str], Product | None] = _nothing
     read_hub_image: Callable[[str], bytes | None] = _nothing
     settle: timedelta = timedelta(seconds=10)

@@ -15,6 +15,7 @@ from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Safet
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
+from syncd.service.creation_route import Route, into_hub, into_shop
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.field_plan import can_be_compared
@@ -200,17 +201,24 @@ class SideWorker:
         pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
         self.beside.do(FIELDS, pusher.push)
 
-    def _settle_creations(self, run: RunLog) -> None:
+    def routes(self) -> list[Route]:
+        """The ways on which products are made here: into a shop one, at the hub one from each shop that offers any.
+
+        What a shop offered before its configuration was changed is settled as well.
+        """
         if self.side.is_hub:
-            return
-        self.beside.do(PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).settle)
+            return [into_hub(self.side, shop) for shop in self.side.suppliers]
+        return [into_shop(self.side, self.hub_id)]
+
+    def _settle_creations(self, run: RunLog) -> None:
+        for route in self.routes():
+            self.beside.do(PRODUCTS, Creator(route, run, self.stop, self.alive).settle)
         self._tell_what_is_not_linked(run)
 
     def _create(self, run: RunLog) -> None:
-        """Make what the shop lacks, and tell it how much there is of it."""
-        if self.side.is_hub:
-            return
-        self.beside.do(PRODUCTS, Creator(self.side, self.hub_id, run, self.stop, self.alive).create)
+        """Make what this side lacks, and tell it how much there is of it."""
+        for route in self.routes():
+            self.beside.do(PRODUCTS, Creator(route, run, self.stop, self.alive).create)
         if run.counts.made:
             self.push(run)
         self._tell_what_is_not_linked(run)
@@ -222,7 +230,8 @@ class SideWorker:
     def _tell_what_is_not_linked(self, run: RunLog) -> None:
         if run.counts.made:
             with self.side.db.write() as session:
-                report_unlinked(session, self.side, self.hub_id)
+                for route in self.routes():
+                    report_unlinked(session, route.shop, self.hub_id)
 
     def _look_at_doubts(self, run: RunLog) -> None:
         if run.counts.unknown:
@@ -246,11 +255,9 @@ class SideWorker:
             return self._waits_for_link(session) and ready_to_link(session, self.side)
 
     def has_new_products(self) -> bool:
-        """Whether products of the hub wait to be considered for this shop."""
-        if self.side.is_hub:
-            return False
+        """Whether products of another side wait to be considered for this one."""
         with self.side.db.read() as session:
-            return has_new(session, self.side, self.hub_id)
+            return any(has_new(session, route) for route in self.routes())
 
     def _waits_for_link(self, session: Session) -> bool:
         query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)

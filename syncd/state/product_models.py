@@ -65,7 +65,7 @@ IS_UNSETTLED = "state IN ('sent', 'unknown', 'refused')"
 
 
 class Creation(Base):
-    """A hub listing without a partner in a shop, and what became of making it there."""
+    """A listing without a partner on another side, and what became of making it there."""
 
     __tablename__ = "creations"
     __table_args__ = (
@@ -74,15 +74,17 @@ class Creation(Base):
         Index(
             "ix_creations_unsettled", "side_id", sqlite_where=text(IS_UNSETTLED), postgresql_where=text(IS_UNSETTLED)
         ),
-        Index("ix_creations_hub_listing_id", "hub_listing_id"),
-        {"comment": "Products of the hub that were to be made in a shop, and what became of it"},
+        Index("ix_creations_source_listing_id", "source_listing_id"),
+        {"comment": "Products that one side has and another was to get, and what became of making them there"},
     )
 
-    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True, comment="the shop")
-    hub_listing_id: Mapped[int] = mapped_column(ForeignKey("listings.id"), primary_key=True)
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True, comment="where it is made")
+    source_listing_id: Mapped[int] = mapped_column(
+        ForeignKey("listings.id"), primary_key=True, comment="the listing that it is made for"
+    )
     state: Mapped[str] = mapped_column(Word)
-    mark: Mapped[str | None] = mapped_column(Word, comment="kept by the shop with what it makes")
-    product_id: Mapped[str | None] = mapped_column(Word, comment="the shop's product, or parent of the variation")
+    mark: Mapped[str | None] = mapped_column(Word, comment="kept by a shop with what it makes")
+    product_id: Mapped[str | None] = mapped_column(Word, comment="product that was made, or parent of the variation")
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), comment="run that sent it")
     error: Mapped[str | None] = mapped_column(comment="why it is unknown or refused")
     sent_at: Mapped[datetime | None]

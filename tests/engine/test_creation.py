@@ -55,7 +55,7 @@ def holds(account: Account) -> dict[str | None, tuple[object, str | None]]:
 
 def creations(account: Account) -> list[Creation]:
     with account.db.read() as session:
-        return list(session.scalars(select(Creation).order_by(Creation.hub_listing_id)))
+        return list(session.scalars(select(Creation).order_by(Creation.source_listing_id)))
 
 
 def test_a_published_product_is_made_once_and_gets_its_stock(database: Database) -> None:

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 HUB = Capabilities(
-    relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE, describes=True
-)
+    relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE, describes=True,
+    creates=True,
+)  # fmt: skip
 SHOP = Capabilities(
     relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, creates=True,
-    image_content=True,
+    image_content=True, describes=True,
 )  # fmt: skip
 
 
@@ -70,6 +71,7 @@ class Account:
         owners: Mapping[str, Owner] | None = None,
         creation: str = "never",
         deletion: str = "ignore",
+        offers: bool = False,
     ) -> MemoryWorld:
         hub = role == "hub"
         world = self.worlds.setdefault(name, MemoryWorld(name, now=self.clock))
@@ -92,6 +94,7 @@ class Account:
             shop_owners={row.id: owners} if owners else {},
             creation=creation,
             deletion=deletion,
+            offers=offers,
             settle=timedelta(seconds=10),
             in_doubt=timedelta(seconds=60),
             now=self.clock,
@@ -103,6 +106,8 @@ class Account:
         till.shop_limits = {**till.shop_limits, side.id: side.limits}
         side.read_hub_product = till.adapter.read_product
         side.read_hub_image = till.adapter.read_image
+        if not hub:
+            till.suppliers = (*(shop for shop in till.suppliers if shop.name != name), side)
         return world
 
     def restart(self, *names: str) -> None:
