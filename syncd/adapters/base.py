@@ -67,6 +67,7 @@ class Capabilities:
         fields: Fields of products that ``write_fields`` can write.
         describes: ``read_product`` says all that is needed to make a product elsewhere.
         creates: Products can be made here.
+        adds_variations: More variations can be made in a product that is there.
         withdraws: Products can be taken from customers here.
         image_content: Images that are written come with their content; else the side fetches them from their address.
     """
@@ -84,6 +85,7 @@ class Capabilities:
     fields: frozenset[str] = frozenset()
     describes: bool = False
     creates: bool = False
+    adds_variations: bool = True
     withdraws: bool = False
     image_content: bool = False
 

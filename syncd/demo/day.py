@@ -74,6 +74,7 @@ class Day:
             self._stock_room,
             self._new_labels,
             self._new_goods,
+            self._from_the_shop,
             self._on_the_shelf,
             self._end_of_line,
             self._both_at_once,
@@ -175,6 +176,23 @@ class Day:
         self._order_of([("NEW-SHIRT-M", 2), ("NEW-MUG", 1)])
         self._sell("NEW-SHIRT-S", 1)
         self._settle("new goods sold")
+
+    def _from_the_shop(self) -> None:
+        self.show.chapter("New in the shop: made at the till by syncd, with the shop's quantity")
+        self.stage.till_server.add_fault(Fault("lost_after", "POST", "/products/$"))
+        self.show.say("the till's answer to the new product is lost: it must not be made twice")
+        self.stage.shop.people.create_product("WEB-ONLY", "Poster “Möwe”", 6, "15.00")
+        bare = dict.fromkeys(("description", "brand", "categories", "images"), "")
+        self.tally.opening["WEB-ONLY"] = Decimal(6)
+        self.tally.fields["WEB-ONLY"] = {"name": "Poster “Möwe”", "price": "15.00", **bare}
+        self.tally.add("new in the shop", "WEB-ONLY", 0)
+        self.show.say("new in the shop: 6 × WEB-ONLY, 15.00")
+        self._settle("new in the shop")
+        if self.tally.unsettled:
+            return
+        self._sell("WEB-ONLY", 2)
+        self._order_of([("WEB-ONLY", 1)])
+        self._settle("sold on both sides")
 
     def _on_the_shelf(self) -> None:
         self.show.chapter("On the shelf: a brand, categories and images, at the till and in the shop")

@@ -59,6 +59,7 @@ in_doubt_seconds = 3
 [shops.main.products]
 create_in_shop = "published"
 publish = true
+create_in_inventorum = true
 
 [shops.main.products.owner]
 description = "shop"

@@ -43,7 +43,7 @@ NOTHING = dict.fromkeys(
 class MemoryDriver:
     """The side in memory: no wire, so nothing can be troubled but the answer to a write."""
 
-    traits = Traits(wire=False, uncounted=True)
+    traits = Traits(wire=False, uncounted=True, unique_codes=False)
 
     def __init__(self, catalogue: Sequence[CatalogueProduct]) -> None:
         self.seconds = 1_795_000_000.0
@@ -202,7 +202,7 @@ def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict
 class InventorumDriver(WireSide):
     """A simulated account."""
 
-    traits = Traits(renews_credentials=True)
+    traits = Traits(renews_credentials=True, unique_codes=False, marks_products=False)
 
     def __init__(self, sim: InventorumSim, server: SimServer, clock: Clock, patience_s: float) -> None:
         self.sim = sim

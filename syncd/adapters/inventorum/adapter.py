@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from loguru import logger
 
 from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
-from syncd.adapters.inventorum import check, events, products, resolver
+from syncd.adapters.inventorum import check, events, making, products, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
 from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
@@ -50,6 +50,8 @@ CAPABILITIES = Capabilities(
     reports_quantity=True,
     fields=WRITABLE,
     describes=True,
+    creates=True,
+    adds_variations=False,
 )
 
 
@@ -273,12 +275,17 @@ class InventorumAdapter:
         return reply.body if reply.status == 200 else None
 
     def create_product(self, new: NewProduct) -> MakeResult:
-        """Not yet: products of shops are not made at the till."""
-        raise StateError(f"{self.name} makes no products ({new.product.name})")
+        """Make a product with its variations by one request; see ``SideAdapter.create_product``.
+
+        Raises:
+            OutcomeUnknown: Sent, and no trustworthy answer came.
+            PermissionMissing: The token may not make products.
+        """
+        return making.make(self._client, self._rates, new)
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
-        """Not yet, as for ``create_product``."""
-        raise StateError(f"{self.name} makes no products ({new.product.name})")
+        """Look by codes, or by name, among what changed since then; nothing at the till carries a mark."""
+        return making.find(self._client, new, since + self._http.clock_offset)
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Not yet: what is deleted in a shop stays at the till."""

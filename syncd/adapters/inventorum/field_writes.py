@@ -47,10 +47,23 @@ class TaxRates:
             SideError: The account's answer cannot be had.
         """
         if time.monotonic() >= self._until or tax_type not in self._rates:
-            listed = self._client.info().objects("tax_types")
-            self._rates = {row.identifier("id"): row.decimal("tax_rate") for row in listed}
-            self._until = time.monotonic() + KEPT_S
+            self._read()
         return self._rates.get(tax_type)
+
+    def types_of(self, rate: Decimal) -> list[str]:
+        """Tax types with a rate in per cent.
+
+        Raises:
+            SideError: The account's answer cannot be had.
+        """
+        if time.monotonic() >= self._until:
+            self._read()
+        return [tax_type for tax_type, percent in self._rates.items() if percent == rate]
+
+    def _read(self) -> None:
+        listed = self._client.info().objects("tax_types")
+        self._rates = {row.identifier("id"): row.decimal("tax_rate") for row in listed}
+        self._until = time.monotonic() + KEPT_S
 
 
 def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) -> FieldsResult:

@@ -51,7 +51,7 @@ def _unit(row: Fields, rates: TaxRates, *, is_group: bool) -> Unit:
         gtin=row.code("ean") or row.code("gtin"),
         price=mapping.fields_of(row).get(PRICE),
         tax_rate=_rate(row, rates),
-        attributes=_attributes(row) if is_group else {},
+        attributes=attributes_of(row) if is_group else {},
         images=(mapping.images_of(row) or ())[:1] if is_group else (),
     )
 
@@ -64,7 +64,7 @@ def _rate(row: Fields, rates: TaxRates) -> Decimal | None:
         return None  # the shop says so if it needs one
 
 
-def _attributes(row: Fields) -> dict[str, str]:
+def attributes_of(row: Fields) -> dict[str, str]:
     """Attributes of a variation: each is a list with one value."""
     given = row.raw.get("attributes")
     found = {

@@ -11,6 +11,7 @@ from syncd.adapters.woocommerce.catalogue import Catalogue
 from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
+from syncd.adapters.woocommerce.describing import Describer
 from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.images import ImageWriter
 from syncd.adapters.woocommerce.making import ProductMaker
@@ -64,6 +65,7 @@ class WooCommerceAdapter:
         images = ImageWriter(self._client, self._media)
         self._field_writer = FieldWriter(self._client, prices, terms, images)
         taxes = TaxClasses(self._client, settings.chosen_tax_classes)
+        self._describer = Describer(self._client, prices, taxes)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
             relative=True,
@@ -74,6 +76,7 @@ class WooCommerceAdapter:
             parallel_writes=1,
             events=True,
             fields=WRITABLE,
+            describes=True,
             creates=True,
             withdraws=True,
             image_content=self._media is not None,
@@ -125,12 +128,15 @@ class WooCommerceAdapter:
         return self._field_writer.write(writes)
 
     def read_product(self, product_id: str) -> Product | None:
-        """Not yet: products of the shop are not made elsewhere."""
-        raise StateError(f"{self._side} does not describe products")
+        """Read a product with its variations, prices and tax rates."""
+        try:
+            return self._describer.read(product_id)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "GET products", str(error)) from error
 
     def read_image(self, address: str) -> bytes | None:
-        """Not yet, as for ``read_product``."""
-        raise StateError(f"{self._side} does not describe products ({address})")
+        """Not yet: images of the shop stay there."""
+        raise StateError(f"{self._side} hands out no images ({address})")
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (a draft, unless it is to be published), or more variations of one."""

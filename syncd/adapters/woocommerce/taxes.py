@@ -61,6 +61,18 @@ class TaxClasses:
             return Refused("no_tax_class", f"tax_classes names {found}, which the shop does not have: it has {known}")
         return found
 
+    def rate_of(self, slug: str) -> Decimal | None:
+        """Rate of a tax class in per cent; ``None`` if the shop calculates no taxes, or the class has none or several.
+
+        Raises:
+            SideError: The shop's settings cannot be read.
+        """
+        if time.monotonic() >= self._until:
+            self._classes = self._read()
+            self._until = time.monotonic() + KEPT_S
+        rate = None if self._classes is None else self._classes.get(slug or "standard")
+        return rate if rate is not None and rate.is_finite() else None
+
     def _read(self) -> Mapping[str, Decimal] | None:
         if self._setting("settings/general/woocommerce_calc_taxes") == "no":
             return None
