@@ -305,7 +305,8 @@ def _planned(session: Session, route: Route, family: str, rows: Sequence[Listing
 
 def _reason(route: Route, *, is_new: bool) -> str:
     if route.to_hub:
-        return "create_in_inventorum makes what customers see" if is_new else f"a new variation in {route.source_name}"
+        what = f"create_in_inventorum makes what customers of {route.source_name} see"
+        return what if is_new else f"a new variation in {route.source_name}"
     which = "published products" if route.policy == PUBLISHED else "all products"
     return f"create_in_shop makes {which} of the till" if is_new else "a new variation at the till"
 

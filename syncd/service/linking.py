@@ -233,10 +233,11 @@ def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
 def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
     withdrawn = _withdrawn(session, side)
-    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in withdrawn]
     being_made = select(Creation.source_listing_id).where(
-        Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
+        Creation.side_id.in_((side.id, hub_id)), Creation.state.in_(("waiting", "sent", "unknown", "refused"))
     )
+    left_out = withdrawn | set(session.scalars(being_made))
+    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in left_out]
     classes: Counter[str] = Counter()
     parted = [row for row in rows if row.link_rule == PARTED]
     classes.update([PARTED] * len(parted))

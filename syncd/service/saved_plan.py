@@ -162,7 +162,9 @@ def _steps(sides: Sequence[Mapping[str, Any]]) -> dict[_Key, tuple[object, objec
             steps[side["side"], write["external_id"], write["field"]] = write["shows"], write["wants"]
         for product in side["products"]:
             units = ", ".join(unit["external_id"] for unit in product["units"])
-            steps[side["side"], product["external_id"], "new product"] = product["into"] or "nothing", units
+            # Of two shops that offer products, both may call one by the same id: the rule tells them apart.
+            what = f"new product ({product['reason']})"
+            steps[side["side"], product["external_id"], what] = product["into"] or "nothing", units
         for one in side["withdrawals"]:
             steps[side["side"], one["external_id"], "withdrawal"] = "there", one["way"]
     return steps

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from syncd.adapters.inventorum.client import InventorumClient
 
 KEPT_S = 600.0
-"""How long the account's categories are not listed again."""
+"""How long the account's categories are not listed again, also after they could not be listed."""
+FRESH_S = 60.0
+"""How long they are neither listed again to write by them, nor for a category that is not among them."""
 
 _DEEPEST = 20
 
@@ -36,7 +38,7 @@ class Categories:
         self._client = client
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[str, str | None]] = {}
-        self._until = 0.0
+        self._listed_at = self._asked_at = -KEPT_S
 
     def of(self, product: Fields) -> dict[str, str]:
         """The field ``categories`` of a row, or nothing if it does not say or they cannot be named."""
@@ -54,7 +56,8 @@ class Categories:
             SideError: The account's categories cannot be read or made now; no product was touched.
         """
         with self._lock:
-            self._list()
+            if time.monotonic() >= self._listed_at + FRESH_S:
+                self._list()
         ids: list[int] = []
         for path in paths_of(text):
             found = self._find(path)
@@ -62,9 +65,7 @@ class Categories:
                 where = " > ".join(path)
                 return Refused("category_unknown", f"the till has no category {where}; make it there by hand")
             if found is None:
-                found = self._client.create_category(path[0])
-                with self._lock:
-                    self._rows[found] = (path[0], None)
+                found = self._make(path[0])
             ids.append(int(found))
         return ids
 
@@ -78,12 +79,14 @@ class Categories:
 
     def _known(self, number: str) -> Path | None:
         with self._lock:
-            if number not in self._rows or time.monotonic() >= self._until:
+            now = time.monotonic()
+            patience = FRESH_S if number not in self._rows and self._listed_at >= self._asked_at else KEPT_S
+            if now >= self._asked_at + patience:
+                self._asked_at = now
                 try:
                     self._list()
                 except SideError as error:  # a token for products alone
                     logger.bind(side=error.side, detail=error.detail).debug("inventorum.categories_not_read")
-                    self._until = time.monotonic() + KEPT_S
             names: list[str] = []
             at: str | None = number
             while at is not None and len(names) < _DEEPEST:
@@ -92,6 +95,17 @@ class Categories:
                 name, at = self._rows[at]
                 names.insert(0, name)
             return tuple(names)
+
+    def _make(self, name: str) -> str:
+        try:
+            number = self._client.create_category(name)
+        except SideError:
+            with self._lock:
+                self._listed_at = -KEPT_S  # it may have been made: the next try looks first
+            raise
+        with self._lock:
+            self._rows[number] = (name, None)
+        return number
 
     def _find(self, path: Path) -> str | None:
         """The category with this path, whatever the case of its letters."""
@@ -106,7 +120,7 @@ class Categories:
             row.identifier("id"): (" ".join((row.text("name") or "").split()), row.identifier_or_none("parent"))
             for row in self._client.category_rows()
         }
-        self._until = time.monotonic() + KEPT_S
+        self._listed_at = time.monotonic()
 
 
 def _folded(path: Path | None) -> Path | None:

@@ -104,8 +104,7 @@ def _read(client: InventorumClient, new: NewProduct, number: str) -> Made | None
 def _made(client: InventorumClient, new: NewProduct, number: str) -> Made | None:
     """The product as it is there; ``None`` if it is another one than was asked for."""
     detail = client.product(number)
-    name = " ".join((detail.text("name") or "").split())
-    if mapping.is_group(detail) != new.product.is_group or name != " ".join(new.product.name.split()):
+    if mapping.is_group(detail) != new.product.is_group or not (_has_codes(new) or _is_named(detail, new)):
         return None
     listings = mapping.detail_listings(detail, client.categories.of)
     if not new.product.is_group:
@@ -120,7 +119,17 @@ def _made(client: InventorumClient, new: NewProduct, number: str) -> Made | None
         for unit in new.product.units
         if unit.source_id not in units
     }
-    return Made(number, units, missing, listings[0]) if units else None
+    by_code = any((unit.sku or unit.gtin) and unit.source_id in units for unit in new.product.units)
+    return Made(number, units, missing, listings[0]) if units and by_code == _has_codes(new) else None
+
+
+def _has_codes(new: NewProduct) -> bool:
+    """Whether it can be told by its codes; then its name does not matter, which the till may spell in its own way."""
+    return any(unit.sku or unit.gtin for unit in new.product.units)
+
+
+def _is_named(detail: Fields, new: NewProduct) -> bool:
+    return (detail.text("name") or "").split() == new.product.name.split()
 
 
 def _variation(unit: Unit, rows: dict[str, Fields], there: dict[str, RemoteListing]) -> RemoteListing | None:

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from syncd.adapters.woocommerce.feeds import Row
 
 KEPT_S = 600.0
-"""How long a list of terms is not read again."""
+"""How long a list of terms is not read again, also after it could not be read."""
+FRESH_S = 60.0
+"""How long it is neither read again to write by it, nor for a term that it does not have."""
 
 _FIELDS = "id,name,slug,parent"
-_DEFAULTS = frozenset({"uncategorized", "unkategorisiert", "allgemein"})
+_DEFAULTS = frozenset({"uncategorized", "unkategorisiert"})
 """Slugs of the category that the shop gives to products without one; WooCommerce translates it when it is installed."""
 _EXISTS = "term_exists"
 _DEEPEST = 20
@@ -51,17 +53,19 @@ class Terms:
         self._route = route
         self._lock = threading.Lock()
         self._terms: dict[int, tuple[str, int]] = {}
-        self._until = 0.0
+        self._read_at = self._asked_at = -KEPT_S
 
     def path(self, number: int) -> Path | None:
         """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
         with self._lock:
-            if number not in self._terms or time.monotonic() >= self._until:
+            now = time.monotonic()
+            patience = FRESH_S if number not in self._terms and self._read_at >= self._asked_at else KEPT_S
+            if now >= self._asked_at + patience:
+                self._asked_at = now
                 try:
                     self._read()
                 except SideError as error:
                     logger.bind(side=error.side, detail=error.detail).debug("woocommerce.terms_not_read")
-                    self._until = time.monotonic() + KEPT_S
             return self._known(number)
 
     def ids_of(self, paths: Iterable[Path], *, make: bool = True) -> list[int] | Refused:
@@ -71,7 +75,8 @@ class Terms:
             SideError: The list cannot be read, or a term cannot be made now; no product was touched.
         """
         with self._lock:
-            self._read()
+            if time.monotonic() >= self._read_at + FRESH_S:
+                self._read()
             ids = []
             for path in paths:
                 number = 0
@@ -106,12 +111,14 @@ class Terms:
         body: dict[str, object] = {"name": stored_name(name), **({"parent": parent} if parent else {})}
         try:
             answer = self._client.post(self._route, body)
-        except Rejected as error:
-            if error.key != _EXISTS:
+        except SideError as error:
+            self._read_at = -KEPT_S  # it may have been made: the next try looks first
+            if not isinstance(error, Rejected) or error.key != _EXISTS:
                 raise
             raise Transient(error.side, error.request, "somebody made the same one just now") from error
         number = answer.get("id") if isinstance(answer, Mapping) else None
         if not isinstance(number, int) or not is_id(number):
+            self._read_at = -KEPT_S
             raise Transient(self._client.side, f"POST {self._route}", "the answer is no term")
         self._terms[number] = (name, parent)
         logger.bind(side=self._client.side, name=name, route=self._route).info("woocommerce.term_made")
@@ -127,7 +134,7 @@ class Terms:
                     terms[int(row["id"])] = (_plain(row.get("name")), above)
         except Malformed as error:
             raise InvalidResponse(self._client.side, f"GET {self._route}", str(error)) from error
-        self._terms, self._until = terms, time.monotonic() + KEPT_S
+        self._terms, self._read_at = terms, time.monotonic()
 
 
 class ShopTerms:
