@@ -26,8 +26,10 @@ SKU = "sku"
 """Merchant's code of a sellable unit."""
 GTIN = "gtin"
 """EAN/GTIN/UPC of a sellable unit."""
+TAX_RATE = "tax_rate"
+"""Tax rate of a sellable unit in per cent, without trailing zeros (``core.prices.canonical_rate``)."""
 
-ALL = (NAME, DESCRIPTION, SKU, GTIN, PRICE)
+ALL = (NAME, DESCRIPTION, SKU, GTIN, PRICE, TAX_RATE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200

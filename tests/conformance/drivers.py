@@ -76,7 +76,7 @@ class MemoryDriver:
             fields = {
                 product_fields.NAME: product.name,
                 product_fields.DESCRIPTION: "",
-                **_fields(product, product.price),
+                **_fields(product, product),
             }
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
@@ -87,7 +87,7 @@ class MemoryDriver:
         )
         for variation in product.variations:
             self._put_variation(product.sku, variation)
-            self._change(variation.sku, fields=_fields(variation, product.price))
+            self._change(variation.sku, fields=_fields(variation, product))
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -171,8 +171,13 @@ class MemoryDriver:
         raise LookupError("no credentials here")
 
 
-def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict[str, str]:
-    return {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin, product_fields.PRICE: f"{price:.2f}"}
+def _fields(unit: CatalogueProduct | CatalogueVariation, product: CatalogueProduct) -> dict[str, str]:
+    return {
+        product_fields.SKU: unit.sku,
+        product_fields.GTIN: unit.gtin,
+        product_fields.PRICE: f"{product.price:.2f}",
+        product_fields.TAX_RATE: f"{product.tax_rate:f}",
+    }
 
 
 class InventorumDriver(WireSide):
@@ -390,6 +395,7 @@ DRIVERS: dict[str, dict[str, OpenSide]] = {
             open_woocommerce,
             settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
         ),
+        "net prices": partial(open_woocommerce, settings={"prices_include_tax": False}),
     },
 }
 

@@ -15,7 +15,7 @@ from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.errors import InvalidResponse, NotFound, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -154,7 +154,7 @@ class InventorumClient:
         path = f"products/{_digits(external_id)}/adjust_inventory/"
         return self._api.write("PUT", path, version=ADJUST_VERSION, json=body)
 
-    def change_product(self, external_id: str, body: dict[str, str]) -> Reply:
+    def change_product(self, external_id: str, body: Mapping[str, str | int]) -> Reply:
         """Change what ``body`` names of a product, and nothing else.
 
         Source: section 8.2 [rec v10].

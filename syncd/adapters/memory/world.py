@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -25,6 +25,7 @@ from syncd.core.model import (
     WriteResult,
     Written,
 )
+from syncd.core.prices import canonical_rate
 from syncd.core.products import Way, Withdrawn
 
 if TYPE_CHECKING:
@@ -317,6 +318,7 @@ class MemoryWorld:
                 SKU: unit.sku or EMPTY,
                 GTIN: unit.gtin or EMPTY,
                 PRICE: unit.price,
+                TAX_RATE: canonical_rate(unit.tax_rate),
             }
             if not parent:
                 values[DESCRIPTION] = text

@@ -52,12 +52,12 @@ class WooCommerceAdapter:
         self._now = context.now
         self._overlap = timedelta(seconds=context.overlap_s)
         self._client = WooClient(context)
-        prices = ShopPrices(self._client)
+        taxes = TaxClasses(self._client, settings.chosen_tax_classes)
+        prices = ShopPrices(self._client, taxes)
         self._catalogue = Catalogue(self._client, prices)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
-        self._field_writer = FieldWriter(self._client, prices)
-        taxes = TaxClasses(self._client, settings.chosen_tax_classes)
+        self._field_writer = FieldWriter(self._client, self._catalogue, prices)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
             relative=True,
@@ -114,7 +114,7 @@ class WooCommerceAdapter:
         return self._writer.write(writes)
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Send names and gross prices: one batch for products, one per parent for variations."""
+        """Send names, texts, codes, prices and tax classes: one batch for products, one per parent for variations."""
         return self._field_writer.write(writes)
 
     def read_product(self, product_id: str) -> Product | None:

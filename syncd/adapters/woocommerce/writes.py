@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.adapters.woocommerce.feeds import Malformed
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.model import (
     FieldsResult,
     FieldsWrite,
@@ -29,13 +30,16 @@ from syncd.http.session import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.adapters.woocommerce.catalogue import Catalogue
     from syncd.adapters.woocommerce.prices import ShopPrices
 
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
-_FIELDS_ANSWER = "id,type,name,description,sku,global_unique_id,parent_id,regular_price"
+_FIELDS_ANSWER = "id,type,name,description,sku,global_unique_id,parent_id,regular_price,tax_status,tax_class"
 
-WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, SKU, GTIN, PRICE, TAX_RATE})
 """Fields that ``FieldWriter`` can write."""
+
+_MONEY = frozenset({PRICE, TAX_RATE})
 
 Write = TypeVar("Write", StockWrite, FieldsWrite)
 Result = TypeVar("Result", WriteResult, FieldsResult)
@@ -81,9 +85,9 @@ class StockWriter:
 class FieldWriter:
     """Sends fields of products; a request without a stock field does not disturb stock (section 4)."""
 
-    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
+    def __init__(self, client: WooClient, catalogue: Catalogue, prices: ShopPrices) -> None:
         self._client = client
-        self._kind = _Kind(mapping.fields_item, self._result, _FIELDS_ANSWER)
+        self._catalogue = catalogue
         self._prices = prices
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
@@ -92,21 +96,49 @@ class FieldWriter:
         Raises:
             SideError: Nothing of this call was applied.
         """
-        refused: dict[int, FieldsResult] = {}
-        priced = [index for index, write in enumerate(writes) if PRICE in write.values]
         # Asked before anything is sent: the answer could not be read otherwise.
-        if priced and not self._prices.are_gross():
-            refused = dict.fromkeys(priced, Refused("net_prices", "the shop's prices are net"))
+        asked = self._money({index: write for index, write in enumerate(writes) if _MONEY & write.values.keys()})
+        money = {writes[index].ref: body for index, body in asked.items() if isinstance(body, dict)}
+        refused: dict[int, FieldsResult] = {
+            index: result for index, result in asked.items() if not isinstance(result, dict)
+        }
         for index, write in enumerate(writes):
             if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
                 refused[index] = Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
-        return _send_all(self._client, self._kind, writes, refused)
+
+        def item(write: FieldsWrite) -> dict[str, Any]:
+            return {**mapping.fields_item(write), **money.get(write.ref, {})}
+
+        return _send_all(self._client, _Kind(item, self._result, _FIELDS_ANSWER), writes, refused)
+
+    def _money(self, writes: Mapping[int, FieldsWrite]) -> dict[int, dict[str, str] | Refused | NotSent]:
+        """Price and tax class of each write that has them; of net prices the rows are looked at before.
+
+        Raises:
+            SideError: The shop's settings cannot be read.
+        """
+        if not writes:
+            return {}
+        if self._prices.are_gross():
+            return {index: self._prices.item(write.values) for index, write in writes.items()}
+        try:
+            found = self._catalogue.fetch([write.ref for write in writes.values()])
+        except (Malformed, InvalidResponse) as error:  # nothing was sent
+            return dict.fromkeys(writes, NotSent(f"net prices need the products' tax classes: {error}"))
+        shown = {listing.ref.external_id: listing.fields for listing in found.listings}
+        return {
+            index: self._prices.item(write.values, shown[write.ref.external_id])
+            if write.ref.external_id in shown
+            else Refused("not_found", "the shop does not have it any more", gone=True)
+            for index, write in writes.items()
+        }
 
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
         row = mapping.answered(item, write.ref)
         if not isinstance(row, Mapping):
             return row
-        shown = {**self._prices.of(row), **mapping.codes_of(row)}
+        inherited = self._catalogue.tax_class_of(write.ref.parent_external_id)
+        shown = {**self._prices.of(row, inherited), **mapping.codes_of(row)}
         if write.ref.parent_external_id is None:
             shown |= mapping.words_of(row)
         else:
