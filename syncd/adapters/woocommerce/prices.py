@@ -53,19 +53,17 @@ class ShopPrices:
             row: Of a product or variation.
             inherited: Tax class of the parent, for rows that say no more than "the parent's".
         """
-        status = row.get("tax_status")
+        gross, status = self._gross.if_possible(), row.get("tax_status")
+        if gross is None:
+            return {}
         rate = self._rate(row, inherited) if status == _TAXED else None
-        price = self._price(row, Decimal(0) if status in _UNTAXED else rate)
+        text = row.get("regular_price")
+        text, factor = row.get("regular_price"), Decimal(0) if status in _UNTAXED else rate
+        price = None
+        if isinstance(text, str):
+            price = canonical(text) if gross else None if factor is None else gross_text(text, factor)
         said = {PRICE: price, TAX_RATE: canonical_rate(rate)}
         return {field: value for field, value in said.items() if value is not None}
-
-    def _price(self, row: Row, rate: Decimal | None) -> str | None:
-        text, gross = row.get("regular_price"), self._gross.if_possible()
-        if not isinstance(text, str) or gross is None:
-            return None
-        if gross:
-            return canonical(text)
-        return None if rate is None else gross_text(text, rate)
 
     def are_gross(self) -> bool:
         """Whether prices are to be written as gross; asks the shop's settings if that is not known.
