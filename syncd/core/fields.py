@@ -32,8 +32,10 @@ CATEGORIES = "categories"
 """Categories of a product that is no variation (``core.paths``)."""
 IMAGES = "images"
 """Images of a product or of a variation (of that the first), by the hub's keys in order (``core.images``)."""
+TAX_RATE = "tax_rate"
+"""Tax rate of a sellable unit in per cent, without trailing zeros (``core.prices.canonical_rate``)."""
 
-ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE)
+ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE)
 """Fields that are kept the same so far, as people read them."""
 
 _LONGEST_KEPT = 200

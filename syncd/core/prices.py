@@ -22,6 +22,7 @@ NET_PLACES = 10
 _EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
 _HUNDRED = Decimal(100)
 _MOST_DIGITS = 12
+_HIGHEST_RATE = Decimal(100)
 
 
 def gross_of(net: Decimal, rate: Decimal) -> Decimal:
@@ -60,6 +61,41 @@ def canonical(amount: str | int | Decimal | None) -> str | None:
     if not number.is_finite() or number < 0 or number.adjusted() > _MOST_DIGITS:
         return None
     return f"{number.quantize(CENT, context=_EXACT):f}"
+
+
+def gross_text(net: str, rate: Decimal) -> str | None:
+    """Net price as a side keeps it to gross as it is compared; as ``canonical`` for what is no price, and for none.
+
+    >>> gross_text("8.4033613445", Decimal(19)), gross_text("", Decimal(19)), gross_text("8,40", Decimal(19))
+    ('10.00', '', None)
+    """
+    price = canonical(net)
+    return canonical(gross_of(Decimal(net.strip()), rate)) if price else price
+
+
+def net_text(gross: str, rate: Decimal) -> str:
+    """Gross price as it is compared to the net price that comes back to it; ``""`` for none.
+
+    >>> net_text("10.00", Decimal(19)), net_text("10.00", Decimal(25)), net_text("", Decimal(19))
+    ('8.4033613445', '8', '')
+    """
+    return _plain(net_of(Decimal(gross), rate)) if gross else EMPTY
+
+
+def canonical_rate(rate: Decimal | None) -> str | None:
+    """A tax rate in per cent as it is compared; ``None`` for what cannot be one.
+
+    >>> [canonical_rate(Decimal(text)) for text in ("19.000", "0E-5", "1E+1", "10.50", "-1", "NaN")]
+    ['19', '0', '10', '10.5', None, None]
+    """
+    if rate is None or not rate.is_finite() or not 0 <= rate <= _HIGHEST_RATE:
+        return None
+    return _plain(rate)
+
+
+def _plain(number: Decimal) -> str:
+    """Digits without an exponent and without zeros at the end."""
+    return f"{number.normalize(_EXACT):f}"
 
 
 @dataclass(frozen=True, slots=True)

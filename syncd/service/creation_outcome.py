@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, Pair, kept
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
+from syncd.core.prices import canonical_rate
 from syncd.core.products import Made
 from syncd.service.field_outcome import tell_if_altered
 from syncd.service.field_plan import note_agreed, shown
@@ -145,7 +146,8 @@ def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:
     (found,) = (each for each in product.units if each.source_id == unit.external_id)
     words = {} if product.is_group else {NAME: product.name, DESCRIPTION: product.description}
     said = {**words, SKU: found.sku or EMPTY, GTIN: found.gtin or EMPTY}
-    return said if found.price is None else {**said, PRICE: found.price}
+    money = {PRICE: found.price, TAX_RATE: canonical_rate(found.tax_rate)}
+    return {**said, **{field: value for field, value in money.items() if value is not None}}
 
 
 def _not_made(

@@ -30,8 +30,10 @@ def test_fetch_reads_each_parent_once(account: Account) -> None:
     refs = [account.ref(sku) for sku in variation_skus()] + [account.ref("S-00001")]
     since = account.mark()
     found = account.adapter.fetch([*refs, *refs])
+    requests = account.api_requests(since)
     assert {each.ref.external_id for each in found.listings} == {ref.external_id for ref in refs}
-    assert len(account.api_requests(since)) == 3 + 1
+    assert len(requests) == 3 + 1 + requests.count("GET /api/info/")
+    assert requests.count("GET /api/info/") == 1, "the tax rates of the account"
 
 
 def test_fetch_proves_what_is_gone(account: Account) -> None:

@@ -67,7 +67,8 @@ def test_a_full_read_costs_one_request_per_100_products_and_one_per_parent() -> 
         requests = account.api_requests()
         assert requests.count("GET /api/products/delta/modified/") == 1 + 3
         assert requests.count("GET /api/products/") == 1
-        assert len(requests) == 1 + 4 + 6
+        assert requests.count("GET /api/info/") == 1, "the tax rates of the account"
+        assert len(requests) == 1 + 4 + 6 + 1
 
 
 @pytest.mark.parametrize("delta", ["variation", "both"])

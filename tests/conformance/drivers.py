@@ -83,7 +83,7 @@ class MemoryDriver:
             fields = {
                 product_fields.NAME: product.name,
                 **NOTHING,
-                **_fields(product, product.price),
+                **_fields(product, product),
             }
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
@@ -94,7 +94,7 @@ class MemoryDriver:
         )
         for variation in product.variations:
             self._put_variation(product.sku, variation)
-            self._change(variation.sku, fields=_fields(variation, product.price))
+            self._change(variation.sku, fields=_fields(variation, product))
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -194,9 +194,14 @@ def _path_text(name: str) -> str:
     return paths_text([(name,)])
 
 
-def _fields(unit: CatalogueProduct | CatalogueVariation, price: Decimal) -> dict[str, str]:
-    codes = {product_fields.SKU: unit.sku, product_fields.GTIN: unit.gtin}
-    return {**codes, product_fields.PRICE: f"{price:.2f}", product_fields.IMAGES: ""}
+def _fields(unit: CatalogueProduct | CatalogueVariation, product: CatalogueProduct) -> dict[str, str]:
+    return {
+        product_fields.SKU: unit.sku,
+        product_fields.GTIN: unit.gtin,
+        product_fields.PRICE: f"{product.price:.2f}",
+        product_fields.TAX_RATE: f"{product.tax_rate:f}",
+        product_fields.IMAGES: "",
+    }
 
 
 class InventorumDriver(WireSide):
@@ -436,6 +441,7 @@ DRIVERS: dict[str, dict[str, OpenSide]] = {
             open_woocommerce,
             settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
         ),
+        "net prices": partial(open_woocommerce, settings={"prices_include_tax": False}),
     },
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.adapters.base import SideAdapter
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
@@ -55,10 +55,10 @@ class FieldPromises:
             pytest.skip("fields cannot be written on this side")
 
     def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
-        """Words of products, not of variations; codes and gross price of what can be sold; images of both."""
+        """Words of products, not of variations; codes, gross price and tax rate of what can be sold; images of both."""
         found = read(side.adapter.read_all())
         for product in GOODS:
-            price = {PRICE: f"{product.price:.2f}"}
+            price = {PRICE: f"{product.price:.2f}", TAX_RATE: f"{product.tax_rate:f}"}
             for variation in product.variations:
                 codes = {SKU: variation.sku, GTIN: variation.gtin}
                 assert found.sku(variation.sku).fields == {**codes, **price, IMAGES: EMPTY}
@@ -186,6 +186,36 @@ class FieldPromises:
         assert _reading(side, sku).fields[PRICE] == price
         assert side.stock() == stock
 
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    def test_a_tax_rate_leaves_the_gross_price_as_it_is(self, side: SideDriver, sku: str) -> None:
+        """To the cent, and back again; of a product or of one variation alone."""
+        ref, stock, others = side.ref(sku), side.stock(), _others(side, sku)
+        _write(side.adapter, [FieldsWrite(ref, {PRICE: "9.97"})])
+        for rate in ("7", "0", "19"):
+            assert _write(side.adapter, [FieldsWrite(ref, {TAX_RATE: rate})]) == [Written({TAX_RATE: rate})]
+            assert _money(_reading(side, sku)) == ("9.97", rate)
+            assert _money(read(side.adapter.read_all()).listings[ref.external_id]) == ("9.97", rate)
+        assert (side.stock(), _others(side, sku)) == (stock, others)
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
+    def test_a_price_and_a_tax_rate_are_written_at_once(self, side: SideDriver, sku: str) -> None:
+        """Whatever the price was made of before."""
+        for price, rate in (("4.99", "7"), ("0.05", "0"), ("1234.56", "19"), ("4.99", "19")):
+            values = {PRICE: price, TAX_RATE: rate}
+            assert _write(side.adapter, [FieldsWrite(side.ref(sku), values)]) == [Written(values)]
+            assert _money(_reading(side, sku)) == (price, rate)
+
+    def test_a_tax_rate_that_the_side_does_not_have_is_refused(self, side: SideDriver) -> None:
+        """Never the next best one; what else the product has is written all the same when it is sent without."""
+        if not side.traits.wire:
+            pytest.skip("every rate is known on this side")
+        before = _reading(side, SIMPLE)
+        (result,) = side.adapter.write_fields([FieldsWrite(side.ref(SIMPLE), {TAX_RATE: "13"})])
+        assert isinstance(result, Refused)
+        assert not result.gone
+        assert "13 %" in result.message
+        assert _reading(side, SIMPLE).fields == before.fields
+
     def test_results_come_in_the_order_of_the_writes(self, side: SideDriver) -> None:
         """Products and variations of several parents, mixed."""
         skus = [GOODS[3].sku, VARIATION, SIMPLE, GOODS[-2].variations[1].sku, VARIED.variations[1].sku, GOODS[2].sku]
@@ -249,6 +279,15 @@ def _write(adapter: SideAdapter, writes: Sequence[FieldsWrite]) -> list[FieldsRe
 def _reading(side: SideDriver, sku: str) -> RemoteListing:
     (listing,) = (one for one in side.adapter.fetch([side.ref(sku)]).listings if one.ref == side.ref(sku))
     return listing
+
+
+def _money(listing: RemoteListing) -> tuple[str, str]:
+    return listing.fields[PRICE], listing.fields[TAX_RATE]
+
+
+def _others(side: SideDriver, sku: str) -> dict[str, tuple[str, str]]:
+    found = read(side.adapter.read_all()).listings.values()
+    return {one.ref.external_id: _money(one) for one in found if one.sku not in (None, sku) and PRICE in one.fields}
 
 
 def _rest(listing: RemoteListing) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.model import ZERO, Refused, RemoteListing, StockMode
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
@@ -47,14 +47,14 @@ class DescribingPromises:
             pytest.skip("products are not described by this side")
 
     def test_describes_a_product_whole(self, side: SideDriver) -> None:
-        """Name, codes and gross price; one unit without attributes."""
+        """Name, codes, gross price and tax rate; one unit without attributes."""
         sold = GOODS[0]
         product = side.adapter.read_product(side.ref(SIMPLE).external_id)
         assert product is not None
         (unit,) = product.units
         assert (product.name, product.is_group, unit.attributes) == (sold.name, False, {})
         assert (unit.source_id, unit.sku, unit.gtin) == (product.source_id, sold.sku, sold.gtin or None)
-        assert unit.price == f"{sold.price:.2f}"
+        assert (unit.price, unit.tax_rate) == (f"{sold.price:.2f}", sold.tax_rate)
 
     def test_describes_variations_by_what_makes_them_differ(self, side: SideDriver) -> None:
         """Each with its own codes; no two alike."""
@@ -88,7 +88,7 @@ class MakingPromises:
         lamp = made.units["100"]
         assert (lamp.sku, lamp.gtin, lamp.stock_mode, lamp.quantity) == ("LAMP", "4006381333931", StockMode.OWN, ZERO)
         codes = {SKU: "LAMP", GTIN: "4006381333931"}
-        words = {NAME: _LAMP.name, DESCRIPTION: _LAMP.description, PRICE: "12.50", **codes}
+        words = {NAME: _LAMP.name, DESCRIPTION: _LAMP.description, PRICE: "12.50", TAX_RATE: "19", **codes}
         assert {field: value for field, value in lamp.fields.items() if value} == words
         assert (lamp.published, lamp.ref.external_id) == (publish, made.product_id)
         assert _reading(side, lamp) == lamp
@@ -103,7 +103,7 @@ class MakingPromises:
             found = made.units[unit.source_id]
             assert found.ref.parent_external_id == made.product_id
             assert (found.sku, found.stock_mode, found.quantity) == (unit.sku, StockMode.OWN, ZERO)
-            assert found.fields[PRICE] == unit.price
+            assert (found.fields[PRICE], found.fields[TAX_RATE]) == (unit.price, "19")
             assert _reading(side, found) == found
         assert made.parent is not None
         assert made.parent.stock_mode is StockMode.GROUP

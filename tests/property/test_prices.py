@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.prices import NoTaxClass, gross_of, net_of, tax_class_for
+from syncd.core.prices import NoTaxClass, canonical_rate, gross_of, gross_text, net_of, net_text, tax_class_for
 
 RATES = tuple(map(Decimal, (0, 7, 10, 13, 19, 20, 25)))
 
@@ -47,3 +47,30 @@ def test_a_rate_without_one_class_of_its_own_is_not_guessed() -> None:
     assert tax_class_for(Decimal(7), classes, {}) == NoTaxClass(Decimal(7), ("books", "food"))
     assert tax_class_for(Decimal(13), classes, {}) == NoTaxClass(Decimal(13), ())
     assert tax_class_for(Decimal("7.0"), classes, {Decimal(7): "food"}) == "food"
+
+
+@pytest.mark.parametrize("rate", RATES, ids=str)
+def test_a_gross_price_that_is_stored_as_net_text_comes_back(rate: Decimal) -> None:
+    for cent in [*range(1, 10_001), *range(10_001, 1_000_001, 97), 1_000_000]:
+        gross = f"{Decimal(cent).scaleb(-2):.2f}"
+        net = net_text(gross, rate)
+        assert gross_text(net, rate) == gross
+        assert "E" not in net
+
+
+@given(st.integers(0, 10**7), st.sampled_from(RATES), st.sampled_from(RATES))
+def test_a_rate_that_changes_to_and_fro_moves_no_cent(cent: int, one: Decimal, other: Decimal) -> None:
+    gross = f"{Decimal(cent).scaleb(-2):.2f}"
+    for rate in (one, other, one):
+        found = gross_text(net_text(gross, rate), rate)
+        assert found == gross
+
+
+@given(st.decimals(0, 100, places=4))
+def test_a_rate_has_one_spelling(rate: Decimal) -> None:
+    text = canonical_rate(rate)
+    assert text is not None
+    assert Decimal(text) == rate
+    assert canonical_rate(Decimal(text)) == text
+    assert text == "0" or not text.startswith("00")
+    assert "." not in text or not text.endswith("0")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from syncd.simulators.catalogue import CatalogueProduct
+from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
 from tests.simulators.recorded_shop import ask, recorded_shop
 from tests.simulators.seeded_shop import SIM_KEY, call, product, seeded
 
@@ -301,3 +304,15 @@ def test_a_comma_in_a_price_depends_on_the_shop(separator: str, stored: str) -> 
     sim, _ = seeded(decimal_separator=separator)
     item = product(sim, "S-00001")["id"]
     assert call(sim, "PUT", f"products/{item}", {"regular_price": "12,5"})["regular_price"] == stored
+
+
+@pytest.mark.parametrize(("settings", "stored"), [({}, "9.97"), ({"prices_include_tax": False}, "8.378151")])
+def test_a_shop_with_net_prices_charges_the_same(settings: dict[str, Any], stored: str) -> None:
+    """The catalogue's prices are gross: they are what an order says, however the shop stores them."""
+    goods = [CatalogueProduct("MUG", "", "Mug", Decimal("9.97"), Decimal(19), 5)]
+    sim = WooCommerceSim(WooCommerceSettings(**settings))
+    sim.seed(goods)
+    product = sim.shop.with_sku("MUG")[0]
+    assert product.regular_price == stored
+    order = sim.desk.create({"line_items": [{"product_id": product.id, "quantity": 3}]})
+    assert order.lines[0].total == Decimal("29.91")

@@ -136,7 +136,7 @@ class InventorumAdapter:
         if count.date is None:
             raise self._client.where("products/").invalid("the answer has no Date header to continue from")
         position = to_wire(count.date)
-        resolved = resolver.Resolver(self._client)
+        resolved = resolver.Resolver(self._client, self._rates.if_possible)
         read = partial(self._client.modified, BEFORE_EVERYTHING)
         for page in read_newest_last(read, row_id, self._client.where("products/delta/modified/")):
             yield from _pages(resolved.resolve(page.rows), page.total)
@@ -169,7 +169,7 @@ class InventorumAdapter:
         if missing:
             raise StateError(f"the cursor of {self.name} lacks {', '.join(missing)}: read everything first")
         position = dict(cursor)
-        resolved = resolver.Resolver(self._client)
+        resolved = resolver.Resolver(self._client, self._rates.if_possible)
         start = start_of(cursor[MODIFIED], self._context.overlap_s)
         where = self._client.where("products/delta/modified/")
         for number, page in enumerate(read_newest_last(partial(self._client.modified, start), row_id, where)):
@@ -195,13 +195,15 @@ class InventorumAdapter:
     def _confirm(self, deleted: Sequence[str]) -> Iterator[ChangePage]:
         """Report listed deletions that a 404 confirms; one that can still be read is a reading, not a deletion."""
         for part in _chunks(deleted, PAGE_SIZE):
-            found = resolver.fetch(self._client, [ListingRef(external_id) for external_id in part], strict=True)
+            found = resolver.fetch(
+                self._client, self._rates.if_possible, [ListingRef(external_id) for external_id in part], strict=True
+            )
             gone = tuple(GoneListing(one.ref, Proof.DELETED_FEED) for one in found.gone)
             yield ChangePage(listings=found.listings, gone=gone)
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read listings by id from product details; see ``SideAdapter.fetch``."""
-        return resolver.fetch(self._client, refs)
+        return resolver.fetch(self._client, self._rates.if_possible, refs)
 
     def fetch_quantities(self, refs: Sequence[ListingRef]) -> dict[str, Decimal]:
         """Read quantities alone, 50 per request, by external id; what the server leaves out is missing.
@@ -252,7 +254,7 @@ class InventorumAdapter:
         return [book(self._client, write, self._context.now().astimezone(self._zone)) for write in writes]
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Change names and prices of one product; see ``SideAdapter.write_fields``.
+        """Change fields of one product; see ``SideAdapter.write_fields``.
 
         Raises:
             OutcomeUnknown: Sent, and no trustworthy answer came.
@@ -285,7 +287,7 @@ class InventorumAdapter:
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look by codes, or by name, among what changed since then; nothing at the till carries a mark."""
-        return making.find(self._client, new, since + self._http.clock_offset)
+        return making.find(self._client, self._rates, new, since + self._http.clock_offset)
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Not yet: what is deleted in a shop stays at the till."""

@@ -57,13 +57,13 @@ def make(client: InventorumClient, rates: TaxRates, new: NewProduct) -> MakeResu
         return replace(refused, gone=False) if isinstance(refused, Refused) else refused
     try:
         number = Fields(reply.json(), Where(reply.side, reply.request)).identifier("id")
-        found = _made(client, new, number)
+        found = _made(client, rates, new, number)
     except (InvalidResponse, NotFound, SideError) as error:
         raise OutcomeUnknown(reply.side, reply.request, f"answered, but {error.detail}") from error
     return found or Unknown("the answer is about another product")
 
 
-def find(client: InventorumClient, new: NewProduct, since: datetime) -> Made | None:
+def find(client: InventorumClient, rates: TaxRates, new: NewProduct, since: datetime) -> Made | None:
     """Look for what may have been made among what changed since then.
 
     Raises:
@@ -79,7 +79,7 @@ def find(client: InventorumClient, new: NewProduct, since: datetime) -> Made | N
     ]
     tops = {row.identifier_or_none("parent") or mapping.row_id(row): row for row in rows}
     for number in sorted(tops, key=int):
-        if _may_be(tops[number], new) and (made := _read(client, new, number)) is not None:
+        if _may_be(tops[number], new) and (made := _read(client, rates, new, number)) is not None:
             return made
     return None
 
@@ -94,19 +94,19 @@ def _may_be(row: Fields, new: NewProduct) -> bool:
     return row.raw.get("state") == _CREATED and row.code("product_code") is None
 
 
-def _read(client: InventorumClient, new: NewProduct, number: str) -> Made | None:
+def _read(client: InventorumClient, rates: TaxRates, new: NewProduct, number: str) -> Made | None:
     try:
-        return _made(client, new, number)
+        return _made(client, rates, new, number)
     except NotFound:
         return None
 
 
-def _made(client: InventorumClient, new: NewProduct, number: str) -> Made | None:
+def _made(client: InventorumClient, rates: TaxRates, new: NewProduct, number: str) -> Made | None:
     """The product as it is there; ``None`` if it is another one than was asked for."""
     detail = client.product(number)
     if mapping.is_group(detail) != new.product.is_group or not (_has_codes(new) or _is_named(detail, new)):
         return None
-    listings = mapping.detail_listings(detail, client.categories.of)
+    listings = mapping.detail_listings(detail, rates.if_possible, client.categories.of)
     if not new.product.is_group:
         return Made(number, {new.product.units[0].source_id: listings[0]})
     there = {one.ref.external_id: one for one in listings[1:]}
@@ -175,7 +175,7 @@ def _unit(rates: TaxRates, unit: Unit) -> dict[str, Any] | Refused:
     if unit.tax_rate is None:
         return Refused("tax_rate_unknown", f"the shop does not say the tax rate of {unit.label}")
     try:
-        tax_types = rates.types_of(unit.tax_rate)
+        tax_types = rates.tax_types(unit.tax_rate)
     except (PermissionMissing, Rejected) as error:
         return Refused("tax_rate_unknown", f"the till's tax rates cannot be read: {error.detail}")
     if len(tax_types) != 1:

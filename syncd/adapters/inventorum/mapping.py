@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from syncd.adapters import texts
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.images import Image, keys_text
 from syncd.core.model import ListingRef, RemoteListing, StockMode
-from syncd.core.prices import canonical
+from syncd.core.prices import canonical, canonical_rate
 from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ _BEST_SIZES = ("original", "image", "ipad_retina", "ipad", "thumb_retina", "thum
 """Sizes in which an image is offered, the largest first (section 6.4)."""
 _DEEPEST = 5
 """Real errors nest their fields once or twice."""
+
+
+RateOf: TypeAlias = "Callable[[str], Decimal | None]"
+"""Rate of a tax type of the account in per cent; ``None`` if it is not known."""
+
+
+def _no_rate(tax_type: str) -> Decimal | None:
+    """Tax types mean nothing where the account's rates are not at hand; what is read is the rest."""
 
 
 def list_page(body: object, where: Where, date: datetime | None) -> ListPage[Any]:
@@ -91,30 +99,35 @@ def _nothing_more(product: Fields) -> Mapping[str, str]:  # noqa: ARG001 - whate
 
 
 def listing(
-    product: Fields, *, parent: str | None = None, more: Callable[[Fields], Mapping[str, str]] = _nothing_more
+    product: Fields,
+    *,
+    parent: str | None = None,
+    rate_of: RateOf = _no_rate,
+    more: Callable[[Fields], Mapping[str, str]] = _nothing_more,
 ) -> RemoteListing:
     """Read one product: a row of the verbose delta, a detail, or the answer to a stock booking.
 
     Args:
         product: The object.
         parent: Id of the parent product, if the object does not say it itself.
+        rate_of: Rate of a tax type of the account in per cent.
         more: Gives the fields of a product (not of a variation) that need more than the object to be read.
     """
     parent = product.identifier_or_none("parent") or parent
     group = parent is None and is_group(product)
-    found = _reading(product, parent, group=group, counted=not product.flag("is_giftcard"))
+    found = _reading(product, parent, rate_of, group=group, counted=not product.flag("is_giftcard"))
     return replace(found, fields={**found.fields, **more(product)}) if parent is None and found.fields else found
 
 
 def detail_listings(
-    detail: Fields, more: Callable[[Fields], Mapping[str, str]] = _nothing_more
+    detail: Fields, rate_of: RateOf = _no_rate, more: Callable[[Fields], Mapping[str, str]] = _nothing_more
 ) -> tuple[RemoteListing, ...]:
-    """Read a product's detail: the product itself, then its variations; ``more`` as for ``listing``.
+    """Read a product's detail: the product itself, then its variations; ``rate_of`` and ``more`` as for ``listing``.
 
     Raises:
         InvalidResponse: A needed field is missing, or the variations of a parent are.
     """
-    product = listing(detail, more=more)
+    product = listing(detail, rate_of=rate_of, more=more)
     if product.stock_mode is not StockMode.GROUP:
         return (product,)
     variations = detail.objects("variations")
@@ -122,13 +135,13 @@ def detail_listings(
         raise detail.invalid("variations", "is empty although variation_count is not zero")
     parent = product.ref.external_id
     counted = not detail.flag("is_giftcard")
-    found = [_reading(variation, parent, group=False, counted=counted) for variation in variations]
+    found = [_reading(variation, parent, rate_of, group=False, counted=counted) for variation in variations]
     if len({parent, *(each.ref.external_id for each in found)}) <= len(found):
         raise detail.invalid("variations", "holds an id twice")
     return (replace(product, children=tuple(each.ref.external_id for each in found)), *found)
 
 
-def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool) -> RemoteListing:
+def _reading(product: Fields, parent: str | None, rate_of: RateOf, *, group: bool, counted: bool) -> RemoteListing:
     own = counted and not group
     mode = StockMode.GROUP if group else StockMode.OWN if own else StockMode.UNMANAGED
     external_id = product.identifier("id")
@@ -141,25 +154,39 @@ def _reading(product: Fields, parent: str | None, *, group: bool, counted: bool)
         quantity=product.quantity("quantity") if own else None,
         # A variation has no such mark: what is meant for shops is the whole product.
         published=parent is not None or product.raw.get("in_shop") is True,
-        fields=_words(product) if group else _fields(product, named=parent is None) if own else {},
+        fields=_words(product) if group else _fields(product, rate_of, named=parent is None) if own else {},
     )
 
 
-def fields_of(product: Fields) -> dict[str, str]:
+def fields_of(product: Fields, rate_of: RateOf = _no_rate) -> dict[str, str]:
     """Fields of the answer to a write, of a product or a variation."""
-    return _fields(product, named=True)
+    return _fields(product, rate_of, named=True)
 
 
-def _fields(product: Fields, *, named: bool) -> dict[str, str]:
+def gross_of(product: Fields) -> str | None:
+    """Gross price as it is compared; ``None`` if the product does not say."""
+    amount = product.raw.get("gross_price")
+    return canonical(amount) if isinstance(amount, str | int | Decimal) else None
+
+
+def _fields(product: Fields, rate_of: RateOf, *, named: bool) -> dict[str, str]:
     """Fields as canonical texts; a price that is typed in at the till (``custom_price``) cannot be compared.
 
     What a row does not have (older versions) or what is too long to be compared is left out, never taken for empty.
     """
     fields = {**_codes(product), **(_words(product) if named else _images_field(product, most=1))}
-    amount = product.raw.get("gross_price")
-    known = isinstance(amount, str | int | Decimal) and product.raw.get("custom_price") is not True
-    price = canonical(amount) if known else None
-    return fields if price is None else {**fields, PRICE: price}
+    price = None if product.raw.get("custom_price") is True else gross_of(product)
+    money = {PRICE: price, TAX_RATE: canonical_rate(_rate(product, rate_of))}
+    return {**fields, **{field: value for field, value in money.items() if value is not None}}
+
+
+def _rate(product: Fields, rate_of: RateOf) -> Decimal | None:
+    """Tax rate in per cent, of the unit itself: a variation has a tax type of its own (section 6.3)."""
+    try:
+        tax_type = product.identifier_or_none("tax_type")
+    except InvalidResponse:
+        return None  # stock does not depend on it
+    return rate_of(tax_type) if tax_type else None
 
 
 def _words(product: Fields) -> dict[str, str]:

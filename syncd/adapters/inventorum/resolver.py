@@ -28,12 +28,14 @@ class Resolver:
 
     Attributes:
         client: Wire calls.
+        rate_of: Rate of a tax type; never fails.
         products: Ids of products seen, as rows or as parents, without variations.
         variations: Ids of variations seen, as rows or in details.
         parents: Ids of parents whose detail was read.
     """
 
     client: InventorumClient
+    rate_of: mapping.RateOf
     products: set[str] = field(default_factory=set)
     variations: set[str] = field(default_factory=set)
     parents: set[str] = field(default_factory=set)
@@ -61,7 +63,7 @@ class Resolver:
             if mapping.is_group(row):
                 wanted[row_id] = None
             else:
-                listings[row_id] = mapping.listing(row, more=self.client.categories.of)
+                listings[row_id] = mapping.listing(row, rate_of=self.rate_of, more=self.client.categories.of)
         for parent_id, found in self._details([parent for parent in wanted if parent not in self.parents]):
             if found is None:
                 gone[parent_id] = GoneListing(ListingRef(parent_id), Proof.NOT_FOUND)
@@ -71,7 +73,7 @@ class Resolver:
         self.parents.update(wanted)
         orphans = [ref for external_id, ref in owed.items() if external_id not in self.variations]
         self.variations.update(owed)
-        rest = fetch(self.client, orphans, strict=True)
+        rest = fetch(self.client, self.rate_of, orphans, strict=True)
         listings |= {listing.ref.external_id: listing for listing in rest.listings}
         return FetchResult(tuple(listings.values()), (*gone.values(), *rest.gone))
 
@@ -90,10 +92,14 @@ class Resolver:
         self.variations.update(listing.ref.external_id for listing in found[1:])
 
     def _details(self, external_ids: Sequence[str]) -> Iterable[tuple[str, tuple[RemoteListing, ...] | None]]:
-        return zip(external_ids, in_pool(lambda one: _detail(self.client, one), external_ids), strict=True)
+        return zip(
+            external_ids, in_pool(lambda one: _detail(self.client, self.rate_of, one), external_ids), strict=True
+        )
 
 
-def fetch(client: InventorumClient, refs: Sequence[ListingRef], *, strict: bool = False) -> FetchResult:
+def fetch(
+    client: InventorumClient, rate_of: mapping.RateOf, refs: Sequence[ListingRef], *, strict: bool = False
+) -> FetchResult:
     """Read listings by id: variations from their parent's detail (once per parent), everything else from its own.
 
     A variation counts as gone only if its parent's detail does not hold it and its own id is not found: servers are
@@ -101,6 +107,7 @@ def fetch(client: InventorumClient, refs: Sequence[ListingRef], *, strict: bool 
 
     Args:
         client: Wire calls.
+        rate_of: Rate of a tax type; never fails.
         refs: What to read.
         strict: Raise for the first body that breaks the contract, instead of leaving that listing out.
 
@@ -114,7 +121,7 @@ def fetch(client: InventorumClient, refs: Sequence[ListingRef], *, strict: bool 
     listings: list[RemoteListing] = []
     gone: list[GoneListing] = []
     broken: list[InvalidResponse] = []
-    for result in in_pool(lambda group: _fetch_group(client, *group), list(groups.items())):
+    for result in in_pool(lambda group: _fetch_group(client, rate_of, *group), list(groups.items())):
         if isinstance(result, InvalidResponse):
             broken.append(result)
         else:
@@ -125,16 +132,18 @@ def fetch(client: InventorumClient, refs: Sequence[ListingRef], *, strict: bool 
     return FetchResult(tuple(listings), tuple(gone))
 
 
-def _fetch_group(client: InventorumClient, root: str, refs: Sequence[ListingRef]) -> FetchResult | InvalidResponse:
+def _fetch_group(
+    client: InventorumClient, rate_of: mapping.RateOf, root: str, refs: Sequence[ListingRef]
+) -> FetchResult | InvalidResponse:
     try:
-        detail = _detail(client, root)
+        detail = _detail(client, rate_of, root)
         found = {listing.ref.external_id: listing for listing in detail or ()}
         listings = [found[ref.external_id] for ref in refs if ref.external_id in found]
         gone: list[GoneListing] = []
         for ref in refs:
             if ref.external_id in found:
                 continue
-            own = None if ref.external_id == root else _own_detail(client, ref)
+            own = None if ref.external_id == root else _own_detail(client, rate_of, ref)
             if own is None:
                 gone.append(GoneListing(ref, Proof.NOT_FOUND))
             else:
@@ -144,18 +153,18 @@ def _fetch_group(client: InventorumClient, root: str, refs: Sequence[ListingRef]
     return FetchResult(tuple(listings), tuple(gone))
 
 
-def _detail(client: InventorumClient, external_id: str) -> tuple[RemoteListing, ...] | None:
+def _detail(client: InventorumClient, rate_of: mapping.RateOf, external_id: str) -> tuple[RemoteListing, ...] | None:
     """Read a product with its variations, or ``None`` for a 404."""
     try:
-        return mapping.detail_listings(client.product(external_id), client.categories.of)
+        return mapping.detail_listings(client.product(external_id), rate_of, client.categories.of)
     except NotFound:
         return None
 
 
-def _own_detail(client: InventorumClient, ref: ListingRef) -> RemoteListing | None:
+def _own_detail(client: InventorumClient, rate_of: mapping.RateOf, ref: ListingRef) -> RemoteListing | None:
     try:
-        product = client.product(ref.external_id)
-        return mapping.listing(product, parent=ref.parent_external_id, more=client.categories.of)
+        product, more = client.product(ref.external_id), client.categories.of
+        return mapping.listing(product, parent=ref.parent_external_id, rate_of=rate_of, more=more)
     except NotFound:
         return None
 

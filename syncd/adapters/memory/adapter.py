@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
 from syncd.adapters.memory.world import MemoryWorld
-from syncd.core.fields import ALL, DESCRIPTION, IMAGES, PRICE
+from syncd.core.fields import ALL, DESCRIPTION, IMAGES, PRICE, TAX_RATE
 from syncd.core.images import Image, keys_of
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
 from syncd.core.products import Made, Product, Unit
@@ -162,7 +163,8 @@ class MemorySide:
             found = children or [thing.listing]
             units = tuple(
                 Unit(
-                    each.ref.external_id, each.sku, each.gtin, each.fields.get(PRICE), None,
+                    each.ref.external_id, each.sku, each.gtin, each.fields.get(PRICE),
+                    Decimal(each.fields[TAX_RATE]) if TAX_RATE in each.fields else None,
                     {"kind": each.name} if children else {}, _images(each) if children else (),
                 )
                 for each in found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.images import keys_of
 from syncd.core.model import (
     ZERO,
@@ -26,6 +26,7 @@ from syncd.core.model import (
     WriteResult,
     Written,
 )
+from syncd.core.prices import canonical_rate
 from syncd.core.products import Way, Withdrawn
 
 if TYPE_CHECKING:
@@ -327,6 +328,7 @@ class MemoryWorld:
                 GTIN: unit.gtin or EMPTY,
                 PRICE: unit.price,
                 IMAGES: EMPTY,
+                TAX_RATE: canonical_rate(unit.tax_rate),
             }
             if not parent:
                 values |= {DESCRIPTION: text, **dict.fromkeys(_UNSAID, EMPTY)}

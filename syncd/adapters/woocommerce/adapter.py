@@ -56,16 +56,16 @@ class WooCommerceAdapter:
         self._now = context.now
         self._overlap = timedelta(seconds=context.overlap_s)
         self._client = WooClient(context)
-        prices = ShopPrices(self._client)
+        taxes = TaxClasses(self._client, settings.chosen_tax_classes)
+        prices = ShopPrices(self._client, taxes)
         terms = ShopTerms(self._client, make_categories=settings.create_categories)
         self._catalogue = Catalogue(self._client, prices, terms)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
         self._media = Media(context) if settings.media_user else None
         images = ImageWriter(self._client, self._media)
-        self._field_writer = FieldWriter(self._client, prices, terms, images)
-        taxes = TaxClasses(self._client, settings.chosen_tax_classes)
-        self._describer = Describer(self._client, prices, taxes)
+        self._field_writer = FieldWriter(self._client, self._catalogue, prices, terms, images)
+        self._describer = Describer(self._client, prices)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
             relative=True,
@@ -124,7 +124,7 @@ class WooCommerceAdapter:
         return self._writer.write(writes)
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Send names and gross prices: one batch for products, one per parent for variations."""
+        """Send names, texts, codes, prices and tax classes: one batch for products, one per parent for variations."""
         return self._field_writer.write(writes)
 
     def read_product(self, product_id: str) -> Product | None:

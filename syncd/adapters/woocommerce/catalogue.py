@@ -80,7 +80,9 @@ class Catalogue:
         for row, parent in zip(rows, parents, strict=True):
             if parent is None:
                 raise Malformed(f"variation {row['id']} without a parent")
-            listing = mapping.variation_listing(row, parent, self._parents.get(parent), self._prices.of(row))
+            known = self._parents.get(parent)
+            money = self._prices.of(row, known.tax_class if known else None)
+            listing = mapping.variation_listing(row, parent, known, money)
             self._pooled[mapping.row_id(row)] = listing.stock_mode is StockMode.PARENT
             listings.append(listing)
         return listings
@@ -102,6 +104,11 @@ class Catalogue:
         """Whether a variation's stock is its parent's pool; ``None`` if the variation was not met yet."""
         return self._pooled.get(variation_id)
 
+    def tax_class_of(self, parent_id: str | None) -> str | None:
+        """Tax class that variations of a product inherit; ``None`` if the product was not met yet."""
+        known = self._parents.get(int(parent_id)) if parent_id is not None else None
+        return known.tax_class if known else None
+
     def known_children(self, parent_id: int) -> list[ListingRef]:
         """Variations that a parent was last seen to list."""
         return [ListingRef(str(child), str(parent_id)) for child in sorted(self._children.get(parent_id, ()))]
@@ -109,8 +116,8 @@ class Catalogue:
     def suspects(self) -> list[ListingRef]:
         """Variations whose parent's row hints at a change that moves no date of theirs: read them by id.
 
-        The parent began or ceased to keep their stock. (Those that leave their parent's list are the engine's to look
-        after, by ``RemoteListing.children``; those that are new or restored have new dates.)
+        The parent began or ceased to keep their stock, or is taxed otherwise. (Those that leave their parent's list are
+        the engine's to look after, by ``RemoteListing.children``; those that are new or restored have new dates.)
         """
         return list(self._suspects.values())
 
@@ -215,7 +222,10 @@ class Catalogue:
         if children is None:
             return
         self._children[parent] = children
-        if before is None or before.keeps_pool == now.keeps_pool:
+        if before is None:
+            return
+        tax_moved = (before.tax_class, before.tax_status) != (now.tax_class, now.tax_status)
+        if before.keeps_pool == now.keeps_pool and not tax_moved:
             return
         for child in children:
             self._pooled.pop(child, None)

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import Query, whole_list
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU, TAX_RATE
 from syncd.core.products import Product, Unit
-from syncd.errors import NotFound, SideError
+from syncd.errors import NotFound
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from syncd.adapters.woocommerce.feeds import Row
     from syncd.adapters.woocommerce.prices import ShopPrices
-    from syncd.adapters.woocommerce.taxes import TaxClasses
 
-_PRODUCT_FIELDS = f"{mapping.PRODUCT_FIELDS},tax_class,attributes"
-_VARIATION_FIELDS = f"{mapping.VARIATION_FIELDS},tax_class,attributes"
-_INHERITED = ("", "parent")
+_PRODUCT_FIELDS = f"{mapping.PRODUCT_FIELDS},attributes"
+_VARIATION_FIELDS = f"{mapping.VARIATION_FIELDS},attributes"
 
 
 class Describer:
     """Reads products with their variations."""
 
-    def __init__(self, client: WooClient, prices: ShopPrices, taxes: TaxClasses) -> None:
+    def __init__(self, client: WooClient, prices: ShopPrices) -> None:
         self._client = client
         self._prices = prices
-        self._taxes = taxes
 
     def read(self, product_id: str) -> Product | None:
         """Read a product; ``None`` if it is gone, lies in the trash, or is a bundle.
@@ -67,23 +63,16 @@ class Describer:
     def _unit(self, row: Row, parent: Row) -> Unit:
         variation = row is not parent
         codes = mapping.codes_of(row, mapping.parent_of(parent) if variation else None)
+        inherited = parent.get("tax_class")
+        money = self._prices.of(row, inherited if isinstance(inherited, str) else None)
         return Unit(
             source_id=str(mapping.row_id(row)),
             sku=codes.get(SKU) or None,
             gtin=codes.get(GTIN) or None,
-            price=self._prices.of(row).get(PRICE) or None,
-            tax_rate=self._rate(row, parent),
+            price=money.get(PRICE) or None,
+            tax_rate=Decimal(money[TAX_RATE]) if TAX_RATE in money else None,
             attributes=_attributes(row) if variation else {},
         )
-
-    def _rate(self, row: Row, parent: Row) -> Decimal | None:
-        """Rate of the tax class; a variation may take its product's. ``None`` if the shop does not say."""
-        own = row.get("tax_class")
-        slug = parent.get("tax_class") if row is not parent and own in _INHERITED else own
-        try:
-            return self._taxes.rate_of(slug) if isinstance(slug, str) else None
-        except SideError:
-            return None  # the till says so if it needs one
 
 
 def _attributes(row: Row) -> dict[str, str]:

@@ -129,14 +129,17 @@ class ProductMaker:
             body["sku"] = unit.sku
         if unit.gtin and mapping.is_storable_gtin(unit.gtin):  # of other codes the shop would keep the digits alone
             body["global_unique_id"] = unit.gtin
-        if unit.price:
-            if not self._prices.are_gross():
-                return Refused("net_prices", "the shop's prices are net")
-            body["regular_price"] = unit.price
         tax_class = self._taxes.of(unit.tax_rate)
         if isinstance(tax_class, Refused):
             return tax_class
-        return body if tax_class is None else {**body, "tax_class": tax_class}
+        if tax_class is not None:
+            body["tax_class"] = tax_class
+        if unit.price:
+            price = self._prices.price_to_make(unit.price, tax_class)
+            if isinstance(price, Refused):
+                return price
+            body["regular_price"] = price
+        return body
 
     def _simple(self, body: dict[str, Any], new: NewProduct) -> MakeResult:
         row = self._post("products", body, mapping.PRODUCT_FIELDS)

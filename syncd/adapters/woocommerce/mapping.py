@@ -24,7 +24,7 @@ from syncd.adapters.woocommerce.wire import (
     text_of,
     whole,
 )
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, SKU
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -44,15 +44,15 @@ MARKER_KEY = "_syncd_op"
 """Metadata key that carries the id of our last stock write."""
 
 VARIATION_FIELDS = (
-    "id,type,status,name,sku,global_unique_id,regular_price,manage_stock,stock_quantity,date_modified_gmt,parent_id,"
-    "image,meta_data"
+    "id,type,status,name,sku,global_unique_id,regular_price,tax_status,tax_class,manage_stock,stock_quantity,"
+    "date_modified_gmt,parent_id,image,meta_data"
 )
 PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,categories,brands,images,variations"
 AS_STORED = {"context": "edit"}
 """Products are read as they are stored: as customers see them the shop formats texts and carries out shortcodes."""
 TRASH_FIELDS = "id,type,status,parent_id,date_modified_gmt"
 
-_KEYS = {NAME: "name", SKU: "sku", GTIN: "global_unique_id", PRICE: "regular_price"}
+_KEYS = {NAME: "name", SKU: "sku", GTIN: "global_unique_id"}
 _SEEN = ("publish", "future")
 """Statuses of what customers see, or will see by itself at a time that is set."""
 _NO_FIELDS: Mapping[str, str] = {}
@@ -69,12 +69,16 @@ class Parent:
         sku: As shown.
         gtin: As shown.
         keeps_pool: Whether the parent counts stock for variations that do not.
+        tax_class: As shown; ``None`` if the row does not say.
+        tax_status: The same of whether it is taxed; variations cannot differ in that.
     """
 
     name: str
     sku: str | None
     gtin: str | None
     keeps_pool: bool
+    tax_class: str | None = None
+    tax_status: str | None = None
 
 
 def parent_of(row: Row) -> Parent:
@@ -84,6 +88,8 @@ def parent_of(row: Row) -> Parent:
         sku=text_of(row, "sku"),
         gtin=text_of(row, "global_unique_id"),
         keeps_pool=_managed(row) is True,
+        tax_class=_word(row, "tax_class"),
+        tax_status=_word(row, "tax_status"),
     )
 
 
@@ -279,7 +285,7 @@ def answered(item: object, ref: ListingRef) -> Mapping[str, Any] | Refused | Unk
 
 
 def fields_item(write: FieldsWrite) -> dict[str, Any]:
-    """Write fields of a product. Prices are texts with a dot: a number is refused, a comma lost (section 6)."""
+    """Write fields of a product, but for price and tax class: they depend on each other (``prices.ShopPrices``)."""
     item: dict[str, Any] = {"id": int(write.ref.external_id)}
     item |= {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
     if NAME in write.values:
@@ -352,6 +358,11 @@ def _kind(row: Row) -> str:
     if not isinstance(value, str) or not value:
         raise Malformed(f"the type of {row.get('id')} is {type(value).__name__} instead of a word")
     return value
+
+
+def _word(row: Row, name: str) -> str | None:
+    value = row.get(name)
+    return value if isinstance(value, str) and len(value) <= LONGEST_CODE else None
 
 
 def _name(row: Row) -> str:

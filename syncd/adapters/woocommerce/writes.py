@@ -12,11 +12,24 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
+from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.images import images_field
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU
+from syncd.core.fields import (
+    BRAND,
+    CATEGORIES,
+    DESCRIPTION,
+    EMPTY,
+    GTIN,
+    IMAGES,
+    NAME,
+    PRICE,
+    SKU,
+    TAX_RATE,
+)
 from syncd.core.model import (
     FieldsResult,
     FieldsWrite,
+    ListingRef,
     NotSent,
     Refused,
     StockWrite,
@@ -30,17 +43,21 @@ from syncd.http.session import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.adapters.woocommerce.catalogue import Catalogue
     from syncd.adapters.woocommerce.images import ImageWriter
     from syncd.adapters.woocommerce.prices import ShopPrices
     from syncd.adapters.woocommerce.terms import ShopTerms
 
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
 _FIELDS_ANSWER = (
-    "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price,images,image,meta_data"
+    "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price,tax_status,tax_class,"
+    "images,image,meta_data"
 )
 
-WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE})
 """Fields that ``FieldWriter`` can write."""
+
+_MONEY = frozenset({PRICE, TAX_RATE})
 
 Write = TypeVar("Write", StockWrite, FieldsWrite)
 Result = TypeVar("Result", WriteResult, FieldsResult)
@@ -86,8 +103,11 @@ class StockWriter:
 class FieldWriter:
     """Sends fields of products; a request without a stock field does not disturb stock (section 4)."""
 
-    def __init__(self, client: WooClient, prices: ShopPrices, terms: ShopTerms, images: ImageWriter) -> None:
+    def __init__(
+        self, client: WooClient, catalogue: Catalogue, prices: ShopPrices, terms: ShopTerms, images: ImageWriter
+    ) -> None:
         self._client = client
+        self._catalogue = catalogue
         self._prices = prices
         self._terms = terms
         self._images = images
@@ -98,27 +118,34 @@ class FieldWriter:
         Raises:
             SideError: Nothing of this call was applied.
         """
-        refused: dict[int, FieldsResult] = {}
-        priced = [index for index, write in enumerate(writes) if PRICE in write.values]
         # Asked before anything is sent: the answer could not be read otherwise.
-        if priced and not self._prices.are_gross():
-            refused = dict.fromkeys(priced, Refused("net_prices", "the shop's prices are net"))
-        named: dict[str, dict[str, object]] = {}
+        asked = self._money({index: write for index, write in enumerate(writes) if _MONEY & write.values.keys()})
+        bodies: dict[ListingRef, dict[str, Any]] = {}
+        refused: dict[int, FieldsResult] = {}
         for index, write in enumerate(writes):
-            if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
-                refused[index] = Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
-            if not mapping.is_storable_sku(write.values.get(SKU, EMPTY)):
-                refused[index] = Refused("not_a_sku", "the shop cuts < and backslashes out of SKUs")
-            if index not in refused:
-                terms = self._named(write)
-                if isinstance(terms, dict):
-                    named[write.ref.external_id] = terms
-                else:
-                    refused[index] = terms
-        kind = _Kind(
-            lambda write: {**mapping.fields_item(write), **named[write.ref.external_id]}, self._result, _FIELDS_ANSWER
-        )
-        return _send_all(self._client, kind, writes, refused)
+            body = self._body(write, asked.get(index, {}))
+            if isinstance(body, dict):
+                bodies[write.ref] = body
+            else:
+                refused[index] = body
+
+        def item(write: FieldsWrite) -> dict[str, Any]:
+            return {**mapping.fields_item(write), **bodies[write.ref]}
+
+        return _send_all(self._client, _Kind(item, self._result, _FIELDS_ANSWER), writes, refused)
+
+    def _body(
+        self, write: FieldsWrite, money: dict[str, str] | Refused | NotSent
+    ) -> dict[str, Any] | Refused | NotSent | Unknown:
+        """What is sent besides plain fields, unless something of the write cannot be stored."""
+        if not mapping.is_storable_gtin(write.values.get(GTIN, EMPTY)):
+            return Refused("not_a_gtin", "of a GTIN the shop keeps digits and hyphens only")
+        if not mapping.is_storable_sku(write.values.get(SKU, EMPTY)):
+            return Refused("not_a_sku", "the shop cuts < and backslashes out of SKUs")
+        if not isinstance(money, dict):
+            return money
+        named = self._named(write)
+        return {**named, **money} if isinstance(named, dict) else named
 
     def _named(self, write: FieldsWrite) -> dict[str, object] | Refused | NotSent | Unknown:
         """What is sent of fields that name something; what the shop lacks is made first, and found again if lost."""
@@ -133,12 +160,35 @@ class FieldWriter:
         except SideError as error:
             return NotSent(describe(error))
 
+    def _money(self, writes: Mapping[int, FieldsWrite]) -> dict[int, dict[str, str] | Refused | NotSent]:
+        """Price and tax class of each write that has them; of net prices the rows are looked at before.
+
+        Raises:
+            SideError: The shop's settings cannot be read.
+        """
+        if not writes:
+            return {}
+        if self._prices.are_gross():
+            return {index: self._prices.item(write.values) for index, write in writes.items()}
+        try:
+            found = self._catalogue.fetch([write.ref for write in writes.values()])
+        except (Malformed, InvalidResponse) as error:  # nothing was sent
+            return dict.fromkeys(writes, NotSent(f"net prices need the products' tax classes: {error}"))
+        shown = {listing.ref.external_id: listing.fields for listing in found.listings}
+        return {
+            index: self._prices.item(write.values, shown[write.ref.external_id])
+            if write.ref.external_id in shown
+            else Refused("not_found", "the shop does not have it any more", gone=True)
+            for index, write in writes.items()
+        }
+
     def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
         row = mapping.answered(item, write.ref)
         if not isinstance(row, Mapping):
             return row
         variation = write.ref.parent_external_id is not None
-        shown = {**self._prices.of(row), **mapping.codes_of(row), **images_field(row, variation=variation)}
+        inherited = self._catalogue.tax_class_of(write.ref.parent_external_id)
+        shown = {**self._prices.of(row, inherited), **mapping.codes_of(row), **images_field(row, variation=variation)}
         if not variation:
             shown |= {**mapping.words_of(row), **self._terms.of(row)}
         else:

@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ _REFUSALS = {
     "DELETE": ("woocommerce_rest_cannot_delete", "Sorry, you are not allowed to delete this resource."),
 }
 _TAX_CLASSES = {7: "reduced-rate", 0: "zero-rate"}
+_NET_PLACES = Decimal("0.000001")
 
 
 class WooCommerceSim:
@@ -88,8 +90,9 @@ class WooCommerceSim:
         product.slug = self.shop.take_slug(item.name)
         product.categories = [UNCATEGORIZED]
         product.tax_class = _TAX_CLASSES.get(int(item.tax_rate), "")
+        price = _net(item) if self.shop.settings.net_prices else str(item.price)
         if not item.variations:
-            product.regular_price = str(item.price)
+            product.regular_price = price
         names = list(dict.fromkeys(name for variation in item.variations for name in variation.attributes))
         for position, name in enumerate(names):
             options = list(dict.fromkeys(variation.attributes[name] for variation in item.variations))
@@ -98,7 +101,7 @@ class WooCommerceSim:
         for variation in item.variations:
             child = self._seeded("variation", variation, quantities, rng, product.id)
             child.tax_class = "parent"
-            child.regular_price = str(item.price)
+            child.regular_price = price
             pairs = variation.attributes.items()
             child.attributes = [{"id": 0, "name": n, "slug": n.lower(), "option": option} for n, option in pairs]
 
@@ -227,3 +230,8 @@ class WooCommerceSim:
             "authentication": [],
             "routes": {},
         }
+
+
+def _net(item: CatalogueProduct) -> str:
+    """The price as somebody enters it who works with net prices: as exact as the shop shows line prices."""
+    return str((item.price / (1 + item.tax_rate / 100)).quantize(_NET_PLACES, ROUND_HALF_UP))

@@ -231,7 +231,7 @@ class OrderDesk:
             quantity,
             product.sku or (parent.sku if parent is not None else ""),
             product.gtin,
-            _money(price) * quantity,
+            self._gross(price, rate) * quantity,
             rate,
             tax_class,
             rate_id,
@@ -241,6 +241,12 @@ class OrderDesk:
             chosen = [{"key": a["slug"], "value": a["option"]} for a in product.attributes]
             self.shop.write_meta(line.meta, chosen)
         return line
+
+    def _gross(self, price: str, rate: Decimal) -> Decimal:
+        """What a customer pays for one piece."""
+        if not self.shop.settings.net_prices:
+            return _money(price)
+        return (Decimal(price or "0") * (1 + rate / 100)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
     def _change_line(self, order: Order, item: dict[str, Any]) -> None:
         """Add, change or (quantity 0) remove a line; reduced stock follows by the difference (seen, 02b #4 to #6)."""

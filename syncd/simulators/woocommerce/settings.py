@@ -87,6 +87,11 @@ class WooCommerceSettings:
     woocommerce_version: str = "10.5.0"
     wordpress_version: str = "6.9.1"
 
+    @property
+    def net_prices(self) -> bool:
+        """Whether a product's price is without its tax."""
+        return self.calc_taxes and not self.prices_include_tax
+
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Set plain values by name; returns the values now in force.
 
