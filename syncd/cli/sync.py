@@ -82,7 +82,7 @@ def report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
             total["error"] is None,
             f"{name}: {total['listings_read']} read, {total['movements']} changes, "
             f"{total['confirmed']} written, {total['rejected']} refused, {total['unknown']} in doubt, "
-            f"{total['fields_written']} fields, {total['made']} made "
+            f"{total['fields_written']} fields, {total['made']} made, {total['withdrawn']} withdrawn "
             f"({total['read_requests']} read and {total['write_requests']} write requests)",
         )
     for outcome in outcomes:

@@ -139,7 +139,7 @@ class FieldOwners(Section):
 
     name: Owner = Field("inventorum", description="product name")
     description: Owner = Field("inventorum", description="product text")
-    price: Owner = Field("inventorum", description="gross price, net price and sale price")
+    price: Owner = Field("inventorum", description="gross price; net follows from it")
     tax_rate: Owner = Field("inventorum", description="tax rate")
     sku: Owner = Field("inventorum", description="SKU")
     gtin: Owner = Field("inventorum", description="EAN/GTIN")

@@ -30,6 +30,7 @@ class Counts:
     drift: int = 0
     fields_written: int = 0
     made: int = 0
+    withdrawn: int = 0
 
 
 @dataclass(slots=True)

@@ -131,6 +131,7 @@ class Withdrawer:
                     log.bind(error=reason).warning("product.not_withdrawn")
                 case Withdrawn() | Refused():
                     self._done(session, planned)
+                    self._run.counts.withdrawn += 1
                     log.info("product.withdrawn")
 
     def _refused(self, session: Session, planned: PlannedWithdrawal, error: str) -> None:

@@ -222,6 +222,9 @@ class Run(Base):
         default=0, server_default="0", comment="fields of products written and confirmed"
     )
     made: Mapped[int] = mapped_column(default=0, server_default="0", comment="products and variations made there")
+    withdrawn: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="products and variations withdrawn there"
+    )
     error: Mapped[str | None]
 
 

@@ -297,6 +297,22 @@ def test_a_hidden_route_index_and_closed_settings_are_no_fault() -> None:
         assert report.facts == {}
 
 
+@pytest.mark.parametrize("kind", ["lost_before", "error_500_html"])
+def test_a_shop_that_does_not_answer_has_no_good_line(kind: str) -> None:
+    with simulated() as shop:
+        shop.server.add_fault(Fault(kind, times=-1))
+        report = shop.adapter.check()
+        assert [(line.ok, line.subject) for line in report.lines] == [(False, "address"), (False, "read products")]
+
+
+def test_an_index_that_fails_alone_is_no_fault() -> None:
+    with simulated() as shop:
+        shop.server.add_fault(Fault("error_500_html", path="/wp-json/wc/v3", times=3))
+        report = shop.adapter.check()
+        assert report.ok
+        assert report.lines[0].subject == "address"
+
+
 def test_no_secret_in_any_error() -> None:
     def answer(request: SimRequest) -> SimResponse:
         return SimResponse(401, {"code": "woocommerce_rest_cannot_view", "message": f"no {request.query}"})

@@ -13,6 +13,7 @@ from syncd.core.model import Quantity, StockMode
 from syncd.errors import SideError
 from syncd.service.findings import APPROVED, close_finding
 from syncd.service.withdrawal_plan import try_refused_again
+from syncd.state.models import Run
 from syncd.state.product_models import Withdrawal
 from tests.support.engine import Account
 
@@ -63,6 +64,8 @@ def test_a_deleted_product_is_unpublished_and_keeps_everything(database: Databas
     assert account.worlds["web"].quantity("w-mug") == 4
     assert account.worlds["web"].withdrawn == [("w-mug", "unpublish")]
     assert kinds(account) == set(), "there is nothing left to do for anybody"
+    with account.db.read() as session:
+        assert session.scalars(select(Run.withdrawn).where(Run.withdrawn > 0)).all() == [1]
     account.settle_down()
     assert len(account.worlds["web"].withdrawn) == 1
 

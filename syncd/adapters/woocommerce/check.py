@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.base import CheckLine, CheckReport
-from syncd.errors import AuthRejected, InvalidResponse, SideError
+from syncd.errors import AuthRejected, InvalidResponse, SideError, Transient
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
@@ -34,11 +34,18 @@ class Check:
         self._lines: list[CheckLine] = []
         self._facts: dict[str, str] = {}
         self._skew_s: float | None = None
+        self._hidden: SideError | None = None
 
     def run(self) -> CheckReport:
         """Try everything that syncd uses."""
         routes = self._routes()
-        if self._read("products", "read products"):
+        answers = self._read("products", "read products")
+        if self._hidden is not None:
+            # Some security plugins hide the index, which is no fault; that nobody answers at all is one.
+            fine = answers if isinstance(self._hidden, Transient) else not isinstance(self._hidden, InvalidResponse)
+            message = describe(self._hidden)
+            self._lines.insert(0, CheckLine(fine, "address", f"no route index: {message}" if fine else message))
+        if answers:
             self._read("orders", "read orders")
             self._may_write()
             self._stock_management()
@@ -56,11 +63,11 @@ class Check:
         self._lines.append(CheckLine(False, subject, message, error.exit_code))
 
     def _routes(self) -> Mapping[str, Any]:
-        """The route index needs no key; some security plugins hide it, which is no fault."""
+        """The route index needs no key; ``_hidden`` is why there is none."""
         try:
             body = self._client.get("").json(lenient=True)
         except SideError as error:
-            self._add(not isinstance(error, InvalidResponse), "address", f"no route index: {describe(error)}")
+            self._hidden = error
             return {}
         routes = body.get("routes") if isinstance(body, Mapping) else None
         named = isinstance(body, Mapping) and body.get("namespace") == "wc/v3"

@@ -57,11 +57,10 @@ class ShopPrices:
         if gross is None:
             return {}
         rate = self._rate(row, inherited) if status == _TAXED else None
-        text = row.get("regular_price")
-        text, factor = row.get("regular_price"), Decimal(0) if status in _UNTAXED else rate
-        price = None
-        if isinstance(text, str):
-            price = canonical(text) if gross else None if factor is None else gross_text(text, factor)
+        factor = Decimal(0) if gross or status in _UNTAXED else rate
+        text, price = row.get("regular_price"), None
+        if isinstance(text, str) and factor is not None:
+            price = canonical(text) if gross else gross_text(text, factor)
         said = {PRICE: price, TAX_RATE: canonical_rate(rate)}
         return {field: value for field, value in said.items() if value is not None}
 
