@@ -11,8 +11,8 @@ Reading
 Writing
     ``write_stock`` sends each write at most once. It never repeats a relative write, not even after a time-out.
     ``write_fields`` is absolute, and is sent once as well: the engine looks before it tells a side again.
-    ``create_product`` is sent once. What may have been made without an answer is looked for by its mark
-    (``find_product``) before anything is made again.
+    ``create_product`` is sent once. What may have been made without an answer is looked for by its mark, or by what it
+    is (``find_product``), before anything is made again.
 
 Errors
     ``Transient``/``RateLimited``: nothing of this call was applied. ``OutcomeUnknown``: for writes, all of this call
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ListingRef,
         StockEvent,
         StockWrite,
+        Unknown,
         WriteResult,
     )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
@@ -67,7 +68,6 @@ class Capabilities:
         fields: Fields of products that ``write_fields`` can write.
         describes: ``read_product`` says all that is needed to make a product elsewhere.
         creates: Products can be made here.
-        adds_variations: More variations can be made in a product that is there.
         withdraws: Products can be taken from customers here.
         image_content: Images that are written come with their content; else the side fetches them from their address.
     """
@@ -85,7 +85,6 @@ class Capabilities:
     fields: frozenset[str] = frozenset()
     describes: bool = False
     creates: bool = False
-    adds_variations: bool = True
     withdraws: bool = False
     image_content: bool = False
 
@@ -222,7 +221,10 @@ class SideAdapter(Protocol):
         """
 
     def read_product(self, product_id: str) -> Product | None:
-        """Read a whole product with its variations; ``None`` if it is gone. Only if ``capabilities.describes``."""
+        """Read a whole product with its variations; ``None`` if it is gone. Only if ``capabilities.describes``.
+
+        Also ``None`` for what cannot be made elsewhere: bundles, links to other shops, stock kept in one pool.
+        """
 
     def read_image(self, address: str) -> bytes | None:
         """Fetch one of its images; ``None`` if it is not there. Only if ``capabilities.describes``.
@@ -237,8 +239,11 @@ class SideAdapter(Protocol):
         What is made counts its stock and has none yet. Whatever the answer lacks is in ``Made.missing``.
         """
 
-    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
-        """Look for what ``create_product`` may have made since a moment of our clock; ``None``: it made nothing."""
+    def find_product(self, new: NewProduct, since: datetime) -> Made | Unknown | None:
+        """Look for what ``create_product`` may have made since a moment of our clock; ``None``: it made nothing.
+
+        ``Unknown``: it cannot be told from what others made; a person must say.
+        """
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Take a product with all its variations, or one variation, from the customers; to be repeated is harmless.

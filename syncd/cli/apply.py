@@ -13,7 +13,7 @@ from syncd.cli.opening import Interrupted, database, leadership, reading_progres
 from syncd.cli.sync import report, tell_stops
 from syncd.errors import SafetyStop, Stopped
 from syncd.service.account import exit_code, open_account, open_product_stops, sync_once
-from syncd.service.findings import APPROVED, close_finding, creations_subject, fields_subject, withdrawals_subject
+from syncd.service.findings import APPROVED, close_finding, fields_subject, withdrawals_subject
 from syncd.service.preview import preview
 from syncd.service.saved_plan import SavedPlan, WorldMoved, load, moved
 
@@ -78,13 +78,12 @@ def _approve(db: Database, saved: SavedPlan) -> bool:
     with db.write(fenced=False) as session:
         for side in saved.sides:
             subjects = {
-                "stopped": side["side"],
-                "fields_stopped": fields_subject(side["side"]),
-                "products_stopped": creations_subject(side["side"]),
-                "withdrawals_stopped": withdrawals_subject(side["side"]),
+                "stopped": [side["side"]],
+                "fields_stopped": [fields_subject(side["side"])],
+                "products_stopped": side["products_subjects"],
+                "withdrawals_stopped": [withdrawals_subject(side["side"])],
             }
-            for key, subject in subjects.items():
-                if side[key]:
-                    closed = close_finding(session, "safety_stop", subject, datetime.now(UTC), by=APPROVED)
-                    approved = approved or closed
+            for subject in [each for key, found in subjects.items() if side[key] for each in found]:
+                closed = close_finding(session, "safety_stop", subject, datetime.now(UTC), by=APPROVED)
+                approved = approved or closed
     return approved

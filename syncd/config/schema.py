@@ -14,6 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 HUB = "inventorum"
 """Name of the hub's section, and of the hub as a side."""
+CREATE_IN_HUB = "create_in_inventorum"
+"""Key of ``[shops.NAME.products]``, for messages of those who know no vendor."""
 
 SHOP_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 
@@ -158,11 +160,16 @@ class ProductsConfig(Section):
         "never", description="which INVENTORUM products are created in the shop"
     )
     publish: bool = Field(default=False, description="whether customers see at once what is created in the shop")
-    create_in_inventorum: bool = Field(default=False, description="create shop products in INVENTORUM")
+    create_in_inventorum: bool = Field(default=False, description="create products of the shop in INVENTORUM")
     delete_in_shop: Literal["unpublish", "delete", "ignore"] = Field(
         "unpublish", description="what happens in the shop when a product is deleted in INVENTORUM"
     )
     owner: FieldOwners = Field(default_factory=FieldOwners, description="who may change which field")
+
+    @property
+    def create_in_hub(self) -> bool:
+        """``create_in_inventorum``, for those who know no vendor."""
+        return self.create_in_inventorum
 
 
 class Limit(Section):

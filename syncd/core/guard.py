@@ -227,14 +227,15 @@ def _falls_too_far(change: FieldChange, percent: Quantity | None) -> bool:
     return bool(wants) and wants * 100 < shows * (100 - percent)
 
 
-def check_creations(count: int, linked: int, limits: SafetyLimits) -> Stop | None:
-    """Return why products must not be made in a shop before a person has looked.
+def check_creations(count: int, linked: int, limits: SafetyLimits, where: str = "") -> Stop | None:
+    """Return why products must not be made before a person has looked.
 
     Args:
         count: Products and variations that would be made.
         linked: Linked items of the shop.
         limits: The shop's limits.
+        where: Words for where they would be made, if not in the shop.
     """
     if limits.max_created and limits.max_created.exceeded(count, linked):
-        return Stop(f"{count} products would be made beside {linked} linked ones", {"made": count, "of": linked})
+        return Stop(f"{count} products would be made{where} beside {linked} linked ones", {"made": count, "of": linked})
     return None

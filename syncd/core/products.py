@@ -73,13 +73,16 @@ class NewProduct:
         mark: Kept by the side with what it makes, so that it can be found again if the answer is lost.
         product: What to make; only these units.
         into: The side's id of the product that the units are to be variations of; ``None`` to make the product, too.
-        publish: Whether customers may see it at once.
+        publish: Whether customers may see it at once; at a till, whether it is meant for shops.
+        known: The side's ids of products that were there before the call, when it is looked for what was made: none of
+            them can be it. For sides that cannot keep a mark.
     """
 
     mark: str
     product: Product
     into: str | None = None
     publish: bool = False
+    known: frozenset[str] = field(default=frozenset(), repr=False)
 
     def unit_mark(self, unit: Unit) -> str:
         """What the side keeps with one variation."""

@@ -21,14 +21,20 @@ from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service import creation_plan, field_plan, withdrawal_plan
-from syncd.service.findings import close_finding, creations_subject, fields_subject, withdrawals_subject
+from syncd.service import creation_plan, field_plan, till_plan, withdrawal_plan
+from syncd.service.findings import (
+    close_finding,
+    creations_subject,
+    fields_subject,
+    offers_subject,
+    withdrawals_subject,
+)
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.withdrawal_plan import IGNORE
 from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
-from syncd.state.product_models import FieldPair, FieldWrite
+from syncd.state.product_models import Creation, FieldPair, FieldWrite
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
@@ -115,16 +121,19 @@ def open_account(
     for worker in account.shops:
         hub.shop_owners = {**hub.shop_owners, **worker.side.shop_owners}
         hub.shop_limits = {**hub.shop_limits, worker.side.id: worker.side.limits}
-        worker.side.read_hub_product = hub.adapter.read_product
-        worker.side.read_hub_image = hub.adapter.read_image
-    hub.suppliers = tuple(worker.side for worker in account.shops)
+        worker.side.sources = (hub,)
+        can_be_made = hub.adapter.capabilities.creates and worker.side.adapter.capabilities.describes
+        worker.side.offers = worker.side.offers and can_be_made
+    hub.sources = tuple(worker.side for worker in account.shops)
     with db.write() as session:
+        creation_plan.try_refused_again(session, hub.id)
         for worker in account.workers.values():
             _replan_if_policy_changed(session, worker.side)
-        for worker in account.workers.values():
-            creation_plan.try_refused_again(session, worker.side.id)
         for worker in account.shops:
             _compare_if_owners_changed(session, worker.side)
+            creation_plan.try_refused_again(session, worker.side.id)
+            if worker.side.offers:
+                till_plan.offer_at_start(session, hub.id, worker.side)
             withdrawal_plan.try_refused_again(session, worker.side.id)
             field_plan.try_refused_again(session, worker.side.id)
     return account
@@ -210,6 +219,10 @@ def _forget_former(session: Session, side_ids: Sequence[int], now: Clock) -> Non
     waiting = update(Listing).where(Listing.side_id.in_(side_ids))
     session.execute(waiting.where(Listing.pending).values(pending=False))
     session.execute(waiting.where(Listing.fields_pending).values(fields_pending=False))
+    # Nobody settles any more what was to be made from it: its codes are not to hold up those of other shops.
+    theirs = select(Listing.id).where(Listing.side_id.in_(side_ids))
+    left = Creation.listing_id.in_(theirs), Creation.state.in_(("waiting", "sent", "unknown", "refused"))
+    session.execute(update(Creation).where(*left).values(state="unwanted", sent=None))
     # What was sold meanwhile is not pending there: if the shop comes back, every number is planned anew.
     session.execute(update(Side).where(Side.id.in_(side_ids)).values(policy=_NOT_CONFIGURED, owners=""))
 
@@ -245,8 +258,9 @@ def _side_context(side: SideConfig, side_id: int, adapter: SideAdapter, db: Data
         manage_unmanaged=stock.manage_unmanaged,
         shop_owners={} if hub else {side_id: _owners(side.products.owner)},
         creation="never" if hub or not adapter.capabilities.creates else side.products.create_in_shop,
-        publish=side.products.publish,
-        offers=not hub and adapter.capabilities.describes and side.products.create_in_inventorum,
+        # What a shop sells is meant for shops.
+        publish=hub or side.products.publish,
+        offers=not hub and side.products.create_in_hub,
         deletion=side.products.delete_in_shop if not hub and adapter.capabilities.withdraws else IGNORE,
         settle=timedelta(seconds=stock.settle_seconds),
         in_doubt=timedelta(seconds=stock.in_doubt_seconds),
@@ -341,9 +355,8 @@ def open_doubts(account: Account) -> dict[str, int]:
 
 def open_product_stops(account: Account) -> list[tuple[int, str]]:
     """Numbers and messages of safety stops on products and fields: they fail no pass, so nothing else tells."""
-    of_products = (fields_subject, creations_subject, withdrawals_subject)
+    of_products = (fields_subject, creations_subject, offers_subject, withdrawals_subject)
     subjects = [subject(name) for name in account.workers for subject in of_products]
-    subjects += [route.stop_subject for route in account.hub.routes()]
     query = select(Finding.id, Finding.message).where(
         Finding.kind == "safety_stop", Finding.subject.in_(subjects), Finding.closed_at.is_(None)
     )

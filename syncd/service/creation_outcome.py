@@ -1,15 +1,17 @@
-"""What became of making a product: listings, links, pairs and findings, in one transaction after the call."""
+"""What became of making a product on a side: listings, links, pairs and findings, in one transaction after the call."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE, Pair, kept
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE, End, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.prices import canonical_rate
 from syncd.core.products import Made
+from syncd.service.creation_plan import not_made_subject, shop_of
 from syncd.service.field_outcome import tell_if_altered
 from syncd.service.field_plan import note_agreed, shown
 from syncd.service.findings import Found, close_finding, open_finding
@@ -20,12 +22,13 @@ from syncd.state.models import Listing
 from syncd.state.product_models import Creation, FieldPair
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from sqlalchemy.orm import Session
 
     from syncd.core.model import RemoteListing
-    from syncd.core.products import MakeResult, Product
+    from syncd.core.products import MakeResult, Product, Unit
     from syncd.service.creation_plan import PlannedProduct, PlannedUnit
-    from syncd.service.creation_route import Route
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
 
@@ -35,7 +38,8 @@ RULE = "made"
 
 def record(
     session: Session,
-    route: Route,
+    side: SideContext,
+    source: SideContext,
     run: RunLog,
     planned: PlannedProduct,
     product: Product | None,
@@ -45,147 +49,187 @@ def record(
 
     Args:
         session: A writing session.
-        route: From where to where.
+        side: Where it was made.
+        source: Where it comes from.
         run: The pass.
         planned: What was asked for.
-        product: What was sent; ``None`` if it was found later, and what was sent is not known any more.
+        product: What was sent; ``None`` if that is not known any more.
         result: The answer.
     """
-    side = route.target
     if not isinstance(result, Made):
         for unit in planned.units:
-            _not_made(session, route, planned, unit, result)
+            _not_made(session, side, source, planned, unit, result)
         return
     readings = [*result.units.values(), *([result.parent] if result.parent is not None else [])]
     observer = Observer(side, run, current_write_seq(session, side.id))
     observer.apply(session, ChangePage(tuple(readings)))
     session.flush()
     rows = load_listings(session, side.id, [reading.ref.external_id for reading in readings])
-    for unit in planned.units:
-        creation = session.get_one(Creation, (side.id, unit.source_listing_id))
+    creations = [session.get_one(Creation, (side.id, unit.listing_id)) for unit in planned.units]
+    sent = next((creation.sent for creation in creations if creation.sent), None)
+    for unit, creation in zip(planned.units, creations, strict=True):
         creation.product_id = result.product_id if planned.is_group else None
         reading = result.units.get(unit.external_id)
         if reading is None:
-            _not_made(session, route, planned, unit, result.missing.get(unit.external_id, NotSent("not asked for")))
+            missing = result.missing.get(unit.external_id, NotSent("not asked for"))
+            _not_made(session, side, source, planned, unit, missing)
             continue
-        _made(session, route, run, unit, rows[reading.ref.external_id], product, reading)
-        creation.state, creation.error, creation.settled_at = "made", None, side.now()
+        _made(session, side, source, run, unit, rows[reading.ref.external_id], product, reading)
+        creation.state, creation.error, creation.sent, creation.settled_at = "made", None, None, side.now()
         run.counts.made += 1
+    for creation in [each for each in creations if each.state == "unknown"][:1]:
+        creation.sent = sent  # what is still in doubt is looked for by it
+    if product is not None and result.parent is not None and planned.into is None:
+        _agree_on_words(session, side, source, product, rows[result.parent.ref.external_id])
 
 
-def release(session: Session, route: Route, planned: PlannedProduct, reason: str) -> None:
+def release(session: Session, side: SideContext, source: SideContext, planned: PlannedProduct, reason: str) -> None:
     """Nothing was made: it is to be made as before."""
     for unit in planned.units:
-        _not_made(session, route, planned, unit, NotSent(reason))
+        _not_made(session, side, source, planned, unit, NotSent(reason))
+
+
+def leave_to_a_person(
+    session: Session, side: SideContext, source: SideContext, planned: PlannedProduct, reason: str
+) -> None:
+    """It may have been made, and cannot be told from what others made: it is not made again by itself."""
+    for unit in planned.units:
+        creation = session.get_one(Creation, (side.id, unit.listing_id))
+        creation.state, creation.error, creation.settled_at = "unknown", reason, side.now()
+        found = _finding(session, side, source, unit)
+        name = unit.sku or planned.name
+        message = f"it is not known whether {side.name} has made {name} of {source.name}: {reason}"
+        advice = (
+            f"Look there. Delete what is there twice; or pair the right one: `syncd link {source.name} "
+            f"{unit.external_id} ID`. Until then it is not made again."
+        )
+        open_finding(session, replace(found, message=message, advice=advice), side.now())
 
 
 def _made(
     session: Session,
-    route: Route,
+    side: SideContext,
+    source: SideContext,
     run: RunLog,
     unit: PlannedUnit,
-    row: Listing,
+    made: Listing,
     product: Product | None,
     reading: RemoteListing,
 ) -> None:
-    """Link what was made with what it was made for.
-
-    Its quantity is none of anybody's and counts nothing: of what was made at the hub, the shop's is the only one.
-    """
-    source = session.get_one(Listing, unit.source_listing_id)
-    hub, shop = (row, source) if route.to_hub else (source, row)
-    shop.link_pending = False
-    is_free = shop.item_id is None and hub.item_id is not None and hub.gone_at is None
-    if is_free and shop.gone_at is None and not _has_partner(session, route.shop, hub):
-        item = lock_items(session, [hub.item_id or 0])[hub.item_id or 0]
-        if route.to_hub:
-            link(session, route.shop, shop, item, RULE, run, hub_is_new=True)
-        else:
-            link(session, route.shop, shop, item, RULE, run, is_new=True)
+    """Link what was made with what it was made for; its quantity is none of anybody's and counts nothing."""
+    origin = session.get_one(Listing, unit.listing_id)
+    shop, new = (source, End.HUB) if side.is_hub else (side, End.SHOP)
+    hub_row, shop_row = (made, origin) if side.is_hub else (origin, made)
+    shop_row.link_pending = False
+    is_free = shop_row.item_id is None and shop_row.gone_at is None and hub_row.gone_at is None
+    if is_free and hub_row.item_id is not None and not _has_partner(session, shop, hub_row):
+        item = lock_items(session, [hub_row.item_id])[hub_row.item_id]
+        link(session, shop, shop_row, item, RULE, run, new=new)
         if product is not None:
-            _agree(session, route, (hub, shop), product, unit, reading)
-    close_finding(session, "not_made", route.subject(unit.external_id), route.target.now())
+            (found,) = (each for each in product.units if each.source_id == unit.external_id)
+            said = {**({} if product.is_group else _words(product)), **_said(found)}
+            _agree(session, shop, said, hub_row, shop_row, new, reading.fields.keys())
+    close_finding(session, "not_made", not_made_subject(side, source, unit.external_id), side.now())
 
 
-def _has_partner(session: Session, side: SideContext, hub: Listing) -> bool:
+def _has_partner(session: Session, shop: SideContext, hub: Listing) -> bool:
     """Whether a person linked another listing of the shop meanwhile; the one that was made is told of as unlinked."""
     query = select(Listing.id).where(
-        Listing.side_id == side.id, Listing.item_id == hub.item_id, Listing.gone_at.is_(None)
+        Listing.side_id == shop.id, Listing.item_id == hub.item_id, Listing.gone_at.is_(None)
     )
     return session.scalar(query.limit(1)) is not None
 
 
 def _agree(
     session: Session,
-    route: Route,
-    rows: tuple[Listing, Listing],
-    product: Product,
-    unit: PlannedUnit,
-    reading: RemoteListing,
+    shop: SideContext,
+    sent: Mapping[str, str],
+    hub_row: Listing,
+    shop_row: Listing,
+    new: End,
+    told: Collection[str],
 ) -> None:
-    """What the one side shows was made of what the other said: however it is spelled, it is no edit.
+    """What the new listing shows was made of what the other one said: however it is spelled, it is no edit.
 
-    What the source has and the target has not at all was left out: that is compared, and told of if it cannot be
-    stored. ``rows``: the hub's and the shop's.
+    What the one has and the new one has not at all was left out: that is compared, and told of if it cannot be stored.
     """
-    hub, shop = rows
-    source, target = (shop, hub) if route.to_hub else (hub, shop)
-    there, here = shown(source), shown(target)
-    said = {**there, **_said(product, unit)}
-    for field in route.target.owners_of(shop.side_id):
+    ends = {End.HUB: shown(hub_row), End.SHOP: shown(shop_row)}
+    said, here = {**ends[new.other], **sent}, ends[new]
+    for field in shop.owners_of(shop.id):
         left_out = said.get(field, EMPTY) != EMPTY and here.get(field) == EMPTY
-        if field in there and field in here and field in reading.fields and not left_out:
-            made_of, made = kept(said[field]), kept(here[field])
-            pair = Pair(made, made_of) if route.to_hub else Pair(made_of, made)
-            note_agreed(session, route.target, shop.id, field, pair, session.get(FieldPair, (shop.id, field)))
-            tell_if_altered(session, route.target, shop.id, unit.sku or target.name, field, said[field], here[field])
+        if field in ends[new.other] and field in here and field in told and not left_out:
+            values = {new: kept(here[field]), new.other: kept(said[field])}
+            pair = Pair(values[End.HUB], values[End.SHOP])
+            note_agreed(session, shop, shop_row.id, field, pair, session.get(FieldPair, (shop_row.id, field)))
+            target, row = (shop, shop_row) if new is End.SHOP else (shop.sources[0], hub_row)
+            tell_if_altered(session, target, shop_row.id, row.sku or row.name, field, said[field], here[field])
 
 
-def _said(product: Product, unit: PlannedUnit) -> dict[str, str]:
-    """Fields that the product was made with, where they may have changed at the hub since it was read."""
-    (found,) = (each for each in product.units if each.source_id == unit.external_id)
-    words = {} if product.is_group else {NAME: product.name, DESCRIPTION: product.description}
-    said = {**words, SKU: found.sku or EMPTY, GTIN: found.gtin or EMPTY}
-    money = {PRICE: found.price, TAX_RATE: canonical_rate(found.tax_rate)}
+def _agree_on_words(session: Session, side: SideContext, source: SideContext, product: Product, made: Listing) -> None:
+    """The same for name and text of a product with variations."""
+    query = select(Listing).where(Listing.side_id == source.id, Listing.external_id == product.source_id)
+    origin = session.scalars(query).one_or_none()
+    if origin is None:
+        return
+    shop, new = (source, End.HUB) if side.is_hub else (side, End.SHOP)
+    hub_row, shop_row = (made, origin) if side.is_hub else (origin, made)
+    _agree(session, shop, _words(product), hub_row, shop_row, new, (NAME, DESCRIPTION))
+
+
+def _words(product: Product) -> dict[str, str]:
+    return {NAME: product.name, DESCRIPTION: product.description}
+
+
+def _said(unit: Unit) -> dict[str, str]:
+    """Fields that a unit was made with, where they may have changed since it was read."""
+    said = {SKU: unit.sku or EMPTY, GTIN: unit.gtin or EMPTY}
+    money = {PRICE: unit.price, TAX_RATE: canonical_rate(unit.tax_rate)}
     return {**said, **{field: value for field, value in money.items() if value is not None}}
 
 
 def _not_made(
     session: Session,
-    route: Route,
+    side: SideContext,
+    source: SideContext,
     planned: PlannedProduct,
     unit: PlannedUnit,
     result: Refused | Unknown | NotSent,
 ) -> None:
-    side = route.target
-    creation = session.get_one(Creation, (side.id, unit.source_listing_id))
+    creation = session.get_one(Creation, (side.id, unit.listing_id))
     match result:
         case Refused(code=code, message=message):
             creation.state, creation.error = "refused", f"{code}: {message}"
             if result.gone:
                 creation.product_id = None
-            _tell(session, route, planned, unit, creation.error)
+            _tell(session, side, source, planned, unit, creation.error)
         case Unknown(reason=reason):
             creation.state, creation.error = "unknown", reason
         case NotSent(reason=reason):
             creation.state, creation.error = "waiting", reason
     creation.settled_at = side.now() if creation.state != "unknown" else None
+    creation.sent = creation.sent if creation.state == "unknown" else None
 
 
-def _tell(session: Session, route: Route, planned: PlannedProduct, unit: PlannedUnit, error: str) -> None:
-    source = session.get_one(Listing, unit.source_listing_id)
-    target = "the till" if route.to_hub else route.target.name
-    here, there = (route.source_name, "at the till") if route.to_hub else ("the till", "in the shop")
-    found = Found(
-        kind="not_made",
-        subject=route.subject(unit.external_id),
-        side_id=route.target.id,
-        item_id=source.item_id,
-        message=f"{target} does not take the new product {unit.sku or planned.name}: {error}",
-        advice=f"Change it in {here}, or make it {there} by hand with the same SKU. It is tried again when it "
-        "changes there, and when syncd starts."
-        if route.to_hub
-        else f"Change it at {here}, or make it {there} by hand with the same SKU. It is tried again when it "
-        "changes at the till, and when syncd starts.",
+def _tell(
+    session: Session, side: SideContext, source: SideContext, planned: PlannedProduct, unit: PlannedUnit, error: str
+) -> None:
+    found = _finding(session, side, source, unit)
+    name, origin = unit.sku or planned.name, f" of {source.name}" if side.is_hub else ""
+    place, there = (f"in {source.name}", "at the till") if side.is_hub else ("at the till", "in the shop")
+    advice = (
+        f"Change it {place}, or make it {there} by hand with the same SKU. It is tried again when it changes {place}, "
+        "and when syncd starts."
     )
-    open_finding(session, found, route.target.now())
+    message = f"{side.name} does not take the new product {name}{origin}: {error}"
+    open_finding(session, replace(found, message=message, advice=advice), side.now())
+
+
+def _finding(session: Session, side: SideContext, source: SideContext, unit: PlannedUnit) -> Found:
+    return Found(
+        kind="not_made",
+        subject=not_made_subject(side, source, unit.external_id),
+        side_id=shop_of(side, source).id,
+        item_id=session.get_one(Listing, unit.listing_id).item_id,
+        message="",
+        advice="",
+    )

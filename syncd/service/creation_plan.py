@@ -1,4 +1,7 @@
-"""Which products of one side are to be made on another. No calls to sides (design 4, rule 4)."""
+"""Which products of the hub are to be made in a shop, and what making in any direction has in common.
+
+No calls to sides (design 4, rule 4). The other direction is ``till_plan``; both offer the same functions (``Plans``).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.guard import Stop, check_creations
 from syncd.core.model import StockMode
-from syncd.service.creation_route import NEVER, PUBLISHED, Route
 from syncd.service.findings import close_finding, open_subjects
-from syncd.service.linking import PARTED, ready_to_link
+from syncd.service.linking import ready_to_link
 from syncd.state.models import Listing, Tombstone
 from syncd.state.product_models import Creation
 
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 _SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
+IN_DOUBT = ("sent", "unknown")
+NEVER = "never"
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedUnit:
-    """One sellable unit to be made: its row of the source, and its id there."""
+    """One sellable unit to be made: its row on the side that it comes from, and its id there."""
 
-    source_listing_id: int
+    listing_id: int
     external_id: str
     sku: str | None
     name: str
@@ -41,15 +46,16 @@ class PlannedUnit:
 
 @dataclass(frozen=True, slots=True)
 class PlannedProduct:
-    """A product to be made, or more variations of one.
+    """A product to be made on a side, or more variations of one.
 
     Attributes:
-        source_id: The source's id of the product, or of the parent.
+        source_id: The id of the product, or of the parent, where it comes from.
         name: For people.
         units: What is to be made.
         is_group: Whether the units are variations.
-        into: The target's product that they are variations of; ``None`` to make it, too.
+        into: The side's product that they are variations of; ``None`` to make it, too.
         reason: The rule in words.
+        origin: Name of the side that it comes from.
     """
 
     source_id: str
@@ -58,6 +64,7 @@ class PlannedProduct:
     is_group: bool
     into: str | None
     reason: str
+    origin: str
 
     @property
     def label(self) -> str:
@@ -65,101 +72,87 @@ class PlannedProduct:
         return self.name if self.is_group else self.units[0].sku or self.name
 
 
-def consider(session: Session, route: Route) -> bool:
-    """Note the source's listings that came since this was asked last and have no partner.
+def consider(session: Session, side: SideContext, source: SideContext) -> bool:
+    """Note the hub's listings that came since this was asked last and have no partner in the shop.
 
-    Each listing is considered once: what a person deletes where it was made is not made again.
+    Each listing is considered once: what a person deletes in the shop is not made again.
 
     Returns:
         Whether anything may be made now: both catalogues are known, and nothing waits to be linked.
     """
-    waits_for_link = select(Listing.id).where(Listing.side_id == route.shop.id, Listing.link_pending).limit(1)
-    if not ready_to_link(session, route.shop) or session.scalar(waits_for_link) is not None:
+    waits_for_link = select(Listing.id).where(Listing.side_id == side.id, Listing.link_pending).limit(1)
+    if not ready_to_link(session, side) or session.scalar(waits_for_link) is not None:
         return False
-    policy, through = route.position(session)
-    if policy != route.policy:
-        here = select(Listing.id).where(route.is_of_source())
-        undecided = Creation.side_id == route.target.id, Creation.state.in_(("waiting", "unwanted"))
-        session.execute(delete(Creation).where(*undecided, Creation.source_listing_id.in_(here)))
-        through = 0
-    last = session.scalar(select(func.max(Listing.id)).where(route.is_of_source())) or 0
-    if route.policy != NEVER and last > through:
-        _note_new(session, route, through)
-        through = last
-    if route.position(session) != (route.policy, through):
-        route.keep(session, route.policy, through)
-    return route.policy != NEVER
+    row = side.row(session)
+    if row.creation != side.creation:
+        undecided = Creation.side_id == side.id, Creation.state.in_(("waiting", "unwanted"))
+        session.execute(delete(Creation).where(*undecided))
+        row.creation, row.considered_through = side.creation, 0
+    last = session.scalar(select(func.max(Listing.id)).where(Listing.side_id == source.id)) or 0
+    if side.creation != NEVER and last > row.considered_through:
+        _note_new(session, side, source, row.considered_through)
+        row.considered_through = last
+    return side.creation != NEVER
 
 
-def is_idle(session: Session, route: Route) -> bool:
+def is_wanted(side: SideContext, source: SideContext) -> bool:  # noqa: ARG001 - as ``Plans``
+    """Whether the configuration has products made at all."""
+    return side.creation != NEVER
+
+
+def is_idle(session: Session, side: SideContext, source: SideContext) -> bool:
     """Whether nothing is to be considered, made or told: most passes end here, without a writing transaction."""
-    left = (
-        select(Creation.side_id)
-        .join(Listing, Listing.id == Creation.source_listing_id)
-        .where(Creation.side_id == route.target.id, Creation.state.in_(("waiting", "refused")), route.is_of_source())
-    )
-    is_new = route.position(session)[0] != route.policy or has_new(session, route)
+    left = select(Creation.side_id).where(Creation.side_id == side.id, Creation.state.in_(("waiting", "refused")))
+    is_new = side.row(session).creation != side.creation or has_new(session, side, source)
     return not is_new and session.scalar(left.limit(1)) is None
 
 
-def has_new(session: Session, route: Route) -> bool:
-    """Whether listings of the source wait to be considered."""
-    if route.policy == NEVER or not ready_to_link(session, route.shop):
+def has_new(session: Session, side: SideContext, source: SideContext) -> bool:
+    """Whether listings of the hub wait to be considered."""
+    if side.creation == NEVER or not ready_to_link(session, side):
         return False
-    policy, through = route.position(session)
-    last = session.scalar(select(func.max(Listing.id)).where(route.is_of_source())) or 0
-    return policy != route.policy or last > through
+    row = side.row(session)
+    last = session.scalar(select(func.max(Listing.id)).where(Listing.side_id == source.id)) or 0
+    return row.creation != side.creation or last > row.considered_through
 
 
-def _note_new(session: Session, route: Route, after: int) -> None:
-    known = select(Creation.source_listing_id).where(Creation.side_id == route.target.id)
+def _note_new(session: Session, side: SideContext, source: SideContext, after: int) -> None:
+    known = select(Creation.listing_id).where(Creation.side_id == side.id)
+    buried = select(Tombstone.item_id).where(Tombstone.side_id == side.id, Tombstone.item_id.is_not(None))
     query = select(Listing).where(
-        route.is_of_source(),
+        Listing.side_id == source.id,
         Listing.id > after,
         Listing.gone_at.is_(None),
-        *_unpaired(route),
+        Listing.item_id.is_not(None),
+        Listing.stock_mode.in_(_SELLABLE),
+        ~_has_partner(side),
         Listing.id.not_in(known),
+        Listing.item_id.not_in(buried),
     )
     rows = session.scalars(query).all()
-    published = _published(session, route, rows)
+    published = _published(session, side, source, rows)
     for row in rows:
-        state = "waiting" if _family(row) in published else "unwanted"
-        session.add(Creation(side_id=route.target.id, source_listing_id=row.id, state=state))
+        wanted = _family(row) in published
+        session.add(Creation(side_id=side.id, listing_id=row.id, state="waiting" if wanted else "unwanted"))
     session.flush()
 
 
-def _unpaired(route: Route) -> tuple[ColumnElement[bool], ...]:
-    """Conditions "it can be sold, and has no partner where it would be made".
-
-    A shop's listing has none while it is not linked; one that a person parted is not made either. What nobody counts
-    in a shop stays there: its number at the hub would be an invented one.
-    """
-    if route.to_hub:
-        parted = Listing.link_rule.is_not(None) & (Listing.link_rule == PARTED)
-        return Listing.item_id.is_(None), Listing.stock_mode == StockMode.OWN, ~parted
-    buried = select(Tombstone.item_id).where(Tombstone.side_id == route.target.id, Tombstone.item_id.is_not(None))
-    return (
-        Listing.item_id.is_not(None),
-        Listing.stock_mode.in_(_SELLABLE),
-        ~_has_partner(route.target),
-        Listing.item_id.not_in(buried),
-    )
-
-
 def _family(row: Listing) -> str:
-    """The source's id of the product that a listing is, or is a variation of."""
+    """The hub's id of the product that a listing is, or is a variation of."""
     return row.parent_external_id or row.external_id
 
 
-def _published(session: Session, route: Route, rows: Sequence[Listing]) -> set[str]:
-    """Of the products of some listings those that are meant for shops, or that a shop's customers see."""
+def _published(session: Session, side: SideContext, source: SideContext, rows: Sequence[Listing]) -> set[str]:
+    """Of the products of some listings those that are meant for the shop."""
     families = sorted({_family(row) for row in rows})
-    if route.policy != PUBLISHED:
+    if side.creation != PUBLISHED:
         return set(families)
     found: set[str] = set()
     for start in range(0, len(families), _CHUNK):
         here = Listing.external_id.in_(families[start : start + _CHUNK])
-        found.update(session.scalars(select(Listing.external_id).where(route.is_of_source(), here, Listing.published)))
+        found.update(
+            session.scalars(select(Listing.external_id).where(Listing.side_id == source.id, here, Listing.published))
+        )
     return found
 
 
@@ -170,7 +163,7 @@ def _has_partner(side: SideContext) -> ColumnElement[bool]:
 
 
 def reconsider(session: Session, rows: Iterable[Listing]) -> None:
-    """Listings of the hub changed: what a shop refused may be taken now, what was not wanted may be."""
+    """Listings of a side changed: what another side refused may be taken now, what was not wanted may be."""
     ids = [row.id for row in rows]
     for row in rows:
         if row.stock_mode == StockMode.GROUP:
@@ -179,28 +172,30 @@ def reconsider(session: Session, rows: Iterable[Listing]) -> None:
             )
             ids += session.scalars(children)
     for start in range(0, len(ids), _CHUNK):
-        here = Creation.source_listing_id.in_(ids[start : start + _CHUNK])
+        here = Creation.listing_id.in_(ids[start : start + _CHUNK])
         states = Creation.state.in_(("unwanted", "refused"))
         session.execute(update(Creation).where(here, states).values(state="waiting"))
 
 
-def plan_creations(session: Session, route: Route, only: Sequence[int] | None = None) -> list[PlannedProduct]:
-    """What is to be made now; a writing session. What turns out not to be wanted is noted as such.
+def plan_creations(
+    session: Session, side: SideContext, source: SideContext, only: Sequence[int] | None = None
+) -> list[PlannedProduct]:
+    """What is to be made in the shop now; a writing session. What turns out not to be wanted is noted as such.
 
-    ``only``: of these listings of the source; ``None`` for all.
+    ``only``: of these listings of the hub; ``None`` for all.
     """
-    if route.policy == NEVER:
+    if side.creation == NEVER:
         return []
     query = (
         select(Listing)
-        .join(Creation, Creation.source_listing_id == Listing.id)
-        .where(Creation.side_id == route.target.id, Creation.state == "waiting", route.is_of_source())
+        .join(Creation, Creation.listing_id == Listing.id)
+        .where(Creation.side_id == side.id, Creation.state == "waiting")
         .order_by(Listing.id)
     )
     rows = session.scalars(query if only is None else query.where(Listing.id.in_(only))).all()
     if not rows:
         return []
-    published = _published(session, route, rows)
+    published = _published(session, side, source, rows)
     families: defaultdict[str, list[Listing]] = defaultdict(list)
     lapsed: list[int] = []
     for row in rows:
@@ -208,80 +203,80 @@ def plan_creations(session: Session, route: Route, only: Sequence[int] | None = 
             families[_family(row)].append(row)
         else:
             lapsed.append(row.id)
-    free = _free(session, route, [row for members in families.values() for row in members], lapsed)
-    _lapse(session, route, lapsed)
+    free = _free(session, side, source, [row for members in families.values() for row in members], lapsed)
+    lapse(session, side, source, lapsed)
     planned = []
     for family, members in families.items():
         units = [row for row in members if row.id in free]
         if units:
-            planned.append(_planned(session, route, family, units))
+            planned.append(_planned(session, side, source, family, units))
     return planned
 
 
-def is_still_planned(session: Session, route: Route, planned: PlannedProduct) -> bool:
+def is_still_planned(session: Session, side: SideContext, source: SideContext, planned: PlannedProduct) -> bool:
     """Whether all of a planned product is still to be made, and in the same place; a writing session."""
-    now = plan_creations(session, route, [unit.source_listing_id for unit in planned.units])
+    now = plan_creations(session, side, source, [unit.listing_id for unit in planned.units])
     return len(now) == 1 and now[0].into == planned.into and set(now[0].units) == set(planned.units)
 
 
-def _free(session: Session, route: Route, rows: Sequence[Listing], lapsed: list[int]) -> set[int]:
-    """Ids of listings that have no partner where they would be made, and whose codes nothing there has."""
+def _free(
+    session: Session, side: SideContext, source: SideContext, rows: Sequence[Listing], lapsed: list[int]
+) -> set[int]:
+    """Ids of listings that have no partner in the shop, and whose codes nothing there has."""
     free: set[int] = set()
+    doubt = any_in_doubt(session, source.id, side.id)
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
-        paired = _paired(session, route, chunk)
-        codes = _codes_on(session, route.target.id, chunk)
-        if route.to_hub:
-            codes |= _codes_on(session, route.source_id, chunk, at_least=2)  # which of the two would it be?
+        here = select(Listing.item_id).where(Listing.side_id == side.id)
+        paired = set(session.scalars(here.where(Listing.item_id.in_([row.item_id for row in chunk]))))
+        buried = select(Tombstone.item_id).where(Tombstone.side_id == side.id)
+        # What a person deleted there is not made again, whatever became of it before.
+        paired |= set(session.scalars(buried.where(Tombstone.item_id.in_([row.item_id for row in chunk]))))
+        codes = codes_there(session, side, chunk)
         for row in chunk:
-            if row.gone_at is not None or row.id in paired:
+            if row.item_id is None or row.gone_at is not None or row.item_id in paired:
                 lapsed.append(row.id)
+            elif doubt and not has_code(row):
+                continue  # it may be what was made at the till from the shop's own product
             elif row.sku_key not in codes and row.gtin_key not in codes:
                 free.add(row.id)
     return free
 
 
-def _paired(session: Session, route: Route, rows: Sequence[Listing]) -> set[int]:
-    """Ids of listings with a partner by now, or with one that a person deleted."""
-    if route.to_hub:
-        free = select(Listing.id).where(Listing.id.in_([row.id for row in rows]), *_unpaired(route))
-        return {row.id for row in rows} - set(session.scalars(free))
-    item_ids = [row.item_id for row in rows]
-    here = select(Listing.item_id).where(Listing.side_id == route.target.id)
-    paired = set(session.scalars(here.where(Listing.item_id.in_(item_ids))))
-    buried = select(Tombstone.item_id).where(Tombstone.side_id == route.target.id)
-    # What a person deleted there is not made again, whatever became of it before.
-    paired |= set(session.scalars(buried.where(Tombstone.item_id.in_(item_ids))))
-    return {row.id for row in rows if row.item_id is None or row.item_id in paired}
+def has_code(row: Listing) -> bool:
+    """Whether a listing can be known again by SKU or GTIN."""
+    return bool(row.sku_key or row.gtin_key)
 
 
-def _codes_on(session: Session, side_id: int, rows: Sequence[Listing], at_least: int = 1) -> set[str]:
-    """Codes of some listings that so many listings of a side have."""
-    found: set[str] = set()
-    for column, codes in (
-        (Listing.sku_key, [row.sku_key for row in rows if row.sku_key]),
-        (Listing.gtin_key, [row.gtin_key for row in rows if row.gtin_key]),
-    ):
-        query = select(column).where(Listing.side_id == side_id, Listing.gone_at.is_(None), column.in_(codes))
-        found.update(code for code in session.scalars(query.group_by(column).having(func.count() >= at_least)) if code)
-    return found
+def any_in_doubt(session: Session, side_id: int, source_id: int) -> bool:
+    """Whether something of one side may have been made on another without an answer."""
+    query = select(Creation.side_id).join(Listing, Listing.id == Creation.listing_id)
+    query = query.where(Creation.side_id == side_id, Listing.side_id == source_id)
+    return session.scalar(query.where(Creation.state.in_(IN_DOUBT)).limit(1)) is not None
 
 
-def _lapse(session: Session, route: Route, listing_ids: Sequence[int]) -> None:
+def codes_there(session: Session, side: SideContext, rows: Sequence[Listing]) -> set[str]:
+    """Of the codes of some listings those that something on a side has."""
+    skus = [row.sku_key for row in rows if row.sku_key]
+    gtins = [row.gtin_key for row in rows if row.gtin_key]
+    query = select(Listing.sku_key, Listing.gtin_key).where(
+        Listing.side_id == side.id,
+        Listing.gone_at.is_(None),
+        or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
+    )
+    return {code for found in session.execute(query) for code in found if code}
+
+
+def lapse(session: Session, side: SideContext, source: SideContext, listing_ids: Sequence[int]) -> None:
     """These are not to be made, and nothing is left to be told of them."""
-    told = open_subjects(session, "not_made", route.target.id) if listing_ids else set()
+    told = open_subjects(session, "not_made", shop_of(side, source).id) if listing_ids else set()
     for external_id in _external_ids(session, listing_ids) if told else ():
-        if route.subject(external_id) in told:
-            close_finding(session, "not_made", route.subject(external_id), route.target.now())
+        subject = not_made_subject(side, source, external_id)
+        if subject in told:
+            close_finding(session, "not_made", subject, side.now())
     for start in range(0, len(listing_ids), _CHUNK):
-        here = Creation.source_listing_id.in_(listing_ids[start : start + _CHUNK])
-        session.execute(update(Creation).where(Creation.side_id == route.target.id, here).values(state="unwanted"))
-
-
-def try_refused_again(session: Session, side_id: int) -> None:
-    """The process starts, maybe with another configuration: what a side refused may be taken now."""
-    refused = Creation.side_id == side_id, Creation.state == "refused"
-    session.execute(update(Creation).where(*refused).values(state="waiting"))
+        here = Creation.listing_id.in_(listing_ids[start : start + _CHUNK])
+        session.execute(update(Creation).where(Creation.side_id == side.id, here).values(state="unwanted", sent=None))
 
 
 def _external_ids(session: Session, listing_ids: Sequence[int]) -> list[str]:
@@ -292,50 +287,64 @@ def _external_ids(session: Session, listing_ids: Sequence[int]) -> list[str]:
     return found
 
 
-def _planned(session: Session, route: Route, family: str, rows: Sequence[Listing]) -> PlannedProduct:
+def try_refused_again(session: Session, side_id: int) -> None:
+    """The process starts, maybe with another configuration: what a shop refused may be taken now."""
+    refused = Creation.side_id == side_id, Creation.state == "refused"
+    session.execute(update(Creation).where(*refused).values(state="waiting"))
+
+
+def _planned(
+    session: Session, side: SideContext, source: SideContext, family: str, rows: Sequence[Listing]
+) -> PlannedProduct:
     units = tuple(PlannedUnit(row.id, row.external_id, row.sku, row.name) for row in rows)
     is_group = rows[0].parent_external_id is not None
     name, into = rows[0].name, None
     if is_group:
-        query = select(Listing.name).where(route.is_of_source(), Listing.external_id == family)
+        query = select(Listing.name).where(Listing.side_id == source.id, Listing.external_id == family)
         name = session.scalar(query) or name
-        into = _product_of(session, route, family)
-    return PlannedProduct(family, name, units, is_group, into, _reason(route, is_new=into is None))
+        into = _product_of(session, side, source, family)
+    which = "published products" if side.creation == PUBLISHED else "all products"
+    reason = f"create_in_shop makes {which} of the till" if into is None else "a new variation at the till"
+    return PlannedProduct(family, name, units, is_group, into, reason, source.name)
 
 
-def _reason(route: Route, *, is_new: bool) -> str:
-    if route.to_hub:
-        what = f"create_in_inventorum makes what customers of {route.source_name} see"
-        return what if is_new else f"a new variation in {route.source_name}"
-    which = "published products" if route.policy == PUBLISHED else "all products"
-    return f"create_in_shop makes {which} of the till" if is_new else "a new variation at the till"
-
-
-def _product_of(session: Session, route: Route, family: str) -> str | None:
-    """The target's product that variations of the source's product are linked with or were made in."""
-    source, there = aliased(Listing), aliased(Listing)
-    siblings = source.side_id == route.source_id, source.parent_external_id == family
-    linked = select(there.parent_external_id).join(source, source.item_id == there.item_id)
-    linked = linked.where(*siblings, there.side_id == route.target.id, there.parent_external_id.is_not(None))
-    linked = linked.where(there.gone_at.is_(None))
-    made = select(Creation.product_id).join(source, source.id == Creation.source_listing_id)
-    made = made.where(*siblings, Creation.side_id == route.target.id, Creation.product_id.is_not(None))
+def _product_of(session: Session, side: SideContext, source: SideContext, family: str) -> str | None:
+    """The shop's product that variations of the hub's product are linked with or were made in."""
+    hub, shop = aliased(Listing), aliased(Listing)
+    siblings = hub.side_id == source.id, hub.parent_external_id == family
+    linked = select(shop.parent_external_id).join(hub, hub.item_id == shop.item_id)
+    linked = linked.where(*siblings, shop.side_id == side.id, shop.parent_external_id.is_not(None))
+    linked = linked.where(shop.gone_at.is_(None))
+    made = select(Creation.product_id).join(hub, hub.id == Creation.listing_id)
+    made = made.where(*siblings, Creation.side_id == side.id, Creation.product_id.is_not(None))
     return session.scalar(linked.limit(1)) or session.scalar(made.limit(1))
 
 
-def check_plan_of_creations(session: Session, route: Route, planned: Sequence[PlannedProduct]) -> Stop | None:
-    """Ask the guard about everything that would be made."""
-    count = sum(len(product.units) for product in planned)
-    return check_creations(count, route.shop.linked_count(session), route.shop.limits) if count else None
+def check_plan_of_creations(
+    session: Session, side: SideContext, source: SideContext, planned: Sequence[PlannedProduct]
+) -> Stop | None:
+    """Ask the guard about everything that would be made; the limits are the shop's, in either direction."""
+    count, shop = sum(len(product.units) for product in planned), shop_of(side, source)
+    where = " at the till" if side.is_hub else ""
+    return check_creations(count, shop.linked_count(session), shop.limits, where) if count else None
 
 
-def close_settled(session: Session, route: Route) -> None:
-    """Close what was told of products that were refused, and that need not be made any more."""
-    settled = Listing.item_id.is_not(None) if route.to_hub else _has_partner(route.target)
+def shop_of(side: SideContext, source: SideContext) -> SideContext:
+    """Which of the two is the shop."""
+    return source if side.is_hub else side
+
+
+def not_made_subject(side: SideContext, source: SideContext, external_id: str) -> str:
+    """Subject of the finding that a product could not be made on a side; its id is of where it comes from."""
+    return f"{side.name} {source.name} {external_id}" if side.is_hub else f"{side.name} {external_id}"
+
+
+def close_settled(session: Session, side: SideContext, source: SideContext) -> None:
+    """Close what was told of products that a shop refused, and that need not be made any more."""
     query = (
         select(Listing.id)
-        .join(Creation, Creation.source_listing_id == Listing.id)
-        .where(Creation.side_id == route.target.id, Creation.state == "refused", route.is_of_source())
-        .where(Listing.gone_at.is_not(None) | settled)
+        .join(Creation, Creation.listing_id == Listing.id)
+        .where(Creation.side_id == side.id, Creation.state == "refused")
+        .where(Listing.gone_at.is_not(None) | _has_partner(side))
     )
-    _lapse(session, route, session.scalars(query).all())
+    lapse(session, side, source, session.scalars(query).all())

@@ -201,9 +201,9 @@ def _fields(session: Session, item_id: int, names: dict[int, str], limit: int) -
 
 _MAKING = {
     "waiting": "is to be made there by the next passes",
-    "unwanted": "is not to be made there (create_in_shop)",
+    "unwanted": "is not to be made there: the configuration says so, or it was deleted there before",
     "sent": "is being made there",
-    "unknown": "may have been made there; it is looked for by its mark",
+    "unknown": "may have been made there; it is looked for",
     "made": "was made there",
     "refused": "could not be made there",
 }
@@ -212,7 +212,7 @@ _MAKING = {
 def _made(session: Session, item_id: int, names: dict[int, str]) -> list[MadeEntry]:
     query = (
         select(Creation)
-        .join(Listing, Listing.id == Creation.source_listing_id)
+        .join(Listing, Listing.id == Creation.listing_id)
         .where(Listing.item_id == item_id)
         .order_by(Creation.side_id)
     )

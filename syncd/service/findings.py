@@ -49,6 +49,11 @@ def creations_subject(side: str) -> str:
     return f"new products of {side}"
 
 
+def offers_subject(shop: str) -> str:
+    """Subject of the safety stop on products of a shop that would be made at the hub."""
+    return f"products of {shop} for the till"
+
+
 def withdrawals_subject(side: str) -> str:
     """Subject of the safety stop on products that would be withdrawn from a shop."""
     return f"withdrawals from {side}"

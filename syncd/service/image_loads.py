@@ -28,12 +28,14 @@ def images_for(side: SideContext, field: PlannedField) -> dict[str, Image] | Ref
     missing = [key for key in keys_of(field.wants) if key not in present]
     if not missing:
         return {}
-    known = _known(side.read_hub_product(field.source.parent_external_id or field.source.external_id), field.source)
+    (hub,) = side.sources
+    product = hub.adapter.read_product(field.source.parent_external_id or field.source.external_id)
+    known = _known(product, field.source)
     if any(key not in known for key in missing):
         return None
     found = {}
     for key in missing:
-        image = _loaded(side, known[key]) if side.adapter.capabilities.image_content else known[key]
+        image = _loaded(hub, known[key]) if side.adapter.capabilities.image_content else known[key]
         if isinstance(image, Refused):
             return image
         found[key] = image
@@ -51,9 +53,9 @@ def _known(product: Product | None, source: ListingRef) -> dict[str, Image]:
     return {image.key: image for image in images}
 
 
-def _loaded(side: SideContext, image: Image) -> Image | Refused:
+def _loaded(hub: SideContext, image: Image) -> Image | Refused:
     try:
-        content = side.read_hub_image(image.address) if image.address else None
+        content = hub.adapter.read_image(image.address) if image.address else None
     except InvalidResponse as error:
         return Refused("image_not_read", f"the till does not hand out image {image.key}: {error.detail}")
     if content is None:

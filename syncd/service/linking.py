@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import aliased
 
+from syncd.core.fields import End
 from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
 from syncd.core.model import StockMode
@@ -20,7 +21,7 @@ from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side
 from syncd.state.product_models import Creation, FieldPair, Withdrawal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -68,11 +69,12 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
 
 def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog) -> int:
     free = [row for row in rows if row.item_id is None and row.gone_at is None and row.stock_mode in _SELLABLE]
-    in_doubt, being_made = _codes_in_doubt(session, side), _being_made(session, hub_id, free)
+    in_doubt = _codes_in_doubt(session, (side.id, hub_id))
+    being_made, left_to_a_person = _made_at_hub(session, side, hub_id)
     for row in free:
-        # It may be what we made ourselves without hearing so, or what we made of it: that is looked for first.
-        row.link_pending = row.id in being_made or row.sku_key in in_doubt or row.gtin_key in in_doubt
-    free = [row for row in free if row.link_rule != PARTED and not row.link_pending]
+        # It may be what we made ourselves without hearing so, or its partner may be: that is looked for first.
+        row.link_pending = row.id in being_made or (row.sku_key in in_doubt or row.gtin_key in in_doubt)
+    free = [row for row in free if row.link_rule != PARTED and not row.link_pending and row.id not in left_to_a_person]
     matches = find_matches(session, side.id, hub_id, free)
     by_id = {row.id: row for row in free}
     pairs = [(by_id[match.shop_id], match) for match in matches if match.hub_id is not None]
@@ -86,25 +88,41 @@ def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[
         item = items[hub_rows[match.hub_id or 0].item_id or 0]
         linked += link(session, side, row, item, match.rule or "manual", run)
     _close_deletions(session, side, hub_id, [row for row, _ in pairs if row.item_id is not None])
+    if side.offers:
+        _offer(session, hub_id, [row.id for row in free if row.item_id is None])
     return linked
 
 
-def _codes_in_doubt(session: Session, side: SideContext) -> set[str]:
-    """Codes of products that may have been made in the shop without an answer."""
+def _offer(session: Session, hub_id: int, listing_ids: Sequence[int]) -> None:
+    """What has no partner may be made at the hub; each listing is offered once."""
+    known = set(
+        session.scalars(
+            select(Creation.listing_id).where(Creation.side_id == hub_id, Creation.listing_id.in_(listing_ids))
+        )
+    )
+    session.add_all(
+        Creation(side_id=hub_id, listing_id=listing_id, state="waiting")
+        for listing_id in listing_ids
+        if listing_id not in known
+    )
+
+
+def _made_at_hub(session: Session, side: SideContext, hub_id: int) -> tuple[set[int], set[int]]:
+    """Listings of a shop that may have been made at the hub: those looked for, and those that a person looks at."""
+    query = select(Listing.id, Creation.settled_at).join(Creation, Creation.listing_id == Listing.id)
+    query = query.where(Listing.side_id == side.id, Creation.side_id == hub_id)
+    found = session.execute(query.where(Creation.state.in_(("sent", "unknown")))).all()
+    return {row for row, looked in found if looked is None}, {row for row, looked in found if looked is not None}
+
+
+def _codes_in_doubt(session: Session, side_ids: Collection[int]) -> set[str]:
+    """Codes of products that may have been made on these sides without an answer."""
     query = (
         select(Listing.sku_key, Listing.gtin_key)
-        .join(Creation, Creation.source_listing_id == Listing.id)
-        .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
+        .join(Creation, Creation.listing_id == Listing.id)
+        .where(Creation.side_id.in_(side_ids), Creation.state.in_(("sent", "unknown")), Creation.settled_at.is_(None))
     )
     return {code for found in session.execute(query) for code in found if code}
-
-
-def _being_made(session: Session, hub_id: int, rows: Sequence[Listing]) -> set[int]:
-    """Ids of listings for which a product may have been made at the hub without an answer."""
-    query = select(Creation.source_listing_id).where(
-        Creation.side_id == hub_id, Creation.source_listing_id.in_([row.id for row in rows])
-    )
-    return set(session.scalars(query.where(Creation.state.in_(("sent", "unknown")))))
 
 
 def _close_deletions(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> None:
@@ -154,28 +172,19 @@ def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
 
 
 def link(
-    session: Session,
-    side: SideContext,
-    row: Listing,
-    item: Item,
-    rule: str,
-    run: RunLog,
-    *,
-    is_new: bool = False,
-    hub_is_new: bool = False,
+    session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog, *, new: End | None = None
 ) -> bool:
     """Link one shop listing to a locked item by the policy ``initial_stock``; nothing moves unless the shop counts.
 
-    ``is_new``: syncd itself just made the listing, so its quantity is nobody's word. ``hub_is_new``: it made the hub's,
-    so the shop's quantity is the only one.
+    ``new``: the end that syncd itself just made. The quantity of a new listing in a shop is nobody's word; at the hub
+    there were none when it was made, so the shop's are added to whatever happened at the hub since.
 
     Returns:
         False if the policy is ``equal_only`` and the quantities differ.
     """
     now = side.now()
     if (
-        not is_new
-        and not hub_is_new
+        new is None
         and side.initial_stock == "equal_only"
         and row.shadow != project(item.on_hand, side.policy, row.sku_key)
     ):
@@ -198,15 +207,25 @@ def link(
         .values(explained=StockEventRow.quantity),
         execution_options=_UNSEEN,
     )
-    counts = hub_is_new or (not is_new and side.initial_stock == "shop")
-    counts = counts and row.shadow is not None and row.shadow != item.on_hand
-    if counts and row.shadow is not None and not _was_linked(session, side, item):
-        move(
-            session, item, row.shadow - item.on_hand, cause="initial_stock",
-            evidence=f"first link: {side.name} holds {row.shadow:f} and its quantity counts (initial_stock)",
-            listing=row, run=run, now=now,
-        )  # fmt: skip
+    _count(session, side, row, item, run, new)
     return True
+
+
+def _count(session: Session, side: SideContext, row: Listing, item: Item, run: RunLog, new: End | None) -> None:
+    """Count what a shop holds of an item that was just linked, if its quantity counts."""
+    if row.shadow is None:
+        return
+    if new is End.HUB:
+        units, why = row.shadow, f"made at the till from {side.name}, which holds {row.shadow:f}"
+    elif new is None and side.initial_stock == "shop" and not _was_linked(session, side, item):
+        units = row.shadow - item.on_hand
+        why = f"first link: {side.name} holds {row.shadow:f} and its quantity counts (initial_stock)"
+    else:
+        return
+    if units:
+        move(
+            session, item, units, cause="initial_stock", evidence=why, listing=row, run=run, now=side.now()
+        )  # fmt: skip
 
 
 def _was_linked(session: Session, side: SideContext, item: Item) -> bool:
@@ -233,16 +252,11 @@ def unlinked_rows(session: Session, side_id: int) -> list[Listing]:
 def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
     """Keep one finding per shop that counts what is not linked, by class."""
     withdrawn = _withdrawn(session, side)
-    being_made = select(Creation.source_listing_id).where(
-        Creation.side_id.in_((side.id, hub_id)), Creation.state.in_(("waiting", "sent", "unknown", "refused"))
+    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in withdrawn]
+    being_made = select(Creation.listing_id).where(
+        Creation.side_id == side.id, Creation.state.in_(("waiting", "sent", "unknown", "refused"))
     )
-    left_out = withdrawn | set(session.scalars(being_made))
-    rows = [row for row in unlinked_rows(session, side.id) if not row.link_pending and row.id not in left_out]
-    classes: Counter[str] = Counter()
-    parted = [row for row in rows if row.link_rule == PARTED]
-    classes.update([PARTED] * len(parted))
-    for match in find_matches(session, side.id, hub_id, [row for row in rows if row not in parted]):
-        classes[_NOT_EQUAL if match.kind is MatchClass.LINKABLE else str(match.kind)] += 1
+    classes = _by_class(session, side, hub_id, rows)
     only_hub = session.scalars(
         select(Listing.id).where(
             Listing.side_id == hub_id,
@@ -254,7 +268,7 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
             ),
         )
     ).all()
-    if not rows and not only_hub:
+    if not classes and not only_hub:
         close_finding(session, "unlinked", side.name, side.now())
         return
     words = [f"{count} {_WORDS[kind]}" for kind, count in sorted(classes.items())]
@@ -272,6 +286,45 @@ def report_unlinked(session: Session, side: SideContext, hub_id: int) -> None:
         ),
         side.now(),
     )
+
+
+def _by_class(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> Counter[str]:
+    """How many of a shop's unlinked listings are so for which reason; what is to be made at the hub has none."""
+    parted = [row for row in rows if row.link_rule == PARTED]
+    classes = Counter([PARTED] * len(parted))
+    offered = _offered(session, side, hub_id, rows)
+    twice = codes_twice(session, side, list(offered.values()))
+    for match in find_matches(session, side.id, hub_id, [row for row in rows if row not in parted]):
+        if match.shop_id in offered and match.kind in (MatchClass.ONLY_HERE, MatchClass.MISSING_CODE):
+            row = offered[match.shop_id]
+            classes.update([MatchClass.DUPLICATE] if twice & {row.sku_key, row.gtin_key} else [])
+            continue
+        classes[_NOT_EQUAL if match.kind is MatchClass.LINKABLE else str(match.kind)] += 1
+    return classes
+
+
+def codes_twice(session: Session, side: SideContext, rows: Sequence[Listing]) -> set[str]:
+    """Codes of some listings of a side that another one there has as well."""
+    twin = aliased(Listing)
+    same = or_(twin.sku_key == Listing.sku_key, twin.gtin_key == Listing.gtin_key)
+    found: set[str] = set()
+    for start in range(0, len(rows), _CHUNK):
+        query = select(Listing.sku_key, twin.sku_key, Listing.gtin_key, twin.gtin_key).join(twin, same)
+        query = query.where(Listing.id.in_([row.id for row in rows[start : start + _CHUNK]]), twin.id != Listing.id)
+        query = query.where(twin.side_id == side.id, twin.gone_at.is_(None), twin.stock_mode.in_(_SELLABLE))
+        for sku, other_sku, gtin, other_gtin in session.execute(query):
+            found |= {code for code, other in ((sku, other_sku), (gtin, other_gtin)) if code and code == other}
+    return found
+
+
+def _offered(session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing]) -> dict[int, Listing]:
+    """Listings of a shop that are about to be made at the hub, or that are told of because they could not be."""
+    if not side.offers:
+        return {}
+    query = select(Listing.id).join(Creation, Creation.listing_id == Listing.id)
+    query = query.where(Listing.side_id == side.id, Creation.side_id == hub_id)
+    found = set(session.scalars(query.where(Creation.state.in_(("waiting", "sent", "unknown", "refused")))))
+    return {row.id: row for row in rows if row.id in found}
 
 
 def _withdrawn(session: Session, side: SideContext) -> set[int]:

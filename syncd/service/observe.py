@@ -72,6 +72,7 @@ class Observer:
         self._contradicted: set[str] = set()
         self._showing_other: list[Listing] = []
         self._changed_rows: list[Listing] = []
+        self._is_source = side.is_hub or side.offers
 
     def apply(self, session: Session, page: ChangePage) -> None:
         """Record a page: listings, proofs of deletion, evidence."""
@@ -234,7 +235,7 @@ class Observer:
         row.parent_external_id = remote.ref.parent_external_id
         row.name, row.sku, row.gtin, row.published = remote.name, remote.sku, remote.gtin, remote.published
         row.sku_key, row.gtin_key, row.stock_mode = sku_key(remote.sku), gtin_key(remote.gtin), str(remote.stock_mode)
-        if product != (row.name, row.sku, row.gtin, row.published, row.stock_mode):
+        if self._is_source and product != (row.name, row.sku, row.gtin, row.published, row.stock_mode):
             self._changed_rows.append(row)
         if codes == (row.sku_key, row.gtin_key, row.stock_mode):
             return
@@ -258,14 +259,16 @@ class Observer:
 
     def _compare_fields(self, session: Session) -> None:
         rows, self._showing_other = self._showing_other, []
-        changed, self._changed_rows = [*self._changed_rows, *rows], []
-        if self._side.is_hub or self._side.offers:
-            reconsider(session, changed)
         if self._side.is_hub:
             offer_to_others(session, rows)
+            changed, self._changed_rows = [*self._changed_rows, *rows], []
+            reconsider(session, changed)
             return
         for row in rows:
             row.fields_pending = row.item_id is not None or row.stock_mode == StockMode.GROUP
+        if self._is_source:
+            changed, self._changed_rows = [*self._changed_rows, *rows], []
+            reconsider(session, [row for row in changed if row.item_id is None])
 
     def _count(self, session: Session, pairs: Sequence[tuple[Listing, RemoteListing]]) -> None:
         """Judge readings that differ from the shadow, or that the side no longer gives."""

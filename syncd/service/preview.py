@@ -13,7 +13,8 @@ from syncd.core.fields import ALL, brief
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
-from syncd.service.creation_plan import PlannedProduct, check_plan_of_creations, consider, plan_creations
+from syncd.service.creation import plans_of, stop_subject
+from syncd.service.creation_plan import PlannedProduct, check_plan_of_creations
 from syncd.service.differences import differences
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields
 from syncd.service.field_push import FieldPusher
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.errors import SyncdError
     from syncd.service.account import Account
-    from syncd.service.creation_route import Route
     from syncd.service.worker import RunOutcome, SideWorker
     from syncd.state.engine import Database
 
@@ -49,6 +49,7 @@ class SidePlan:
         withdrawals: Products that would be taken from the customers.
         stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields,
             ``products_stopped`` of new products, ``withdrawals_stopped`` of deleted ones.
+        products_subjects: Subjects of the safety stops on new products: the till has one for each shop they come from.
     """
 
     side: str
@@ -59,6 +60,7 @@ class SidePlan:
     stopped: str = ""
     fields_stopped: str = ""
     products_stopped: str = ""
+    products_subjects: list[str] = field(default_factory=list)
     withdrawals_stopped: str = ""
     error: str = ""
 
@@ -193,30 +195,39 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
         writes, _ = plan_side(session, worker.side)
         refusal = check_safety(session, worker.side, writes)
         of_fields = check_plan_of_fields(session, worker.side, fields)
-    products, withdrawals = _plan_products(worker), _plan_withdrawals(worker)
+    products, stops = _plan_products(worker)
+    withdrawals = _plan_withdrawals(worker)
     with worker.side.db.read() as session:
-        of_products = next(
-            (stop for route, planned in products if (stop := check_plan_of_creations(session, route, planned))), None
-        )
         of_withdrawals = check_plan_of_withdrawals(session, worker.side, withdrawals)
     return SidePlan(
         side=worker.side.name,
         writes=writes,
         fields=fields,
-        products=[product for _, planned in products for product in planned],
+        products=products,
         withdrawals=withdrawals,
         stopped=refusal.reason if refusal else "",
         fields_stopped=of_fields.reason if of_fields else "",
-        products_stopped=of_products.reason if of_products else "",
+        products_stopped="; ".join(stops.values()),
+        products_subjects=list(stops),
         withdrawals_stopped=of_withdrawals.reason if of_withdrawals else "",
         error=error,
     )
 
 
-def _plan_products(worker: SideWorker) -> list[tuple[Route, list[PlannedProduct]]]:
-    with worker.side.db.write() as session:
-        routes = worker.routes()
-        return [(route, plan_creations(session, route) if consider(session, route) else []) for route in routes]
+def _plan_products(worker: SideWorker) -> tuple[list[PlannedProduct], dict[str, str]]:
+    """What would be made, and why a person must look at it first, by subject of the safety stop."""
+    side, plans = worker.side, plans_of(worker.side)
+    products: list[PlannedProduct] = []
+    stops: dict[str, str] = {}
+    with side.db.write() as session:
+        for source in side.sources:
+            may = plans.consider(session, side, source)
+            found = plans.plan_creations(session, side, source) if may else []
+            stop = check_plan_of_creations(session, side, source, found)
+            if stop is not None:
+                stops[stop_subject(side, source)] = f"{source.name}: {stop.reason}" if side.is_hub else stop.reason
+            products += found
+    return products, stops
 
 
 def _plan_withdrawals(worker: SideWorker) -> list[PlannedWithdrawal]:

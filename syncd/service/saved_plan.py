@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from syncd.service.preview import Preview, SidePlan
 
-_FORM = 3
+_FORM = 4
 
 
 class NotAPlan(SyncdError):
@@ -75,6 +75,7 @@ def side_document(plan: SidePlan) -> dict[str, Any]:
     products = [
         {
             "external_id": product.source_id,
+            "from": product.origin,
             "name": product.name,
             "units": [{"sku": unit.sku, "external_id": unit.external_id} for unit in product.units],
             "into": product.into,
@@ -95,6 +96,7 @@ def side_document(plan: SidePlan) -> dict[str, Any]:
         "stopped": plan.stopped or None,
         "fields_stopped": plan.fields_stopped or None,
         "products_stopped": plan.products_stopped or None,
+        "products_subjects": plan.products_subjects,
         "withdrawals_stopped": plan.withdrawals_stopped or None,
         "error": plan.error or None,
     }
@@ -162,8 +164,7 @@ def _steps(sides: Sequence[Mapping[str, Any]]) -> dict[_Key, tuple[object, objec
             steps[side["side"], write["external_id"], write["field"]] = write["shows"], write["wants"]
         for product in side["products"]:
             units = ", ".join(unit["external_id"] for unit in product["units"])
-            # Of two shops that offer products, both may call one by the same id: the rule tells them apart.
-            what = f"new product ({product['reason']})"
+            what = f"new product from {product['from']}"
             steps[side["side"], product["external_id"], what] = product["into"] or "nothing", units
         for one in side["withdrawals"]:
             steps[side["side"], one["external_id"], "withdrawal"] = "there", one["way"]

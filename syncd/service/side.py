@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.adapters.base import SideAdapter
-    from syncd.core.products import Product
     from syncd.state.engine import Database
 
 Clock = Callable[[], datetime]
@@ -29,10 +28,6 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Present time, aware UTC."""
     return datetime.now(UTC)
-
-
-def _nothing(name: str) -> None:
-    """No hub is there to be asked."""
 
 
 @dataclass(slots=True)
@@ -52,10 +47,8 @@ class SideContext:
         shop_limits: Limits of the shops that values for the hub come from, by row id.
         creation: Which products of the hub are made here: ``never``, ``published`` or ``all`` (shops only).
         publish: Whether customers may see at once what is made here.
-        offers: Whether products that customers see here are made at the hub (shops only).
-        suppliers: Shops whose products are made here (the hub only).
-        read_hub_product: Reads a whole product of the hub by its id there; ``None`` if it is gone.
-        read_hub_image: Fetches one of the hub's images from its address; ``None`` if it is not there.
+        sources: Sides whose products may be made here: the hub, for a shop; the shops, for the hub.
+        offers: Whether its products are made at the hub (shops only).
         settle: How long the side may show the value before our write.
         in_doubt: How long the side may be working on a request whose answer we lost.
         now: Clock.
@@ -76,10 +69,8 @@ class SideContext:
     creation: str = "never"
     publish: bool = False
     deletion: str = "ignore"
+    sources: tuple[SideContext, ...] = field(default=(), repr=False, compare=False)
     offers: bool = False
-    suppliers: tuple[SideContext, ...] = ()
-    read_hub_product: Callable[[str], Product | None] = _nothing
-    read_hub_image: Callable[[str], bytes | None] = _nothing
     settle: timedelta = timedelta(seconds=10)
     in_doubt: timedelta = timedelta(seconds=60)
     now: Clock = utc_now

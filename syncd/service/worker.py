@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.service import till_plan
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
-from syncd.service.creation_route import Route, into_hub, into_shop
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.field_plan import can_be_compared
@@ -75,6 +75,7 @@ class SideWorker:
     dry_run: bool = False
     failures: int = 0
     _unfinished: int | None = None
+    _tried: frozenset[int] = frozenset()
     beside: BesideStock = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -201,27 +202,34 @@ class SideWorker:
         pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
         self.beside.do(FIELDS, pusher.push)
 
-    def routes(self) -> list[Route]:
-        """The ways on which products are made here: into a shop one, at the hub one from each shop that offers any.
-
-        What a shop offered before its configuration was changed is settled as well.
-        """
-        if self.side.is_hub:
-            return [into_hub(self.side, shop) for shop in self.side.suppliers]
-        return [into_shop(self.side, self.hub_id)]
-
     def _settle_creations(self, run: RunLog) -> None:
-        for route in self.routes():
-            self.beside.do(PRODUCTS, Creator(route, run, self.stop, self.alive).settle)
+        self.beside.do(PRODUCTS, lambda: self._for_each_source(run, Creator.settle))
         self._tell_what_is_not_linked(run)
 
     def _create(self, run: RunLog) -> None:
-        """Make what this side lacks, and tell it how much there is of it."""
-        for route in self.routes():
-            self.beside.do(PRODUCTS, Creator(route, run, self.stop, self.alive).create)
+        """Make what the side lacks, and tell it how much there is of it."""
+        self.beside.do(PRODUCTS, lambda: self._for_each_source(run, Creator.create))
         if run.counts.made:
             self.push(run)
         self._tell_what_is_not_linked(run)
+        if self.side.is_hub:
+            with self.side.db.read() as session:
+                self._tried = till_plan.waiting_ids(session, self.side)
+
+    def _for_each_source(self, run: RunLog, work: Callable[[Creator], None]) -> None:
+        """Do it for the products of each side that they come from; one that fails holds up no other.
+
+        Raises:
+            SideError: The first failure.
+        """
+        failures: list[SideError] = []
+        for source in self.side.sources:
+            try:
+                work(Creator(self.side, source, run, self.stop, self.alive))
+            except SideError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _withdraw(self, run: RunLog) -> None:
         if not self.side.is_hub:
@@ -230,8 +238,8 @@ class SideWorker:
     def _tell_what_is_not_linked(self, run: RunLog) -> None:
         if run.counts.made:
             with self.side.db.write() as session:
-                for route in self.routes():
-                    report_unlinked(session, route.shop, self.hub_id)
+                for shop in self.side.sources if self.side.is_hub else (self.side,):
+                    report_unlinked(session, shop, self.hub_id)
 
     def _look_at_doubts(self, run: RunLog) -> None:
         if run.counts.unknown:
@@ -257,7 +265,9 @@ class SideWorker:
     def has_new_products(self) -> bool:
         """Whether products of another side wait to be considered for this one."""
         with self.side.db.read() as session:
-            return any(has_new(session, route) for route in self.routes())
+            if self.side.is_hub:
+                return bool(till_plan.waiting_ids(session, self.side) - self._tried)
+            return any(has_new(session, self.side, source) for source in self.side.sources)
 
     def _waits_for_link(self, session: Session) -> bool:
         query = select(Listing.id).where(Listing.side_id == self.side.id, Listing.link_pending).limit(1)

@@ -80,14 +80,6 @@ class Side(Base):
     creation: Mapped[str] = mapped_column(
         default="never", server_default="never", comment="which products were considered last"
     )
-    offered_through: Mapped[int] = mapped_column(
-        default=0,
-        server_default="0",
-        comment="last listing of this shop of which it was considered whether to make it at the hub",
-    )
-    offering: Mapped[str] = mapped_column(
-        default="never", server_default="never", comment="which of its products were considered last"
-    )
     last_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of changes")
     last_full_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of everything (sweep)")
     last_write_at: Mapped[datetime | None] = mapped_column(comment="last confirmed write")

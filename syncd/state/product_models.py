@@ -65,7 +65,7 @@ IS_UNSETTLED = "state IN ('sent', 'unknown', 'refused')"
 
 
 class Creation(Base):
-    """A listing without a partner on another side, and what became of making it there."""
+    """A listing without a partner on another side, and what became of making it there: in a shop, or at the hub."""
 
     __tablename__ = "creations"
     __table_args__ = (
@@ -74,21 +74,26 @@ class Creation(Base):
         Index(
             "ix_creations_unsettled", "side_id", sqlite_where=text(IS_UNSETTLED), postgresql_where=text(IS_UNSETTLED)
         ),
-        Index("ix_creations_source_listing_id", "source_listing_id"),
-        {"comment": "Products that one side has and another was to get, and what became of making them there"},
+        Index("ix_creations_listing_id", "listing_id"),
+        {"comment": "Products that were to be made on another side (in a shop, or at the hub), and what became of it"},
     )
 
-    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True, comment="where it is made")
-    source_listing_id: Mapped[int] = mapped_column(
-        ForeignKey("listings.id"), primary_key=True, comment="the listing that it is made for"
+    side_id: Mapped[int] = mapped_column(ForeignKey("sides.id"), primary_key=True, comment="where it is to be made")
+    listing_id: Mapped[int] = mapped_column(
+        ForeignKey("listings.id"), primary_key=True, comment="what is to be made: the hub's listing, or a shop's"
     )
     state: Mapped[str] = mapped_column(Word)
-    mark: Mapped[str | None] = mapped_column(Word, comment="kept by a shop with what it makes")
-    product_id: Mapped[str | None] = mapped_column(Word, comment="product that was made, or parent of the variation")
+    mark: Mapped[str | None] = mapped_column(Word, comment="of the call; kept by sides that can with what they make")
+    product_id: Mapped[str | None] = mapped_column(Word, comment="the side's product that the variation is one of")
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), comment="run that sent it")
+    sent: Mapped[str | None] = mapped_column(
+        comment="what was sent, JSON, until it is settled; one row of a call has it"
+    )
     error: Mapped[str | None] = mapped_column(comment="why it is unknown or refused")
     sent_at: Mapped[datetime | None]
-    settled_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None] = mapped_column(
+        comment="when it was settled; while unknown: when it could not be told from what others made"
+    )
 
 
 WITHDRAWAL_STATES = ("waiting", "sent", "unknown", "done", "refused", "ignored")

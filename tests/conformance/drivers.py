@@ -207,7 +207,7 @@ def _fields(unit: CatalogueProduct | CatalogueVariation, product: CatalogueProdu
 class InventorumDriver(WireSide):
     """A simulated account."""
 
-    traits = Traits(renews_credentials=True, unique_codes=False, marks_products=False)
+    traits = Traits(renews_credentials=True, unique_codes=False, marks=False, adds_variations=False)
 
     def __init__(self, sim: InventorumSim, server: SimServer, clock: Clock, patience_s: float) -> None:
         self.sim = sim

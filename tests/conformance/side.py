@@ -63,9 +63,10 @@ class Traits:
         trash: Listings can be moved to a trash and back.
         uncounted: Listings can exist whose stock is not counted.
         renews_credentials: Expired credentials can be renewed without a person.
-        unique_codes: No two products can have one SKU.
-        marks_products: What is made carries a mark by which it is found again; else it is known by its codes.
         own_images: Products can have images that are not the hub's.
+        unique_codes: No two products can have the same SKU.
+        marks: What is made carries the mark of its making.
+        adds_variations: More variations can be made beside those of a product; otherwise one request makes all of it.
     """
 
     wire: bool = True
@@ -74,9 +75,10 @@ class Traits:
     trash: bool = False
     uncounted: bool = False
     renews_credentials: bool = False
-    unique_codes: bool = True
-    marks_products: bool = True
     own_images: bool = False
+    unique_codes: bool = True
+    marks: bool = True
+    adds_variations: bool = True
 
 
 @dataclass(frozen=True, slots=True)

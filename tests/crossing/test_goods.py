@@ -130,9 +130,9 @@ def test_what_only_the_shop_has_is_made_at_the_till(sqlite_database: Database, t
         pair.sync(4)
         till, shop = pair.till.fields(), pair.shop.people.fields()
         told = [message for kind, message in pair.findings() if kind == "not_made"]
-        refused = {message.partition("new product ")[2].partition(":")[0] for message in told}
-        # Without a price, or with a name of which WordPress leaves nothing.
-        assert refused == {"S-BARE"} | {sku for sku, fields in shop.items() if fields.get("name") == ""}
+        refused = {message.partition("new product ")[2].partition(" of main:")[0] for message in told}
+        # Without a price, for nothing, or with a name of which WordPress leaves nothing.
+        assert refused == {"S-BARE", "S-FREE"} | {sku for sku, fields in shop.items() if fields.get("name") == ""}
         lacking = {sku for sku in shop if sku not in till}
         assert lacking == refused
         stock = {sku: int(Decimal(units)) for sku, units in pair.till.stock().items()}

@@ -55,7 +55,7 @@ def holds(account: Account) -> dict[str | None, tuple[object, str | None]]:
 
 def creations(account: Account) -> list[Creation]:
     with account.db.read() as session:
-        return list(session.scalars(select(Creation).order_by(Creation.source_listing_id)))
+        return list(session.scalars(select(Creation).order_by(Creation.listing_id)))
 
 
 def test_a_published_product_is_made_once_and_gets_its_stock(database: Database) -> None:
@@ -246,14 +246,15 @@ def test_what_a_person_links_right_before_it_is_made_is_not_made(database: Datab
     put_hose(account)
     account.poll("till")
     side = account.workers["web"].side
-    read = side.read_hub_product
+    till = account.workers["till"].side.adapter
+    read = till.read_product
 
     def read_late(product_id: str) -> object:
-        side.read_hub_product = read
+        till.read_product = read  # type: ignore[method-assign]  # as before
         link_by_hand(side, account.workers["till"].side, "OTHER", "HOSE")
         return read(product_id)
 
-    side.read_hub_product = read_late  # type: ignore[assignment]  # what it returns is what the other returns
+    till.read_product = read_late  # type: ignore[method-assign, assignment]  # it returns what the other returns
     account.settle_down()
     assert not web.made
     assert account.listing("web", "by-hand").link_rule == "manual"

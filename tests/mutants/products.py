@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Edit, Mutant
 
 _ENGINE = ("tests/engine/test_creation.py",)
+_TILL = ("tests/engine/test_creation_at_the_till.py",)
 _WITHDRAWALS = ("tests/engine/test_withdrawals.py",)
 
 PRODUCT_MUTANTS = (
@@ -14,8 +15,8 @@ PRODUCT_MUTANTS = (
         (
             Edit(
                 "syncd/service/creation.py",
-                "                if made is None:\n",
-                "                if made is not side:\n",
+                "                case None:\n",
+                "                case _ if side:\n",
             ),
         ),
         _ENGINE,
@@ -26,8 +27,8 @@ PRODUCT_MUTANTS = (
         (
             Edit(
                 "syncd/service/creation.py",
-                "not due < creation.sent_at <= side.now()",
-                "creation.sent_at <= side.now()",
+                "not now - patience < creation.sent_at <= now",
+                "creation.sent_at <= now",
             ),
         ),
         _ENGINE,
@@ -38,7 +39,7 @@ PRODUCT_MUTANTS = (
         (
             Edit(
                 "syncd/service/linking.py",
-                "row.link_pending = row.sku_key in in_doubt or row.gtin_key in in_doubt",
+                "row.link_pending = row.id in being_made or (row.sku_key in in_doubt or row.gtin_key in in_doubt)",
                 "row.link_pending = not row.id",
             ),
         ),
@@ -47,7 +48,7 @@ PRODUCT_MUTANTS = (
     Mutant(
         "making-counts",
         "the quantity that a product is made with is nobody's word",
-        (Edit("syncd/service/creation_outcome.py", "is_new=True", "is_new=False"),),
+        (Edit("syncd/service/creation_outcome.py", "RULE, run, new=new)", "RULE, run, new=None)"),),
         _ENGINE,
     ),
     Mutant(
@@ -79,7 +80,7 @@ PRODUCT_MUTANTS = (
         (
             Edit(
                 "syncd/service/creation.py",
-                "if not is_still_planned(session, self._side, self._hub_id, planned):",
+                "if not self._plans.is_still_planned(session, self._side, self._source, planned):",
                 "if not planned:",
             ),
         ),
@@ -88,8 +89,68 @@ PRODUCT_MUTANTS = (
     Mutant(
         "making-emptied",
         "nothing is made in a shop that lists nothing though it had products",
-        (Edit("syncd/service/creation.py", 'if open_subjects(session, "side_empty", side.id):', "if not side:"),),
+        (
+            Edit(
+                "syncd/service/creation.py",
+                'if any(open_subjects(session, "side_empty", one.id) for one in (side, source)):',
+                "if not side:",
+            ),
+        ),
         _ENGINE,
+    ),
+    Mutant(
+        "till-units",
+        "what the shop holds is added to what happened at the new product of the till",
+        (Edit("syncd/service/linking.py", "    if new is End.HUB:\n", "    if new is run:\n"),),
+        _TILL,
+    ),
+    Mutant(
+        "till-again",
+        "what was at the till and was deleted there is not made again",
+        (Edit("syncd/service/till_plan.py", "        or row.id in buried\n", ""),),
+        _TILL,
+    ),
+    Mutant(
+        "till-whole",
+        "a product whose variations are not all ready is not made",
+        (
+            Edit(
+                "syncd/service/till_plan.py",
+                "if not any(row.id in held for row in members)",
+                "if not all(row.id in held for row in members)",
+            ),
+        ),
+        _TILL,
+    ),
+    Mutant(
+        "till-back",
+        "what a shop was given without an answer is not brought back to the till",
+        (
+            Edit(
+                "syncd/service/till_plan.py",
+                "            or (doubt and not has_code(row))\n",
+                "            or (doubt and not row.id)\n",
+            ),
+        ),
+        _TILL,
+    ),
+    Mutant(
+        "till-seen",
+        "what is not published in the shop waits",
+        (
+            Edit(
+                "syncd/service/till_plan.py",
+                "(not row.published if row.parent_external_id is None else row.parent_external_id in hidden)",
+                "(not row.id)",
+            ),
+        ),
+        _TILL,
+    ),
+    Mutant(
+        "till-known",
+        "what the till had before the call is never taken for what it made",
+        (Edit("syncd/adapters/inventorum/making.py", " and mapping.row_id(row) not in new.known]", "]"),),
+        ("tests/conformance/test_adapters.py", "-k", "makes_what_is_found or makes_no_guess"),
     ),
     Mutant(
         "withdraw-look",

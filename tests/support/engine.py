@@ -27,12 +27,18 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 HUB = Capabilities(
-    relative=True, fractions=True, batch_size=1, parallel_writes=1, events=True, fields=WRITABLE, describes=True,
+    relative=True,
+    fractions=True,
+    batch_size=1,
+    parallel_writes=1,
+    events=True,
+    fields=WRITABLE,
+    describes=True,
     creates=True,
-)  # fmt: skip
+)
 SHOP = Capabilities(
-    relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, creates=True,
-    image_content=True, describes=True,
+    relative=True, marker=True, atomic=False, batch_size=20, events=True, fields=WRITABLE, describes=True, creates=True,
+    image_content=True,
 )  # fmt: skip
 
 
@@ -95,6 +101,7 @@ class Account:
             creation=creation,
             deletion=deletion,
             offers=offers,
+            publish=hub,
             settle=timedelta(seconds=10),
             in_doubt=timedelta(seconds=60),
             now=self.clock,
@@ -104,10 +111,9 @@ class Account:
         till = next(worker.side for worker in self.workers.values() if worker.side.is_hub)
         till.shop_owners = {**till.shop_owners, **side.shop_owners}
         till.shop_limits = {**till.shop_limits, side.id: side.limits}
-        side.read_hub_product = till.adapter.read_product
-        side.read_hub_image = till.adapter.read_image
-        if not hub:
-            till.suppliers = (*(shop for shop in till.suppliers if shop.name != name), side)
+        till.sources = tuple(worker.side for worker in self.workers.values() if not worker.side.is_hub)
+        for shop in till.sources:
+            shop.sources = (till,)
         return world
 
     def restart(self, *names: str) -> None:

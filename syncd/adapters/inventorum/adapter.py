@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from loguru import logger
 
 from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
-from syncd.adapters.inventorum import check, events, making, products, resolver
+from syncd.adapters.inventorum import check, events, products, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
 from syncd.adapters.inventorum.client import QUANTITY_BATCH, InventorumClient
 from syncd.adapters.inventorum.field_writes import WRITABLE, TaxRates, set_fields
+from syncd.adapters.inventorum.making import ProductMaker
 from syncd.adapters.inventorum.mapping import row_id
 from syncd.adapters.inventorum.paging import read_growing, read_newest_last
 from syncd.adapters.inventorum.settings import InventorumSettings
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from syncd.adapters.inventorum.wire import Fields
-    from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, WriteResult
+    from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, Unknown, WriteResult
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 T = TypeVar("T")
@@ -51,7 +52,6 @@ CAPABILITIES = Capabilities(
     fields=WRITABLE,
     describes=True,
     creates=True,
-    adds_variations=False,
 )
 
 
@@ -93,6 +93,7 @@ class InventorumAdapter:
         self._api = BearerApi(http, context.tokens, settings, context.now)
         self._client = InventorumClient(self._api)
         self._rates = TaxRates(self._client)
+        self._maker = ProductMaker(self._client, self._rates)
         self._zone: ZoneInfo | None = None
         self._confirmed_gone: set[str] = set()
         self._product_of_line: dict[str, str] = {}
@@ -277,17 +278,23 @@ class InventorumAdapter:
         return reply.body if reply.status == 200 else None
 
     def create_product(self, new: NewProduct) -> MakeResult:
-        """Make a product with its variations by one request; see ``SideAdapter.create_product``.
+        """Make a product with its variations, in one request; see ``SideAdapter.create_product``.
 
         Raises:
             OutcomeUnknown: Sent, and no trustworthy answer came.
-            PermissionMissing: The token may not make products.
+            PermissionMissing: The token may not make products, or not read tax types.
         """
-        return making.make(self._client, self._rates, new)
+        return self._maker.make(new)
 
-    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
-        """Look by codes, or by name, among what changed since then; nothing at the till carries a mark."""
-        return making.find(self._client, self._rates, new, since + self._http.clock_offset)
+    def find_product(self, new: NewProduct, since: datetime) -> Made | Unknown | None:
+        """Look among what changed since then for a new product like it: nothing here can keep a mark.
+
+        The server's clock is asked for anew: by a wrong one, what was made would seem older than the call.
+        """
+        date = self._client.products_total().date
+        if date is None:
+            raise self._client.where("products/").invalid("the answer has no Date header to look back from")
+        return self._maker.find(new, to_wire(date - (self._context.now() - since)))
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Not yet: what is deleted in a shop stays at the till."""

@@ -71,7 +71,7 @@ def _applied(reply: Reply, write: StockWrite) -> WriteResult:
         return Unknown(f"status {reply.status}, but {error.detail}")
 
 
-def refused(reply: Reply) -> Refused | Unknown:
+def refused(reply: Reply, right: str = "products:update") -> Refused | Unknown:
     """What an answer with an error means for the write.
 
     Raises:
@@ -82,9 +82,7 @@ def refused(reply: Reply) -> Refused | Unknown:
         # Something before the API answered, perhaps after it: some firewalls judge what comes out.
         return Unknown(f"{facts.message}; the API itself did not answer")
     if reply.status == 403:
-        raise PermissionMissing(
-            reply.side, reply.request, f"the token lacks the right products:update ({facts.message})"
-        )
+        raise PermissionMissing(reply.side, reply.request, f"the token lacks the right {right} ({facts.message})")
     if reply.status == 404:
         return Refused(facts.key or "not_found", facts.message, gone=True)
     return Refused(facts.key or f"status_{reply.status}", facts.message)

@@ -34,12 +34,14 @@ QUANTITY_VERSION: Final = 9
 ADJUST_VERSION: Final = 13
 """The only version with which a booking without price and cost was seen to work; up to 10 every recording has a price,
 and sending one would change the merchant's valuation. Relative in all of them."""
-CREATE_VERSION: Final = 13
-"""The only version whose bodies with article numbers, attributes and variations are known."""
 INFO_VERSION: Final = 10
 """Recorded; has the account's time zone."""
 ORDERS_VERSION: Final = 12
 """Documented; leaves out pending orders, which have not moved stock yet."""
+CREATE_VERSION: Final = 13
+"""The only version with which article numbers and variations were seen to be sent."""
+TAXES_VERSION: Final = 12
+"""Documented."""
 RETURNS_VERSION: Final = 10
 """Recorded."""
 CATEGORIES_VERSION: Final = 12
@@ -163,19 +165,6 @@ class InventorumClient:
         path = f"products/{_digits(external_id)}/adjust_inventory/"
         return self._api.write("PUT", path, version=ADJUST_VERSION, json=body)
 
-    def create_product(self, body: Mapping[str, Any]) -> Reply:
-        """Make a product, with its variations.
-
-        Source: section 8.1 [odoo client]; article numbers at creation are seen at version 13 alone.
-
-        Returns:
-            As ``adjust_inventory``.
-
-        Raises:
-            SideError: As ``BearerApi.write``. It is sent once.
-        """
-        return self._api.write("POST", "products/", version=CREATE_VERSION, json=body)
-
     def change_product(self, external_id: str, body: Mapping[str, Any]) -> Reply:
         """Change what ``body`` names of a product, and nothing else.
 
@@ -215,6 +204,35 @@ class InventorumClient:
         reply = self._api.write("POST", "categories/", version=CATEGORIES_VERSION, json={"name": name})
         self._require_ok(reply, "categories:create")
         return Fields(reply.json(), Where(self.side, reply.request)).identifier("id")
+
+    def create_product(self, body: Mapping[str, Any]) -> Reply:
+        """Make a product, with its variations if ``body`` has some.
+
+        Source: section 8.1 [odoo client].
+
+        Returns:
+            As ``adjust_inventory``.
+
+        Raises:
+            SideError: As ``BearerApi.write``. It is sent once.
+        """
+        return self._api.write("POST", "products/", version=CREATE_VERSION, json=body)
+
+    def taxes(self) -> list[Fields]:
+        """Read the account's tax types: ``id``, ``name`` and ``tax_rate`` in per cent.
+
+        Source: section 10 [docs:taxes v12]; ``taxes.json``.
+
+        Raises:
+            PermissionMissing: The token may not read them.
+        """
+        reply = self._api.read("taxes/", version=TAXES_VERSION)
+        self._require_ok(reply, "tax_types:read")
+        where = Where(self.side, reply.request)
+        body = reply.json()
+        if not isinstance(body, list):
+            raise where.invalid("body is not a list of tax types")
+        return [Fields(row, where, f"row {at}") for at, row in enumerate(body)]
 
     def info(self) -> Fields:
         """Read account, channels and more.

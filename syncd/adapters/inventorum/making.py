@@ -1,192 +1,249 @@
-"""Making products at the till, and finding again what was made.
+"""Making products at the till, and finding again what was made (inventorum-api.md sections 8.1, 7.1 and 13).
 
-Source: sections 8.1 (bodies of POST products/, by version) and 10 (tax types). Nothing at the till can carry a mark, so
-what was made without an answer is known by its codes, or, without any, by its name, among what changed since. A
-variation cannot be added to a product: the only way known is to send the whole list, which overwrites the others.
+One request makes a product with all its variations. Nothing of it can carry a mark, so a product whose answer was lost
+is looked for among those that are new since the call: by its codes, and without codes by all that it is. Neither codes
+nor names are unique at the till, so what fits twice is told, and never made again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
 from syncd.adapters.inventorum import booking, mapping
+from syncd.adapters.inventorum.field_writes import KEPT_S
 from syncd.adapters.inventorum.paging import read_newest_last
 from syncd.adapters.inventorum.products import attributes_of
-from syncd.adapters.inventorum.times import to_wire
 from syncd.adapters.inventorum.wire import Fields, Where
+from syncd.core.fields import PRICE
+from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Refused, Unknown
 from syncd.core.prices import net_of
 from syncd.core.products import Made
-from syncd.errors import InvalidResponse, NotFound, OutcomeUnknown, PermissionMissing, Rejected, SideError
+from syncd.errors import InvalidResponse, NotFound, SideError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from syncd.adapters.inventorum.client import InventorumClient
     from syncd.adapters.inventorum.field_writes import TaxRates
     from syncd.core.model import RemoteListing
-    from syncd.core.products import MakeResult, NewProduct, Unit
+    from syncd.core.products import MakeResult, NewProduct, Product, Unit
+    from syncd.http import Reply
 
 LONGEST_CODE = 30
-"""Characters of an article number or barcode (section 11)."""
-_CREATED = "created"
+"""Characters of an article number or EAN (section 11, no. 13)."""
 
 
-def make(client: InventorumClient, rates: TaxRates, new: NewProduct) -> MakeResult:
-    """Send a product with its variations, once, and read what became of it.
+class ProductMaker:
+    """Makes products, each sent once."""
 
-    Raises:
-        OutcomeUnknown: Sent, and no trustworthy answer came.
-        PermissionMissing: The token may not make products.
-        SideError: Nothing was made.
-    """
-    if new.into is not None:
-        return Refused("no_more_variations", "the till takes no variation beside others: add it there by hand")
-    body = _body(rates, new)
-    if isinstance(body, Refused):
-        return body
-    reply = client.create_product(body)
-    if reply.status not in {200, 201}:
+    def __init__(self, client: InventorumClient, rates: TaxRates) -> None:
+        self._client = client
+        self._rates = rates
+        self._types: dict[Decimal, list[int]] = {}
+        self._until = 0.0
+
+    def make(self, new: NewProduct) -> MakeResult:
+        """Make what is asked for.
+
+        Raises:
+            OutcomeUnknown: Sent, and no trustworthy answer came.
+            SideError: Nothing was made.
+        """
+        if new.into is not None:
+            labels = ", ".join(unit.label for unit in new.product.units)
+            message = (
+                f"the till takes no new variations of a product that is there ({new.into}) without its other ones "
+                f"being written, too; add {labels} there by hand, with the same SKU or EAN"
+            )
+            return Refused("variations_by_hand", message)
+        units: list[dict[str, Any]] = []
+        for unit in new.product.units:
+            body = self._unit(unit)
+            if isinstance(body, Refused):
+                return body
+            units.append(body)
+        reply = self._client.create_product(_body(new, units))
+        if reply.status in {200, 201}:
+            return self._read_made(reply, new)
         if 200 <= reply.status < 300:
             return Unknown(f"status {reply.status}: taken for later, without a result")
-        refused = booking.refused(reply)
-        return replace(refused, gone=False) if isinstance(refused, Refused) else refused
-    try:
-        number = Fields(reply.json(), Where(reply.side, reply.request)).identifier("id")
-        found = _made(client, rates, new, number)
-    except (InvalidResponse, NotFound, SideError) as error:
-        raise OutcomeUnknown(reply.side, reply.request, f"answered, but {error.detail}") from error
-    return found or Unknown("the answer is about another product")
+        return booking.refused(reply, "products:create")
+
+    def find(self, new: NewProduct, start_date: str) -> Made | Unknown | None:
+        """Look for what was made since a moment of the server's clock: one new product like it, or none.
+
+        Raises:
+            SideError: The till could not be asked.
+        """
+        read = partial(self._client.modified, start_date)
+        pages = read_newest_last(read, mapping.row_id, self._client.where("products/delta/modified/"))
+        rows = [row for page in pages for row in page.rows]
+        fresh = [row for row in rows if not row.has("parent") and mapping.row_id(row) not in new.known]
+        found: dict[str, Made | Unknown] = {}
+        for row in fresh:
+            made = self._like(row, new.product)
+            if made is not None:
+                found[mapping.row_id(row)] = made
+        if len(found) > 1:
+            return Unknown(f"the till has {len(found)} new products that may be it: {', '.join(sorted(found))}")
+        return next(iter(found.values()), None)
+
+    def _like(self, row: Fields, product: Product) -> Made | Unknown | None:
+        """The product of a row, if it can be the one that was sent."""
+        product_id, is_group = mapping.row_id(row), mapping.is_group(row)
+        if is_group is not product.is_group:
+            same = _name(row) == product.name or any(_has_a_code(row, unit) for unit in product.units)
+            return (
+                Unknown(f"product {product_id} of the till is called the same, but is of another kind")
+                if same
+                else None
+            )
+        if not is_group and not _is_unit(row, product.units[0], product.name):
+            return None
+        try:
+            detail = self._client.product(product_id)
+        except NotFound:
+            return None
+        if not is_group:
+            return self._made(detail, product)
+        made = self._made(detail, product)
+        if _name(detail) != product.name and not any(_has_a_code(each, unit) for each, unit in _pairs(detail, product)):
+            return None
+        if not made.units or (made.missing and _name(detail) != product.name):
+            return Unknown(f"product {product_id} of the till has other variations")
+        return made
+
+    def _read_made(self, reply: Reply, new: NewProduct) -> MakeResult:
+        """Read what was made by its id, in a version whose answers are known; the answer itself need not show all."""
+        try:
+            product_id = Fields(reply.json(), Where(reply.side, reply.request)).identifier("id")
+        except InvalidResponse as error:
+            return Unknown(f"status {reply.status}, but {error.detail}")
+        try:
+            detail = self._client.product(product_id)
+            if mapping.is_group(detail) is not new.product.is_group:
+                return Unknown(f"product {product_id} was made, but it is of another kind")
+            return self._made(detail, new.product)
+        except SideError as error:
+            return Unknown(f"product {product_id} was made, but cannot be read: {error.detail}")
+
+    def _made(self, detail: Fields, product: Product) -> Made:
+        """What of a product a detail shows."""
+        first, *rest = mapping.detail_listings(detail, self._rates.if_possible, self._client.categories.of)
+        product_id = first.ref.external_id
+        if not product.is_group:
+            return Made(product_id, {product.units[0].source_id: first})
+        by_id = {each.ref.external_id: each for each in rest}
+        units: dict[str, RemoteListing] = {
+            unit.source_id: by_id[mapping.row_id(row)] for row, unit in _pairs(detail, product)
+        }
+        missing = {
+            unit.source_id: Unknown("the till shows nothing of it")
+            for unit in product.units
+            if unit.source_id not in units
+        }
+        return Made(product_id, units, missing, first)
+
+    def _unit(self, unit: Unit) -> dict[str, Any] | Refused:
+        for name, code in (("SKU", unit.sku), ("EAN", unit.gtin)):
+            if code and len(code) > LONGEST_CODE:
+                return Refused("code_too_long", f"the till takes {name}s of {LONGEST_CODE} characters at most: {code}")
+        gross = Decimal(unit.price or 0)
+        if not gross:
+            return Refused("no_price", f"{unit.label} has no price, and the till would sell it for nothing")
+        tax_type = self._tax_type(unit)
+        if isinstance(tax_type, Refused):
+            return tax_type
+        return {
+            **{key: code for key, code in (("product_code", unit.sku), ("ean", unit.gtin)) if code},
+            "price": f"{net_of(gross, unit.tax_rate or Decimal(0)):f}",
+            "gross_price": f"{gross:.2f}",
+            "tax_type": tax_type,
+            "quantity": "0",
+            "attributes": dict(unit.attributes),
+        }
+
+    def _tax_type(self, unit: Unit) -> int | Refused:
+        """The account's tax type with the rate: one, or it is refused. Nothing is guessed, ids are the merchant's."""
+        if unit.tax_rate is None:
+            return Refused("tax_rate_unknown", f"the shop does not say the tax rate of {unit.label}")
+        if time.monotonic() >= self._until or unit.tax_rate not in self._types:
+            self._types = {}
+            for row in self._client.taxes():
+                self._types.setdefault(row.decimal("tax_rate"), []).append(int(row.identifier("id")))
+            self._until = time.monotonic() + KEPT_S
+        types = self._types.get(unit.tax_rate, [])
+        if len(types) == 1:
+            return types[0]
+        rate = f"{unit.tax_rate.normalize():f} %"
+        which = f"{len(types)} tax types with" if types else "no tax type with"
+        return Refused("no_tax_type", f"the account has {which} {rate}, the tax rate of {unit.label} in the shop")
 
 
-def find(client: InventorumClient, rates: TaxRates, new: NewProduct, since: datetime) -> Made | None:
-    """Look for what may have been made among what changed since then.
-
-    Raises:
-        SideError: The till cannot be asked.
-    """
-    if new.into is not None:
-        return None
-    read = partial(client.modified, to_wire(since))
-    rows = [
-        row
-        for page in read_newest_last(read, mapping.row_id, client.where("products/delta/modified/"))
-        for row in page.rows
-    ]
-    tops = {row.identifier_or_none("parent") or mapping.row_id(row): row for row in rows}
-    for number in sorted(tops, key=int):
-        if _may_be(tops[number], new) and (made := _read(client, rates, new, number)) is not None:
-            return made
-    return None
-
-
-def _may_be(row: Fields, new: NewProduct) -> bool:
-    """Whether a row may be what was made: new, with the same codes; a product with variations has none of its own."""
-    if new.product.is_group:
-        return True
-    (unit,) = new.product.units
-    if unit.sku or unit.gtin:
-        return (row.code("product_code") or None, row.code("ean") or None) == (unit.sku, unit.gtin)
-    return row.raw.get("state") == _CREATED and row.code("product_code") is None
-
-
-def _read(client: InventorumClient, rates: TaxRates, new: NewProduct, number: str) -> Made | None:
-    try:
-        return _made(client, rates, new, number)
-    except NotFound:
-        return None
-
-
-def _made(client: InventorumClient, rates: TaxRates, new: NewProduct, number: str) -> Made | None:
-    """The product as it is there; ``None`` if it is another one than was asked for."""
-    detail = client.product(number)
-    if mapping.is_group(detail) != new.product.is_group or not (_has_codes(new) or _is_named(detail, new)):
-        return None
-    listings = mapping.detail_listings(detail, rates.if_possible, client.categories.of)
-    if not new.product.is_group:
-        return Made(number, {new.product.units[0].source_id: listings[0]})
-    there = {one.ref.external_id: one for one in listings[1:]}
-    rows = {mapping.row_id(row): row for row in detail.objects("variations")}
-    units = {
-        unit.source_id: found for unit in new.product.units if (found := _variation(unit, rows, there)) is not None
-    }
-    missing = {
-        unit.source_id: Unknown("the till shows nothing of it")
-        for unit in new.product.units
-        if unit.source_id not in units
-    }
-    by_code = any((unit.sku or unit.gtin) and unit.source_id in units for unit in new.product.units)
-    return Made(number, units, missing, listings[0]) if units and by_code == _has_codes(new) else None
-
-
-def _has_codes(new: NewProduct) -> bool:
-    """Whether it can be told by its codes; then its name does not matter, which the till may spell in its own way."""
-    return any(unit.sku or unit.gtin for unit in new.product.units)
-
-
-def _is_named(detail: Fields, new: NewProduct) -> bool:
-    return (detail.text("name") or "").split() == new.product.name.split()
-
-
-def _variation(unit: Unit, rows: dict[str, Fields], there: dict[str, RemoteListing]) -> RemoteListing | None:
-    """By its codes, else by what makes it differ."""
-    for number, listing in there.items():
-        if unit.sku or unit.gtin:
-            same = (listing.sku, listing.gtin) == (unit.sku, unit.gtin)
-        else:
-            same = listing.sku is None and attributes_of(rows[number]) == dict(unit.attributes)
-        if same:
-            return listing
-    return None
-
-
-def _body(rates: TaxRates, new: NewProduct) -> dict[str, Any] | Refused:
+def _body(new: NewProduct, units: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What is sent. A product with variations has neither codes nor stock of its own."""
     product = new.product
-    head: dict[str, Any] = {
-        "name": " ".join(product.name.split()),
+    head = {
+        "name": product.name,
         "description": texts.as_text(product.description),
         "in_shop": new.publish,
+        "images": [],
     }
     if not product.is_group:
-        unit = _unit(rates, product.units[0])
-        return unit if isinstance(unit, Refused) else {**head, **unit}
-    variations = []
-    for each in product.units:
-        unit = _unit(rates, each)
-        if isinstance(unit, Refused):
-            return unit
-        variations.append({**unit, "attributes": dict(each.attributes)})
-    return {**head, "tax_type": variations[0]["tax_type"], "variations": variations}
+        return {**head, **units[0]}
+    shared = {key: units[0][key] for key in ("price", "gross_price", "tax_type")}
+    variations = [{"name": product.name, **unit} for unit in units]
+    return {**head, **shared, "quantity": "0", "attributes": {}, "variations": variations}
 
 
-def _unit(rates: TaxRates, unit: Unit) -> dict[str, Any] | Refused:
-    """Codes, price and tax of what can be sold; net and gross are sent together (section 8.5)."""
-    for code in (unit.sku, unit.gtin):
-        if code is not None and len(code) > LONGEST_CODE:
-            return Refused(
-                "code_too_long", f"the till takes codes of up to {LONGEST_CODE} characters; {code} is longer"
-            )
-    if not unit.price:
-        return Refused("no_price", f"the shop says no gross price of {unit.label}")
-    if unit.tax_rate is None:
-        return Refused("tax_rate_unknown", f"the shop does not say the tax rate of {unit.label}")
-    try:
-        tax_types = rates.tax_types(unit.tax_rate)
-    except (PermissionMissing, Rejected) as error:
-        return Refused("tax_rate_unknown", f"the till's tax rates cannot be read: {error.detail}")
-    if len(tax_types) != 1:
-        count = f"{len(tax_types)} tax types" if tax_types else "no tax type"
-        return Refused("no_tax_type", f"the till has {count} with {unit.tax_rate.normalize():f} %")
-    gross = Decimal(unit.price)
-    body: dict[str, Any] = {
-        "price": f"{net_of(gross, unit.tax_rate):f}",
-        "gross_price": f"{gross:.2f}",
-        "tax_type": int(tax_types[0]),
-        "quantity": "0",
-    }
-    body |= {"product_code": unit.sku} if unit.sku else {}
-    return body | ({"ean": unit.gtin} if unit.gtin else {})
+def _pairs(detail: Fields, product: Product) -> list[tuple[Fields, Unit]]:
+    """Variations of a detail with the units that they are: by article number, else by what makes them differ."""
+    rows = detail.objects("variations")
+    pairs: list[tuple[Fields, Unit]] = []
+    for unit in product.units:
+        left = [row for row in rows if all(row is not taken for taken, _ in pairs)]
+        same = [row for row in left if unit.sku and _sku(row) == sku_key(unit.sku)]
+        same = same or [row for row in left if not (unit.sku and _sku(row)) and _same(row, unit.attributes)]
+        if len(same) == 1:
+            pairs.append((same[0], unit))
+    return pairs
+
+
+def _same(row: Fields, attributes: Mapping[str, str]) -> bool:
+    return attributes_of(row) == dict(attributes)
+
+
+def _is_unit(row: Fields, unit: Unit, name: str) -> bool:
+    """Whether a product without variations is the one that was sent: by its codes; without any by all that it is."""
+    if unit.sku or unit.gtin:
+        return _has_a_code(row, unit)
+    price = mapping.fields_of(row).get(PRICE)
+    return not _sku(row) and not _gtin(row) and _name(row) == name and price == unit.price
+
+
+def _has_a_code(row: Fields, unit: Unit) -> bool:
+    if unit.sku and _sku(row) == sku_key(unit.sku):
+        return True
+    return bool(unit.gtin) and _gtin(row) == _as_gtin(unit.gtin)
+
+
+def _sku(row: Fields) -> str | None:
+    return sku_key(row.code("product_code"))
+
+
+def _gtin(row: Fields) -> str | None:
+    return _as_gtin(row.code("ean") or row.code("gtin"))
+
+
+def _as_gtin(code: str | None) -> str | None:
+    """As it is compared; a number of the merchant's own as it is."""
+    return gtin_key(code) or sku_key(code)
+
+
+def _name(row: Fields) -> str:
+    return " ".join((row.text("name") or "").split())

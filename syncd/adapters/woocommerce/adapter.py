@@ -11,7 +11,7 @@ from syncd.adapters.woocommerce.catalogue import Catalogue
 from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
-from syncd.adapters.woocommerce.describing import Describer
+from syncd.adapters.woocommerce.describing import ProductReader
 from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.images import ImageWriter
 from syncd.adapters.woocommerce.making import ProductMaker
@@ -65,7 +65,7 @@ class WooCommerceAdapter:
         self._media = Media(context) if settings.media_user else None
         images = ImageWriter(self._client, self._media)
         self._field_writer = FieldWriter(self._client, self._catalogue, prices, terms, images)
-        self._describer = Describer(self._client, prices)
+        self._reader = ProductReader(self._client, prices, taxes)
         self._maker = ProductMaker(self._client, self._catalogue, prices, taxes)
         self._capabilities = Capabilities(
             relative=True,
@@ -128,11 +128,11 @@ class WooCommerceAdapter:
         return self._field_writer.write(writes)
 
     def read_product(self, product_id: str) -> Product | None:
-        """Read a product with its variations, prices and tax rates."""
+        """Read a product by its id, with all its variations and the rates of their tax classes."""
         try:
-            return self._describer.read(product_id)
+            return self._reader.read(product_id)
         except Malformed as error:
-            raise InvalidResponse(self._side, "GET products", str(error)) from error
+            raise InvalidResponse(self._side, f"GET products/{product_id}", str(error)) from error
 
     def read_image(self, address: str) -> bytes | None:
         """Not yet: images of the shop stay there."""
