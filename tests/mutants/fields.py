@@ -138,4 +138,40 @@ FIELD_MUTANTS = (
         ),
         ("tests/engine/test_families.py",),
     ),
+    Mutant(
+        "fields-altered",
+        "what a side stores in another way than it was given is told of",
+        (
+            Edit(
+                "syncd/service/field_outcome.py",
+                "        tell_if_altered(session, side, field.shop_listing_id,",
+                "        (lambda *_: None)(session, side, field.shop_listing_id,",
+            ),
+        ),
+        ("tests/engine/test_texts.py",),
+    ),
+    Mutant(
+        "images-once",
+        "an image that the shop shows already is not brought again",
+        (Edit("syncd/service/image_loads.py", "present = set(keys_of(field.shows))", "present: set[str] = set()"),),
+        ("tests/engine/test_images.py",),
+    ),
+    Mutant(
+        "images-own",
+        "a product that only has images of its own keeps them",
+        (Edit("syncd/adapters/woocommerce/images.py", "return None if numbers else {}", "return {}"),),
+        ("tests/conformance/test_adapters.py", "-k", "own_alone"),
+    ),
+    Mutant(
+        "terms-path",
+        "a category is found by its whole path, not by its name alone",
+        (
+            Edit(
+                "syncd/adapters/woocommerce/terms.py",
+                "[name.casefold() for name in known] == wanted",
+                "[name.casefold() for name in known][-1:] == wanted[-1:]",
+            ),
+        ),
+        ("tests/conformance/test_adapters.py", "-k", "below_another"),
+    ),
 )
