@@ -422,6 +422,7 @@ def test_what_cannot_be_told_from_what_others_made_waits_for_a_person(database: 
 
 def test_what_a_shop_was_given_without_an_answer_is_not_brought_back(database: Database) -> None:
     account = account_of(database, creation="all")
+    account.workers["web"].side.publish = True
     account.worlds["till"].put("t-hose", 7, name="Hose", sku=None, fields={NAME: "Hose", PRICE: "9.90"})
     account.worlds["web"].creation_faults = ["lost_after"]
     account.poll()
