@@ -6,7 +6,7 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
-from syncd.core.fields import brief
+from syncd.core.fields import told
 from syncd.service.explain import Story
 from syncd.service.explain import explain as tell
 
@@ -48,9 +48,10 @@ def _show(cli: CliContext, story: Story) -> None:
             f"  [run {entry.run}]"
         )
     for change in story.fields:
+        before, value = told(change.field, change.before), told(change.field, change.value)
         cli.say(
-            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{brief(change.before)}” → "
-            f"“{brief(change.value)}”  {change.state}; {change.text}  [run {change.run}]"
+            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{before}” → "
+            f"“{value}”  {change.state}; {change.text}  [run {change.run}]"
         )
     for made in story.made:
         at = f"{made.at.astimezone():%Y-%m-%d %H:%M:%S} " if made.at else ""

@@ -11,7 +11,7 @@ import click
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for, error_document
 from syncd.cli.opening import Interrupted, database, leadership, reading_progress, shops_asked, stoppable
-from syncd.core.fields import brief
+from syncd.core.fields import told
 from syncd.errors import SafetyStop, Stopped
 from syncd.service.account import exit_code, open_account, open_doubts, open_product_stops, sync_once
 from syncd.service.preview import Preview, SidePlan, preview
@@ -137,7 +137,8 @@ def _show_side(cli: CliContext, plan_: SidePlan) -> None:
         for write in plan_.writes
     ]
     fields = [
-        f"  {_code(write)}  {field.field}: “{brief(field.shows)}” → “{brief(field.wants)}”  {field.reason}"
+        f"  {_code(write)}  {field.field}: “{told(field.field, field.shows)}” → "
+        f"“{told(field.field, field.wants)}”  {field.reason}"
         for write in plan_.fields
         for field in write.fields
     ]

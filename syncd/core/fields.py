@@ -80,6 +80,18 @@ def brief(value: str) -> str:
     return line if len(line) <= _LONGEST_KEPT else f"{line[:_LONGEST_KEPT]}…"
 
 
+def told(field: str, value: str) -> str:
+    """A field's value for people, in one line.
+
+    >>> told(IMAGES, "3001\\n3002"), told(CATEGORIES, "Gifts\\nWool > Merino"), told(IMAGES, "")
+    ('2 images: 3001, 3002', 'Gifts; Wool > Merino', '')
+    """
+    lines = value.split("\n")
+    if field == IMAGES and value:
+        return brief(f"{len(lines)} image{'' if len(lines) == 1 else 's'}: {', '.join(lines)}")
+    return brief("; ".join(lines)) if field == CATEGORIES else brief(value)
+
+
 class Owner(StrEnum):
     """Who may change a field of a product."""
 

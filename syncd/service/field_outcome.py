@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.fields import brief, kept, says_the_same
+from syncd.core.fields import kept, says_the_same, told
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, note_agreed, shown
@@ -138,7 +138,8 @@ def _refuse(
         subject=f"{name} {shop.external_id} {field.field}",
         side_id=side.id,
         item_id=row.item_id,
-        message=f"{side.name} does not take the {field.field} “{brief(field.wants)}” of {planned.label}: {error}",
+        message=f"{side.name} does not take the {field.field} “{told(field.field, field.wants)}” of {planned.label}: "
+        f"{error}",
         advice="Change it on one of the two sides; it is tried again then. Nothing was cut or left out silently.",
     )
     open_finding(session, found, side.now())
@@ -167,8 +168,8 @@ def _tell_of_conflict(session: Session, side: SideContext, planned: PlannedField
         subject=subject,
         side_id=shop.side_id,
         item_id=shop.item_id,
-        message=f"the {field.field} of {planned.label} was edited on both sides: “{brief(field.wants)}” at the till, "
-        f"“{brief(field.shows)}” in {name}; the till's was written to {name}",
+        message=f"the {field.field} of {planned.label} was edited on both sides: "
+        f"“{told(field.field, field.wants)}” at the till, “{told(field.field, field.shows)}” in {name}; the till's was written to {name}",
         advice="If the shop's was right, enter it at the till. What it was is kept in the table field_writes. "
         "`syncd findings resolve {id}` closes this.",
     )
@@ -190,7 +191,8 @@ def tell_if_altered(
         severity="info",
         side_id=side.id,
         item_id=shop.item_id,
-        message=f"{side.name} stores the {field} of {label} in its own way: “{brief(shows)}” for “{brief(wanted)}”",
+        message=f"{side.name} stores the {field} of {label} in its own way: “{told(field, shows)}” for "
+        f"“{told(field, wanted)}”",
         advice="It stays so. If something is missing that matters, change the value on the other side to one that "
         "both sides can store.",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.fields import ALL, brief
+from syncd.core.fields import ALL, told
 from syncd.core.link import MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
@@ -283,7 +283,7 @@ def _classify(session: Session, account: Account, worker: SideWorker, failure: S
     pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
     for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners_of(worker.side.id)):
         counts[f"{found.field}_differs"] += 1
-        note = f"{brief(found.shop) or 'none'} here, {brief(found.hub) or 'none'} at the till"
+        note = f"{told(found.field, found.shop) or 'none'} here, {told(found.field, found.hub) or 'none'} at the till"
         rows.append(_row(f"{found.field}_differs", names, found.listing, note))
     ordered = {kind: counts[kind] for kind in _CLASSES if counts[kind] or kind in _ALWAYS}
     return MatchReport(worker.side.name, ordered, rows, failure)
