@@ -441,9 +441,13 @@ DRIVERS: dict[str, dict[str, OpenSide]] = {
             open_woocommerce,
             settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
         ),
-        "net prices": partial(open_woocommerce, settings={"prices_include_tax": False}),
     },
 }
+
+OTHER_MONEY: dict[str, OpenSide] = {
+    "woocommerce-net prices": partial(open_woocommerce, settings={"prices_include_tax": False}),
+}
+"""Sides that differ from those above in their prices and taxes alone."""
 
 
 def openers(kind: str) -> dict[str, OpenSide]:

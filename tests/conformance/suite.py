@@ -27,6 +27,20 @@ from tests.conformance.promises_writing import WritingPromises
 from tests.conformance.side import OpenSide, SideDriver
 
 
+class _Opened:
+    """Needs the fixture ``open_side``."""
+
+    @pytest.fixture
+    def side(self, open_side: OpenSide) -> Iterator[SideDriver]:
+        """A side that sells ``GOODS``."""
+        with open_side(GOODS) as opened:
+            yield opened
+
+
+class MoneySuite(FieldPromises, DescribingPromises, MakingPromises, _Opened):
+    """The promises that prices and taxes have to do with, for a side that differs in nothing else."""
+
+
 class SideAdapterSuite(
     ReadingPromises,
     ChangePromises,
@@ -37,11 +51,6 @@ class SideAdapterSuite(
     MakingPromises,
     WithdrawingPromises,
     FaultPromises,
+    _Opened,
 ):
     """All promises. Needs the fixture ``open_side``."""
-
-    @pytest.fixture
-    def side(self, open_side: OpenSide) -> Iterator[SideDriver]:
-        """A side that sells ``GOODS``."""
-        with open_side(GOODS) as opened:
-            yield opened

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from syncd.adapters.registry import installed
-from tests.conformance.drivers import DRIVERS, all_kinds, openers
+from tests.conformance.drivers import DRIVERS, OTHER_MONEY, all_kinds, openers
 from tests.conformance.side import OpenSide
-from tests.conformance.suite import SideAdapterSuite
+from tests.conformance.suite import MoneySuite, SideAdapterSuite
 
 CASES = [
     pytest.param(kind, variant, id=f"{kind}-{variant}" if variant else kind)
@@ -21,6 +21,13 @@ class TestEveryAdapter(SideAdapterSuite):
     @pytest.fixture
     def open_side(self, kind: str, variant: str) -> OpenSide:
         return openers(kind)[variant]
+
+
+@pytest.mark.parametrize("other", OTHER_MONEY)
+class TestOtherMoney(MoneySuite):
+    @pytest.fixture
+    def open_side(self, other: str) -> OpenSide:
+        return OTHER_MONEY[other]
 
 
 def test_every_registered_adapter_is_tested() -> None:
