@@ -21,7 +21,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: property mutants help install develop demo test lint check format build clean chaos soak fuzz
+.PHONY: property requests mutants help install develop demo test lint check format build clean chaos soak fuzz
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -56,6 +56,11 @@ HISTORIES ?= 500
 
 property: $(VENV)/.developed ## Invented histories of the engine against the promise (HISTORIES)
 	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/property $(ARGS)
+
+UPDATES ?= 1000
+
+requests: $(VENV)/.developed ## Count the requests that changes of so many products cost (UPDATES)
+	UPDATES=$(UPDATES) $(BIN)/python -m pytest -q --timeout 0 tests/crossing/test_requests.py $(ARGS)
 
 mutants: $(VENV)/.developed ## Take out one protection after the other: tests must notice
 	$(BIN)/python -m tests.mutants $(ARGS)
