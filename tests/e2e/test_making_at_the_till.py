@@ -101,20 +101,6 @@ def test_a_saved_plan_brings_the_catalogue_to_the_till(stage: Stage) -> None:
     assert "no open findings" in stage.syncd("findings")
 
 
-def test_many_products_wait_for_the_person_who_applies_the_plan(stage: Stage) -> None:
-    stage.configure("max_created = { items = 2 }")
-    plan = stage.syncd("plan", "-o", "plan.json", code=3)
-    assert "would be made at the till beside" in plan
-    before = stage.till.stock()
-    told = stage.syncd("sync", code=3)
-    assert "syncd approve" in told
-    assert stage.till.stock() == before
-    stage.syncd("apply", "plan.json")
-    stage.syncd("sync")
-    at_the_till, in_the_shop = stage.shared_stock()
-    assert at_the_till == in_the_shop
-
-
 def test_a_lost_answer_makes_nothing_twice(stage: Stage) -> None:
     stage.syncd("sync")
     before = len(stage.till.state.products)
@@ -130,12 +116,3 @@ def test_a_lost_answer_makes_nothing_twice(stage: Stage) -> None:
     assert at_the_till["NEW"] == in_the_shop["NEW"] == 3
     assert at_the_till == in_the_shop
     assert "no open findings" in stage.syncd("findings")
-
-
-def test_what_the_till_has_no_tax_type_for_is_told(stage: Stage) -> None:
-    stage.till.state.taxes = {number: tax for number, tax in stage.till.state.taxes.items() if tax.rate != 7}
-    stage.syncd("sync", code=None)
-    assert "the account has no tax type with 7 %" in stage.syncd("findings")
-    wanted = [each for each in CATALOGUE if each.tax_rate != 7]
-    assert len(wanted) < len(CATALOGUE)
-    assert {each.sku for each in wanted if not each.variations} <= stage.till.stock().keys()
