@@ -11,9 +11,10 @@ from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
+from syncd.cli.opening import make_tables
 from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SideError
 from syncd.log import without_secrets
-from syncd.state import migrate
+from syncd.state import schema
 from syncd.state.engine import open_database
 from syncd.state.tokens import DatabaseTokenStore
 
@@ -98,15 +99,14 @@ def _check_database(config: Config, results: _Results) -> Database | None:
     try:
         # The tokens of a side are kept there: without a database nothing could be tried. It is made as `sync` makes it.
         database = open_database(config.syncd.database, create=True)
-        if migrate.current(database) is None:
-            migrate.upgrade(config.syncd.database)
-        migrate.require_current(database)
+        make_tables(database, config.syncd.database)
+        schema.require_current(database)
     except (DatabaseNotReady, DatabaseUnavailable) as error:
         results.add("database", False, "", str(error), code=error.exit_code)
         if database is not None:
             database.dispose()
         return None
-    results.add("database", True, "", f"{database.url_safe}, schema {migrate.head()}")
+    results.add("database", True, "", f"{database.url_safe}, schema {schema.head()}")
     return database
 
 

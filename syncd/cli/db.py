@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from syncd.cli.command import CliContext, Group, pass_cli
-from syncd.state import migrate
+from syncd.state import migrate, schema
 from syncd.state.engine import mask, open_database, parse_url
 
 
@@ -39,10 +39,10 @@ def current(cli: CliContext) -> int:
     """Show the database's schema and the one this version needs; exits 78 if they differ."""
     database = open_database(cli.config.syncd.database)
     try:
-        found = migrate.current(database)
+        found = schema.current(database)
     finally:
         database.dispose()
-    needed = migrate.head()
+    needed = schema.head()
     cli.emit({"database": database.url_safe, "schema": found, "needed": needed, "up_to_date": found == needed})
     state = "up to date" if found == needed else f"this version needs {needed}: run `syncd db upgrade`"
     cli.say(f"{database.url_safe}: schema {found or 'none'}, {state}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syncd.errors import SyncdError
-from syncd.state import migrate
+from syncd.state import schema
 from syncd.state.engine import Database, open_database
 from syncd.state.lease import LeaseKeeper
 
@@ -42,12 +42,20 @@ def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
     url = cli.config.syncd.database
     opened = open_database(url, create=create)
     try:
-        if create and migrate.current(opened) is None:
-            migrate.upgrade(url)
-        migrate.require_current(opened)
+        if create:
+            make_tables(opened, url)
+        schema.require_current(opened)
         yield opened
     finally:
         opened.dispose()
+
+
+def make_tables(opened: Database, url: str) -> None:
+    """Make the tables of a database that has none."""
+    if schema.current(opened) is None:
+        from syncd.state import migrate  # noqa: PLC0415 - Alembic is kept out of the start
+
+        migrate.upgrade(url)
 
 
 @contextmanager

@@ -148,9 +148,9 @@ class FieldOwners(Section):
     brand: Owner = Field("inventorum", description="brand")
     categories: Owner = Field("inventorum", description="categories")
     images: Owner = Field("inventorum", description="images")
-    attributes: Owner = Field("inventorum", description="attributes and variations")
-    published: Owner = Field("inventorum", description="whether customers can buy it")
-    weight: Owner = Field("inventorum", description="weight and package unit")
+    attributes: Owner = Field("inventorum", description="what makes a variation differ from its siblings")
+    published: Owner = Field("none", description="whether customers can buy it")
+    weight: Owner = Field("inventorum", description="weight; without effect, the till has none")
 
 
 class ProductsConfig(Section):

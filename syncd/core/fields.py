@@ -9,10 +9,12 @@ write: a side that still shows its half of the pair was not edited, however litt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from html import unescape
+
+from syncd.core.attributes import carried, same_values
 
 EMPTY = ""
 
@@ -34,11 +36,22 @@ IMAGES = "images"
 """Images of a product or of a variation (of that the first), by the hub's keys in order (``core.images``)."""
 TAX_RATE = "tax_rate"
 """Tax rate of a sellable unit in per cent, without trailing zeros (``core.prices.canonical_rate``)."""
+ATTRIBUTES = "attributes"
+"""What makes a variation differ from its siblings (``core.attributes``)."""
+PUBLISHED = "published"
+"""Whether a product that is no variation is meant for customers of a shop: ``YES`` or ``NO``."""
 
-ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE)
+YES, NO = "yes", "no"
+
+ALL = (NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE, ATTRIBUTES, PUBLISHED)
 """Fields that are kept the same so far, as people read them."""
 
+AS_FOUND = frozenset({ATTRIBUTES, PUBLISHED})
+"""Fields whose first difference is none: sides call attributes by names of their own, and what a shop's owner has not
+published yet was never hidden. Only what changes from then on is carried over."""
+
 _LONGEST_KEPT = 200
+_DIGEST = "sha256:"
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-z][^>]*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -52,7 +65,7 @@ def kept(value: str) -> str:
     """
     if len(value) <= _LONGEST_KEPT:
         return value
-    return f"sha256:{sha256(value.encode()).hexdigest()}"
+    return f"{_DIGEST}{sha256(value.encode()).hexdigest()}"
 
 
 def says_the_same(field: str, one: str, other: str) -> bool:
@@ -67,6 +80,8 @@ def says_the_same(field: str, one: str, other: str) -> bool:
     """
     if field == DESCRIPTION:
         return _words(one) == _words(other)
+    if field == ATTRIBUTES:
+        return same_values(one, other)
     return one == other or (field in (BRAND, CATEGORIES) and one.casefold() == other.casefold())
 
 
@@ -89,7 +104,7 @@ def told(field: str, value: str) -> str:
     lines = value.split("\n")
     if field == IMAGES and value:
         return brief(f"{len(lines)} image{'' if len(lines) == 1 else 's'}: {', '.join(lines)}")
-    return brief("; ".join(lines)) if field == CATEGORIES else brief(value)
+    return brief("; ".join(lines)) if field in (CATEGORIES, ATTRIBUTES) else brief(value)
 
 
 class Owner(StrEnum):
@@ -177,6 +192,38 @@ class WriteField:
 
 
 FieldVerdict = Keep | Agree | WriteField
+
+
+def judge(field: str, owner: Owner, shows: Pair, past: Past) -> FieldVerdict:
+    """Decide on one field by its kind: ``reconcile``, with a value to write that the other end can show.
+
+    Args:
+        field: Which one it is.
+        owner: Who may change it.
+        shows: What both ends show, whole.
+        past: What is known from before.
+
+    >>> judge(ATTRIBUTES, Owner.HUB, Pair("Size: L", "Größe: M"), Past(Pair("Size: M", "Größe: M")))
+    WriteField(to=<End.SHOP: 'shop'>, value='Größe: L', overwritten=None, conflict=False)
+    """
+    verdict = reconcile(owner, kept(shows.hub), kept(shows.shop), past)
+    if not isinstance(verdict, WriteField):
+        return verdict
+    if field in AS_FOUND and past.agreed is None:
+        return Agree()
+    value = shows.at(verdict.to.other)
+    if field == ATTRIBUTES:
+        to, agreed = verdict.to, past.agreed or shows
+        before, there = _remembered(agreed.at(to.other)), _remembered(agreed.at(to))
+        value = carried(before, value, shows.at(to) if there is None else there)
+        if value == shows.at(to):
+            return Agree()
+    return replace(verdict, value=value)
+
+
+def _remembered(value: str) -> str | None:
+    """A value that was agreed on; ``None`` if only its digest is known."""
+    return None if value.startswith(_DIGEST) else value
 
 
 def reconcile(owner: Owner, hub: str | None, shop: str | None, past: Past) -> FieldVerdict:

@@ -137,16 +137,20 @@ def check_gone(gone: int, linked: int, limits: SafetyLimits, *, lately: int = 0)
     return Stop(f"{gone} of {linked} linked items are gone at once", counts)
 
 
-def check_withdrawals(count: int, of: int, limits: SafetyLimits) -> Stop | None:
+def check_withdrawals(count: int, of: int, limits: SafetyLimits, *, lately: int = 0) -> Stop | None:
     """Return why products must not be withdrawn from a shop before a person looked, or ``None`` if they may be.
 
     Args:
         count: How many one plan would withdraw.
         of: Linked items of the shop, and these.
         limits: The shop's limits.
+        lately: How many more were withdrawn within a day, nobody having looked at them.
     """
-    if limits.max_zeroed is None or not limits.max_zeroed.exceeded(count, of):
+    if limits.max_zeroed is None or not limits.max_zeroed.exceeded(count + lately, of + lately):
         return None
+    if lately:
+        reason = f"{count} of {of} products would be withdrawn, after {lately} within a day"
+        return Stop(reason, {"withdrawn": count, "of": of})
     return Stop(f"{count} of {of} products would be withdrawn at once", {"withdrawn": count, "of": of})
 
 
@@ -164,6 +168,7 @@ class FieldChange:
         wants: What it would show.
         is_price: Whether both are prices.
         is_first: Nothing was agreed on this field before.
+        hides: Whether customers would not see the product any more.
     """
 
     label: str
@@ -171,6 +176,7 @@ class FieldChange:
     wants: str
     is_price: bool
     is_first: bool
+    hides: bool = False
 
 
 def check_fields(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits) -> Stop | None:
@@ -203,6 +209,10 @@ def _too_many(changes: Sequence[FieldChange], linked: int, limits: SafetyLimits)
     if FIRST_OVERWRITES.exceeded(first, linked):
         reason = f"fields of {first} of {linked} linked items would be overwritten at their first comparison"
         yield Stop(reason, {"first": first, "of": linked})
+    hidden = len({change.label for change in changes if change.hides})
+    if limits.max_zeroed and limits.max_zeroed.exceeded(hidden, linked):
+        reason = f"{hidden} of {linked} linked items would be hidden from customers at once"
+        yield Stop(reason, {"hidden": hidden, "of": linked})
     changed = len({change.label for change in changes})
     if limits.max_changed and limits.max_changed.exceeded(changed, linked):
         reason = f"fields of {changed} of {linked} linked items would change at once"

@@ -1,14 +1,19 @@
-"""Matching of a shop's listings with the hub's: by SKU, then by GTIN; ambiguity is refused (design 3, rule 6). Pure."""
+"""Matching of a shop's listings with the hub's (design 3, rule 6; 4, rule 4). Pure.
+
+By SKU, then by GTIN; variations of one product then by what makes them differ. Ambiguity is refused.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from syncd.core.attributes import same_values
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class MatchClass(StrEnum):
@@ -47,6 +52,47 @@ class Match:
     hub_id: int | None = None
     rule: str | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """A variation, as matching within a product sees it; ``attributes`` as ``core.attributes`` writes them."""
+
+    id: int
+    sku_key: str | None
+    gtin_key: str | None
+    attributes: str
+
+
+def match_variations(shop: Sequence[Variation], hub: Sequence[Variation]) -> list[tuple[int, int]]:
+    """Match unlinked variations of one product by what makes them differ: each with the only one that it can be.
+
+    Args:
+        shop: Of the shop.
+        hub: Of the hub.
+
+    >>> match_variations([Variation(1, None, None, "Size: M")], [Variation(7, "m", None, "Größe: m")])
+    [(1, 7)]
+    """
+    by_name = _only_pairs(shop, hub, lambda one, other: one.attributes.casefold() == other.attributes.casefold())
+    done = {each for pair in by_name for each in pair}
+    left = [one for one in shop if one.id not in done], [one for one in hub if one.id not in done]
+    return by_name + _only_pairs(*left, lambda one, other: same_values(one.attributes, other.attributes))
+
+
+def _only_pairs(
+    shop: Sequence[Variation], hub: Sequence[Variation], same: Callable[[Variation, Variation], bool]
+) -> list[tuple[int, int]]:
+    fits = [(one.id, other.id) for one in shop for other in hub if one.attributes and same(one, other)]
+    often = Counter(each for pair in fits for each in (("shop", pair[0]), ("hub", pair[1])))
+    agree = {(one.id, other.id) for one in shop for other in hub if _codes_agree(one, other)}
+    return [pair for pair in fits if often["shop", pair[0]] == often["hub", pair[1]] == 1 and pair in agree]
+
+
+def _codes_agree(one: Variation, other: Variation) -> bool:
+    """Two codes that differ are two products, whatever their attributes say."""
+    codes = (one.sku_key, other.sku_key), (one.gtin_key, other.gtin_key)
+    return not any(mine and theirs and mine != theirs for mine, theirs in codes)
 
 
 def match_listings(shop: Sequence[Candidate], hub: Iterable[Candidate], same_code: Iterable[Candidate]) -> list[Match]:

@@ -57,6 +57,22 @@ def offer_to_others(session: Session, rows: Sequence[Listing]) -> None:
         _offer_families(session, side_ids, families[start : start + _CHUNK])
 
 
+def offer_to_siblings(session: Session, hub_id: int, rows: Sequence[Listing]) -> None:
+    """New variations of the hub: unlinked variations of the products that theirs is in the shops may be the same."""
+    here, there, left = aliased(Listing), aliased(Listing), aliased(Listing)
+    families = list({row.parent_external_id for row in rows})
+    for start in range(0, len(families), _CHUNK):
+        query = (
+            select(left.id)
+            .join(there, (there.parent_external_id == left.parent_external_id) & (there.side_id == left.side_id))
+            .join(here, here.item_id == there.item_id)
+            .where(here.side_id == hub_id, here.parent_external_id.in_(families[start : start + _CHUNK]))
+            .where(there.side_id != hub_id, left.item_id.is_(None), left.gone_at.is_(None))
+        )
+        ids = set(session.scalars(query))
+        session.execute(update(Listing).where(Listing.id.in_(ids)).values(link_pending=True))
+
+
 def link_family(session: Session, row: Listing) -> None:
     """A variation was linked: its product is compared with the hub's, from the beginning if it is the first one."""
     if row.parent_external_id is None:

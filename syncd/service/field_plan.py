@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from syncd.core.fields import ALL, EMPTY, PRICE, Agree, End, Owner, Pair, Past, WriteField, kept, reconcile
+from syncd.core.fields import ALL, EMPTY, NO, PRICE, PUBLISHED, Agree, End, Owner, Pair, Past, WriteField, judge, kept
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
 from syncd.service.field_partners import partners_of
@@ -149,6 +149,7 @@ def check_plan_of_fields(session: Session, side: SideContext, planned: Sequence[
                     wants=field.wants,
                     is_price=field.field == PRICE,
                     is_first=field.past.agreed is None,
+                    hides=field.field == PUBLISHED and field.wants == NO,
                 )
             )
     linked = side.linked_count(session)
@@ -203,7 +204,7 @@ def _decide(
         if now is None:
             continue  # one of the two says nothing of it
         full = Pair(there[field], here[field])
-        verdict = reconcile(owner, now.hub, now.shop, past)
+        verdict = judge(field, owner, full, past)
         match verdict:
             case Agree():
                 if past.agreed is not None and past.agreed.hub != past.agreed.shop:
@@ -220,7 +221,7 @@ def _decide(
                     field,
                     ListingRef(other.external_id, other.parent_external_id),
                     full.at(end),
-                    full.at(end.other),
+                    verdict.value,
                     now,
                     verdict,
                     past,

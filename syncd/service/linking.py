@@ -13,6 +13,7 @@ from syncd.core.keys import sku_key
 from syncd.core.link import Candidate, Match, MatchClass, match_listings
 from syncd.core.model import StockMode
 from syncd.core.stock import project
+from syncd.service.families import alike
 from syncd.service.field_partners import link_family
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 PARTED = "parted"
 """``link_rule`` of a listing that a person parted from its partner: it is not linked by itself."""
+
+ALIKE = "attributes"
+"""``link_rule`` of a variation that was linked because no other one of its product is like it."""
 
 _CHUNK = 400
 _SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
@@ -87,10 +91,34 @@ def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[
     for row, match in pairs:
         item = items[hub_rows[match.hub_id or 0].item_id or 0]
         linked += link(session, side, row, item, match.rule or "manual", run)
-    _close_deletions(session, side, hub_id, [row for row, _ in pairs if row.item_id is not None])
+    alike_rows = _link_alike(session, side, hub_id, free, run)
+    linked += len(alike_rows)
+    _close_deletions(session, side, hub_id, [row for row in (*by_id.values(), *alike_rows) if row.item_id is not None])
     if side.offers:
         _offer(session, hub_id, [row.id for row in free if row.item_id is None])
     return linked
+
+
+def _link_alike(
+    session: Session, side: SideContext, hub_id: int, rows: Sequence[Listing], run: RunLog
+) -> list[Listing]:
+    """Link variations by their attributes: of these rows, and siblings of those that were linked just now."""
+    parents = {row.parent_external_id for row in rows if row.item_id is not None} - {None}
+    siblings = select(Listing).where(
+        Listing.side_id == side.id,
+        Listing.parent_external_id.in_(parents),
+        Listing.item_id.is_(None),
+        Listing.gone_at.is_(None),
+        Listing.stock_mode.in_(_SELLABLE),
+        or_(Listing.link_rule.is_(None), Listing.link_rule != PARTED),
+        ~Listing.link_pending,
+    )
+    session.flush()
+    left = {row.id: row for row in (*rows, *session.scalars(siblings)) if row.item_id is None}
+    left_to_a_person = set().union(*_made_at_hub(session, side, hub_id))
+    pairs = alike(session, side.id, hub_id, [row for row in left.values() if row.id not in left_to_a_person])
+    items = lock_items(session, [hub.item_id for _, hub in pairs if hub.item_id is not None])
+    return [row for row, hub in pairs if link(session, side, row, items[hub.item_id or 0], ALIKE, run)]
 
 
 def _offer(session: Session, hub_id: int, listing_ids: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.creation_plan import reconsider
 from syncd.service.evidence import look_before, name_cause, store_events
-from syncd.service.field_partners import offer_to_others
+from syncd.service.field_partners import offer_to_others, offer_to_siblings
 from syncd.service.field_plan import as_json, distrust_fields
 from syncd.service.findings import close_finding
 from syncd.service.gone import welcome_back
@@ -207,6 +207,7 @@ class Observer:
 
     def _offer_to_shops(self, session: Session, rows: Sequence[Listing]) -> None:
         """A new or renamed hub listing may be the partner of a shop listing that found none before."""
+        offer_to_siblings(session, self._side.id, [row for row in rows if row.parent_external_id is not None])
         skus = [row.sku_key for row in rows if row.sku_key]
         gtins = [row.gtin_key for row in rows if row.gtin_key]
         if not skus and not gtins:
@@ -254,6 +255,8 @@ class Observer:
             return
         fields, row.fields_recheck_at = as_json(remote.fields), None
         if written or fields != row.fields:
+            if not self._side.is_hub and row.item_id is None and row.parent_external_id is not None:
+                row.link_pending = row.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)  # maybe by its attributes
             row.fields = fields
             self._showing_other.append(row)
 

@@ -10,24 +10,30 @@ from loguru import logger
 from sqlalchemy import select
 
 from syncd.core.fields import ALL, told
-from syncd.core.link import MatchClass
+from syncd.core.link import Match, MatchClass
 from syncd.core.model import StockMode
 from syncd.service.account import open_account, sync_once
 from syncd.service.creation import plans_of, stop_subject
 from syncd.service.creation_plan import PlannedProduct, check_plan_of_creations
 from syncd.service.differences import differences
+from syncd.service.families import alike
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields
 from syncd.service.field_push import FieldPusher
-from syncd.service.linking import PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
+from syncd.service.linking import ALIKE, PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
 from syncd.service.runs import start_run
-from syncd.service.withdrawal_plan import PlannedWithdrawal, check_plan_of_withdrawals, plan_withdrawals
+from syncd.service.withdrawal_plan import (
+    PlannedWithdrawal,
+    check_plan_of_withdrawals,
+    hidden_already,
+    plan_withdrawals,
+)
 from syncd.state.models import Listing
 from syncd.state.scratch import scratch_copy
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -234,12 +240,31 @@ def _plan_withdrawals(worker: SideWorker) -> list[PlannedWithdrawal]:
     if worker.side.is_hub:
         return []
     with worker.side.db.write() as session:
-        return plan_withdrawals(session, worker.side)
+        planned = plan_withdrawals(session, worker.side)
+        hidden = hidden_already(session, worker.side, planned)
+        return [one for one in planned if one.ref not in hidden]
 
 
 def _plan_fields(worker: SideWorker) -> list[PlannedFields]:
     run = start_run(worker.side, "sync", "dry run")
     return FieldPusher(worker.side, worker.hub_id, run, worker.stop).plan()
+
+
+def _matches(
+    session: Session, shop_id: int, hub_id: int, rows: Sequence[Listing]
+) -> tuple[list[Match], list[tuple[Listing, Listing]]]:
+    """What linking would do with unlinked listings, and the pairs that it would make."""
+    matches = {match.shop_id: match for match in find_matches(session, shop_id, hub_id, rows)}
+    by_id = {row.id: row for row in rows}
+    pairs = [
+        (by_id[match.shop_id], session.get_one(Listing, match.hub_id))
+        for match in matches.values()
+        if match.hub_id is not None
+    ]
+    left = [by_id[match.shop_id] for match in matches.values() if match.hub_id is None]
+    more = alike(session, shop_id, hub_id, left, pairs)
+    matches |= {row.id: Match(row.id, MatchClass.LINKABLE, hub.id, ALIKE) for row, hub in more}
+    return list(matches.values()), [*pairs, *more]
 
 
 def _classify(session: Session, account: Account, worker: SideWorker, failure: SyncdError | None) -> MatchReport:
@@ -255,7 +280,7 @@ def _classify(session: Session, account: Account, worker: SideWorker, failure: S
             rows.append(_row(PARTED, names, row, "parted by hand; `syncd link` pairs it again"))
     by_id = {row.id: row for row in here}
     claimed: set[int] = set()
-    matches = find_matches(session, worker.side.id, hub.id, here)
+    matches, pairs = _matches(session, worker.side.id, hub.id, here)
     for match_ in matches:
         counts[str(match_.kind)] += 1
         if match_.hub_id is not None:
@@ -280,7 +305,6 @@ def _classify(session: Session, account: Account, worker: SideWorker, failure: S
     for row in session.scalars(not_counted.order_by(Listing.id)):
         counts["stock_kept_by_parent"] += 1
         rows.append(_row("stock_kept_by_parent", names, row, "let each variation keep its own stock"))
-    pairs = [(by_id[m.shop_id].id, m.hub_id) for m in matches if m.hub_id is not None]
     for found in differences(session, worker.side.id, hub.id, pairs, worker.side.owners_of(worker.side.id)):
         counts[f"{found.field}_differs"] += 1
         note = f"{told(found.field, found.shop) or 'none'} here, {told(found.field, found.hub) or 'none'} at the till"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, func, select, update
@@ -12,8 +13,8 @@ from sqlalchemy.orm import aliased
 from syncd.core.guard import Stop, check_withdrawals
 from syncd.core.model import ListingRef
 from syncd.core.products import Way
-from syncd.service.findings import Found, close_finding, open_finding
-from syncd.state.models import Listing, Side
+from syncd.service.findings import APPROVED, Found, close_finding, open_finding, withdrawals_subject
+from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import Withdrawal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 IGNORE = "ignore"
+_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,15 @@ def plan_withdrawals(session: Session, side: SideContext) -> list[PlannedWithdra
         whole = parent is not None and _is_whole(session, side, parent, members)
         planned += [_family(session, side, parent or "", members, way)] if whole else [_single(m, way) for m in members]
     return planned
+
+
+def hidden_already(session: Session, side: SideContext, planned: Sequence[PlannedWithdrawal]) -> set[ListingRef]:
+    """Those of which customers saw nothing when they were read last: what is to be unpublished needs no write then."""
+    ids = [one.ref.external_id for one in planned if one.way is Way.UNPUBLISH]
+    query = select(Listing.external_id, Listing.parent_external_id).where(
+        Listing.side_id == side.id, Listing.external_id.in_(ids), ~Listing.published
+    )
+    return {ListingRef(external_id, parent) for external_id, parent in session.execute(query)}
 
 
 def _keeps_others(side: SideContext) -> ColumnElement[bool]:
@@ -175,7 +186,29 @@ def in_doubt(session: Session, side: SideContext) -> bool:
 def check_plan_of_withdrawals(session: Session, side: SideContext, planned: Sequence[PlannedWithdrawal]) -> Stop | None:
     """Ask the guard about everything that would be withdrawn."""
     count = sum(len(one.listing_ids) for one in planned)
-    return check_withdrawals(count, side.linked_count(session) + count, side.limits) if count else None
+    if not count:
+        return None
+    lately = _withdrawn_lately(session, side)
+    return check_withdrawals(count, side.linked_count(session) + count, side.limits, lately=lately)
+
+
+def _withdrawn_lately(session: Session, side: SideContext) -> int:
+    """How many left one by one: a till that is being emptied slowly looks like that.
+
+    After a person approved withdrawals from a shop it counts none of them for a day.
+    """
+    since = side.now() - _LATELY
+    approved = select(Finding.id).where(
+        Finding.kind == "safety_stop",
+        Finding.subject == withdrawals_subject(side.name),
+        Finding.closed_at >= since,
+        Finding.closed_by.startswith(APPROVED),
+    )
+    if session.scalar(approved.limit(1)) is not None:
+        return 0
+    query = select(func.count()).select_from(Withdrawal).join(Listing, Listing.id == Withdrawal.listing_id)
+    query = query.where(Listing.side_id == side.id, Withdrawal.state == "done", Withdrawal.run_id.is_not(None))
+    return session.scalar(query.where(Withdrawal.settled_at >= since)) or 0
 
 
 def try_refused_again(session: Session, side_id: int) -> None:

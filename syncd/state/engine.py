@@ -142,7 +142,7 @@ class Database:
 
 
 def open_database(url: str, *, create: bool = False) -> Database:
-    """Open the database and make sure that it answers. The schema is not looked at (``migrate.require_current``).
+    """Open the database and make sure that it answers. The schema is not looked at (``schema.require_current``).
 
     Args:
         url: ``sqlite:////absolute/path``, ``sqlite:///relative/path`` or ``postgresql[+psycopg]://user@host/name``.

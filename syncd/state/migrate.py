@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 
-import syncd
-from syncd.errors import DatabaseNotReady, StateError, SyncdError
-from syncd.state.engine import Database, open_database, parse_url
+from syncd.errors import StateError, SyncdError
+from syncd.state import schema
+from syncd.state.engine import open_database, parse_url
 from syncd.state.views import create_views, drop_views
 
 if TYPE_CHECKING:
@@ -52,36 +48,6 @@ def upgrade(url: str) -> tuple[str | None, str]:
         database.dispose()
 
 
-def current(database: Database) -> str | None:
-    """Return the revision of the database's schema, ``None`` if it has none."""
-    with database.read() as session:
-        return _revision(session.connection())
-
-
-@cache
-def head() -> str:
-    """Return the revision that this version of syncd works with."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise StateError("this installation of syncd has no migrations")
-    return revision
-
-
-def require_current(database: Database) -> None:
-    """Make sure that the schema is the one this version works with.
-
-    Raises:
-        DatabaseNotReady: it is missing, older or newer; the message says what to do.
-    """
-    found = current(database)
-    if found == head():
-        return
-    if found is None:
-        raise DatabaseNotReady(f"{database.url_safe}: no tables yet; run `syncd db upgrade`")
-    _refuse_newer(database.url_safe, found)
-    raise DatabaseNotReady(f"{database.url_safe}: schema {found} is older than {head()}; run `syncd db upgrade`")
-
-
 def backup(url: str, file: Path) -> None:
     """Copy a SQLite database while others use it. The copy holds tokens: its mode is 0600.
 
@@ -105,13 +71,6 @@ def backup(url: str, file: Path) -> None:
         raise SyncdError(f"{file}: the backup failed: {error}") from error
 
 
-def migrations_folder() -> Path:
-    """Where the migrations are: inside an installed package, or at the top of a checkout."""
-    package = Path(syncd.__file__).parent
-    installed = package / "_migrations"
-    return installed if installed.is_dir() else package.parent / "migrations"
-
-
 def _copy(source: str, part: Path) -> None:
     with closing(sqlite3.connect(source, timeout=30)) as origin, closing(sqlite3.connect(part)) as copy:
         origin.backup(copy)
@@ -124,11 +83,11 @@ def _copy(source: str, part: Path) -> None:
 
 def _upgrade_inside(connection: Connection) -> tuple[str | None, str]:
     """Upgrade inside the caller's transaction, which already keeps every other writer out."""
-    before = _revision(connection)
-    if before == head():
+    before = schema.revision_of(connection)
+    if before == schema.head():
         return before, before
     if before is not None:
-        _refuse_newer(str(connection.engine.url), before)
+        schema.refuse_newer(str(connection.engine.url), before)
     # Views stand in the way of changing tables, and hold no data.
     drop_views(connection)
     config = _config()
@@ -136,26 +95,13 @@ def _upgrade_inside(connection: Connection) -> tuple[str | None, str]:
     command.upgrade(config, "head")
     create_views(connection)
     _check_references(connection)
-    return before, head()
+    return before, schema.head()
 
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.set_main_option("script_location", str(schema.migrations_folder()).replace("%", "%%"))
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _refuse_newer(url: str, found: str) -> None:
-    try:
-        ScriptDirectory.from_config(_config()).get_revision(found)
-    except CommandError as error:
-        raise DatabaseNotReady(
-            f"{url}: schema {found} was made by a newer syncd; install that version, or restore a backup"
-        ) from error
 
 
 @contextmanager

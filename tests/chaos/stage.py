@@ -15,7 +15,7 @@ from syncd.simulators.catalogue import make_catalogue
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
-from syncd.state import migrate
+from syncd.state import schema
 from syncd.state.engine import Database, open_database
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class ChaosStage:
         """Whether a daemon has made its tables yet."""
         try:
             with self.connected() as database:
-                return migrate.current(database) is not None
+                return schema.current(database) is not None
         except DatabaseNotReady:
             return False
 

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
-from syncd.state import migrate
+from syncd.state import schema
 
 from .conftest import Run
 
@@ -15,9 +15,9 @@ from .conftest import Run
 def test_upgrade_creates_then_finds_nothing_to_do(run: Run, config_file: Path) -> None:
     first = run("db", "upgrade", "--config", config_file)
     url = f"sqlite:///{config_file.parent}/state.db"
-    assert (first.code, first.out) == (0, f"{url}: schema none → {migrate.head()}\n")
+    assert (first.code, first.out) == (0, f"{url}: schema none → {schema.head()}\n")
     second = run("db", "upgrade", "--config", config_file)
-    assert (second.code, second.out) == (0, f"{url}: schema {migrate.head()} is up to date\n")
+    assert (second.code, second.out) == (0, f"{url}: schema {schema.head()} is up to date\n")
 
 
 def test_current_compares(run: Run, config_file: Path) -> None:

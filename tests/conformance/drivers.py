@@ -1,7 +1,6 @@
 """Sides under test: for each installed adapter a simulator over sockets, and the side in memory.
 
-``DRIVERS`` names, per adapter, the variants that it is tried against. A new adapter needs an entry here before the
-suite lets it pass.
+A new adapter needs an entry in ``DRIVERS`` before the suite lets it pass.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from syncd.adapters.memory import MemorySide, MemoryWorld
 from syncd.adapters.memory.adapter import WRITABLE
 from syncd.adapters.registry import installed
 from syncd.core import fields as product_fields
+from syncd.core.attributes import attributes_text
 from syncd.core.images import keys_of
 from syncd.core.model import ZERO, ListingRef, StockMode
 from syncd.core.paths import paths_text
@@ -84,17 +84,19 @@ class MemoryDriver:
                 product_fields.NAME: product.name,
                 **NOTHING,
                 **_fields(product, product),
+                product_fields.PUBLISHED: product_fields.YES,
             }
             self.world.put(product.sku, product.quantity, name=product.name, gtin=product.gtin or None, fields=fields)
             return
         children = tuple(variation.sku for variation in product.variations)
-        words = {product_fields.NAME: product.name, **NOTHING}
+        words = {product_fields.NAME: product.name, **NOTHING, product_fields.PUBLISHED: product_fields.YES}
         self.world.put(
             product.sku, None, name=product.name, stock_mode=StockMode.GROUP, children=children, fields=words
         )
         for variation in product.variations:
             self._put_variation(product.sku, variation)
-            self._change(variation.sku, fields=_fields(variation, product))
+            attributes = {product_fields.ATTRIBUTES: attributes_text(variation.attributes)}
+            self._change(variation.sku, fields={**_fields(variation, product), **attributes})
 
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         children = self.world.things[parent].listing.children or ()
@@ -426,23 +428,23 @@ def open_woocommerce(
         yield driver
 
 
-DRIVERS: dict[str, dict[str, OpenSide]] = {
-    "memory": {"": open_memory},
-    "inventorum": {
-        "": open_inventorum,
-        "other readings": partial(
-            open_inventorum,
-            settings={"delta_variation_rows": "variation", "page_beyond_end": "not_found", "variation_detail": False},
-        ),
-    },
-    "woocommerce": {
-        "": open_woocommerce,
-        "older": partial(
-            open_woocommerce,
-            settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
-        ),
-    },
+DRIVERS: dict[str, OpenSide] = {
+    "memory": open_memory,
+    "inventorum": open_inventorum,
+    "woocommerce": open_woocommerce,
 }
+
+OTHER_ROUTES: dict[str, OpenSide] = {
+    "inventorum-other readings": partial(
+        open_inventorum,
+        settings={"delta_variation_rows": "variation", "page_beyond_end": "not_found", "variation_detail": False},
+    ),
+    "woocommerce-older": partial(
+        open_woocommerce,
+        settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
+    ),
+}
+"""Sides that differ from those above in their routes alone: in how they are read and addressed."""
 
 OTHER_MONEY: dict[str, OpenSide] = {
     "woocommerce-net prices": partial(open_woocommerce, settings={"prices_include_tax": False}),
@@ -450,11 +452,11 @@ OTHER_MONEY: dict[str, OpenSide] = {
 """Sides that differ from those above in their prices and taxes alone."""
 
 
-def openers(kind: str) -> dict[str, OpenSide]:
-    """Return how to open the sides of one adapter.
+def opener(kind: str) -> OpenSide:
+    """Return how to open the side of one adapter.
 
     Raises:
-        LookupError: It has no driver.
+        LookupError: The adapter has no driver.
     """
     if kind not in DRIVERS:
         raise LookupError(f"adapter {kind} is registered, but tests/conformance/drivers.py has no driver for it")

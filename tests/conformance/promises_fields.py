@@ -7,7 +7,23 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.adapters.base import SideAdapter
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
+from syncd.core.attributes import attributes_text
+from syncd.core.fields import (
+    ATTRIBUTES,
+    BRAND,
+    CATEGORIES,
+    DESCRIPTION,
+    EMPTY,
+    GTIN,
+    IMAGES,
+    NAME,
+    NO,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+    YES,
+)
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
@@ -61,13 +77,15 @@ class FieldPromises:
             price = {PRICE: f"{product.price:.2f}", TAX_RATE: f"{product.tax_rate:f}"}
             for variation in product.variations:
                 codes = {SKU: variation.sku, GTIN: variation.gtin}
-                assert found.sku(variation.sku).fields == {**codes, **price, IMAGES: EMPTY}
+                attributes = {ATTRIBUTES: attributes_text(variation.attributes)}
+                assert found.sku(variation.sku).fields == {**codes, **price, **attributes, IMAGES: EMPTY}
             if not product.variations:
                 words = {NAME: product.name, **NOTHING, SKU: product.sku, GTIN: product.gtin}
-                assert found.sku(product.sku).fields == {**words, **price}
+                shown = found.sku(product.sku)
+                assert shown.fields == {**words, **price, PUBLISHED: YES if shown.published else NO}
         if side.traits.variations:
             parent = found.listings[side.ref(VARIED.sku).external_id]
-            assert parent.fields == {NAME: VARIED.name, **NOTHING}
+            assert parent.fields == {NAME: VARIED.name, **NOTHING, PUBLISHED: YES if parent.published else NO}
 
     @pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:12])
     def test_a_name_is_written_and_shown(self, side: SideDriver, name: str) -> None:
@@ -106,7 +124,8 @@ class FieldPromises:
         assert result == Written({NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})
         after = read(side.adapter.read_all()).listings
         words = {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"}
-        assert after[ref.external_id].fields == {**NOTHING, **words}
+        state = {PUBLISHED: before[ref.external_id].fields[PUBLISHED]}
+        assert after[ref.external_id].fields == {**NOTHING, **words, **state}
         for key, listing in after.items():
             if key != ref.external_id:
                 assert (listing.ref, listing.fields, listing.sku) == (
@@ -160,6 +179,42 @@ class FieldPromises:
         shown = read(side.adapter.read_all()).listings
         assert {field: shown[ref.external_id].fields[field] for field in values} == values
         assert not values.keys() & shown[side.ref(VARIATION).external_id].fields.keys()
+
+    @pytest.mark.parametrize("value", ["Mauve", "Größe 38½ & mehr", "cœur de « lion »"])
+    def test_an_option_of_a_variation_is_written_and_shown(self, side: SideDriver, value: str) -> None:
+        """Also one that no variation had so far; its siblings, its stock and everything else stay as they were."""
+        if not side.traits.variations:
+            pytest.skip("no variations on this side")
+        before, stock, ref = read(side.adapter.read_all()).listings, side.stock(), side.ref(VARIATION)
+        former = VARIED.variations[0].attributes
+        for chosen in (value, former["color"]):
+            wanted = attributes_text({**former, "color": chosen})
+            assert _write(side.adapter, [FieldsWrite(ref, {ATTRIBUTES: wanted})]) == [Written({ATTRIBUTES: wanted})]
+            assert _reading(side, VARIATION).fields == {**before[ref.external_id].fields, ATTRIBUTES: wanted}
+        after = read(side.adapter.read_all()).listings
+        assert {key: one.fields for key, one in after.items()} == {key: one.fields for key, one in before.items()}
+        assert side.stock() == stock
+
+    def test_a_further_attribute_of_a_variation_is_written_and_shown(self, side: SideDriver) -> None:
+        """What tells it from a new sibling."""
+        if not side.traits.variations:
+            pytest.skip("no variations on this side")
+        wanted = attributes_text({**VARIED.variations[0].attributes, "Stoff": "Wolle"})
+        write = FieldsWrite(side.ref(VARIATION), {ATTRIBUTES: wanted, PRICE: "12.00"})
+        assert _write(side.adapter, [write]) == [Written({ATTRIBUTES: wanted, PRICE: "12.00"})]
+        assert _reading(side, VARIATION).fields[ATTRIBUTES] == wanted
+
+    @pytest.mark.parametrize("sku", [SIMPLE, VARIED.sku])
+    def test_a_product_is_hidden_and_shown_again(self, side: SideDriver, sku: str) -> None:
+        """With all its variations; stock and everything else stay as they were."""
+        if sku != SIMPLE and not side.traits.variations:
+            pytest.skip("no variations on this side")
+        stock, ref = side.stock(), side.ref(sku)
+        for state in (NO, YES, NO):
+            assert _write(side.adapter, [FieldsWrite(ref, {PUBLISHED: state})]) == [Written({PUBLISHED: state})]
+            listing = read(side.adapter.read_all()).listings[ref.external_id]
+            assert (listing.published, listing.fields[PUBLISHED]) == (state == YES, state)
+        assert side.stock() == stock
 
     def test_a_text_can_be_emptied(self, side: SideDriver) -> None:
         """Taken away on one side, it is taken away on the other."""

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU, TAX_RATE
+from syncd.core.attributes import attributes_text
+from syncd.core.fields import ATTRIBUTES, DESCRIPTION, GTIN, NAME, NO, PRICE, PUBLISHED, SKU, TAX_RATE, YES
 from syncd.core.model import ZERO, Refused, RemoteListing, StockMode, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
@@ -91,6 +92,7 @@ class MakingPromises:
         assert (lamp.sku, lamp.gtin, lamp.stock_mode, lamp.quantity) == ("LAMP", "4006381333931", StockMode.OWN, ZERO)
         codes = {SKU: "LAMP", GTIN: "4006381333931"}
         words = {NAME: _LAMP.name, DESCRIPTION: _LAMP.description, PRICE: "12.50", TAX_RATE: "19", **codes}
+        words[PUBLISHED] = YES if publish else NO
         assert {field: value for field, value in lamp.fields.items() if value} == words
         assert (lamp.published, lamp.ref.external_id) == (publish, made.product_id)
         assert _reading(side, lamp) == lamp
@@ -106,6 +108,7 @@ class MakingPromises:
             assert found.ref.parent_external_id == made.product_id
             assert (found.sku, found.stock_mode, found.quantity) == (unit.sku, StockMode.OWN, ZERO)
             assert (found.fields[PRICE], found.fields[TAX_RATE]) == (unit.price, "19")
+            assert found.fields[ATTRIBUTES] == attributes_text(unit.attributes)
             assert _reading(side, found) == found
         assert made.parent is not None
         assert made.parent.stock_mode is StockMode.GROUP

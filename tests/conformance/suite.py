@@ -37,6 +37,10 @@ class _Opened:
             yield opened
 
 
+class RoutesSuite(ReadingPromises, ChangePromises, WritingPromises, WithdrawingPromises, FaultPromises, _Opened):
+    """The promises that the routes of a side have to do with, for one that differs in nothing else."""
+
+
 class MoneySuite(FieldPromises, DescribingPromises, MakingPromises, _Opened):
     """The promises that prices and taxes have to do with, for a side that differs in nothing else."""
 

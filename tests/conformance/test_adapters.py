@@ -5,22 +5,23 @@ from __future__ import annotations
 import pytest
 
 from syncd.adapters.registry import installed
-from tests.conformance.drivers import DRIVERS, OTHER_MONEY, all_kinds, openers
+from tests.conformance.drivers import DRIVERS, OTHER_MONEY, OTHER_ROUTES, all_kinds, opener
 from tests.conformance.side import OpenSide
-from tests.conformance.suite import MoneySuite, SideAdapterSuite
-
-CASES = [
-    pytest.param(kind, variant, id=f"{kind}-{variant}" if variant else kind)
-    for kind in all_kinds()
-    for variant in DRIVERS.get(kind, {"": None})
-]
+from tests.conformance.suite import MoneySuite, RoutesSuite, SideAdapterSuite
 
 
-@pytest.mark.parametrize(("kind", "variant"), CASES)
+@pytest.mark.parametrize("kind", all_kinds())
 class TestEveryAdapter(SideAdapterSuite):
     @pytest.fixture
-    def open_side(self, kind: str, variant: str) -> OpenSide:
-        return openers(kind)[variant]
+    def open_side(self, kind: str) -> OpenSide:
+        return opener(kind)
+
+
+@pytest.mark.parametrize("other", OTHER_ROUTES)
+class TestOtherRoutes(RoutesSuite):
+    @pytest.fixture
+    def open_side(self, other: str) -> OpenSide:
+        return OTHER_ROUTES[other]
 
 
 @pytest.mark.parametrize("other", OTHER_MONEY)
@@ -31,11 +32,9 @@ class TestOtherMoney(MoneySuite):
 
 
 def test_every_registered_adapter_is_tested() -> None:
-    tested = {str(case.values[0]) for case in CASES}
-    assert set(installed()) <= tested
-    assert "memory" in tested
+    assert {*installed(), "memory"} <= set(DRIVERS)
 
 
 def test_an_adapter_without_a_driver_is_refused() -> None:
     with pytest.raises(LookupError, match="newcomer is registered"):
-        openers("newcomer")
+        opener("newcomer")

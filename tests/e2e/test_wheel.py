@@ -16,13 +16,13 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import syncd
-from syncd.state import migrate
+from syncd.state import migrate, schema
 from syncd.state.engine import open_database
 assert Path(syncd.__file__).is_relative_to(sys.argv[1]), syncd.__file__
-assert migrate.migrations_folder().is_relative_to(sys.argv[1]), migrate.migrations_folder()
+assert schema.migrations_folder().is_relative_to(sys.argv[1]), schema.migrations_folder()
 print(migrate.upgrade("sqlite:///syncd.db"))
 database = open_database("sqlite:///syncd.db")
-migrate.require_current(database)
+schema.require_current(database)
 database.dispose()
 """
 

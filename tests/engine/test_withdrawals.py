@@ -168,6 +168,34 @@ def test_many_at_once_wait_for_a_person(database: Database) -> None:
     assert kinds(account) == set()
 
 
+def test_one_by_one_they_add_up_within_a_day(database: Database) -> None:
+    """A till that is being emptied slowly; after a person looked the day goes on without asking again."""
+    account = account_of(database, limits=SafetyLimits(max_zeroed=Limit(1, Quantity(10))))
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    account.worlds["till"].delete("t-jug")
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug"}
+    (stop,) = [finding for finding in account.findings() if finding.kind == "safety_stop"]
+    assert "1 of 3 products would be withdrawn, after 1 within a day" in stop.message
+    with account.db.write() as session:
+        close_finding(session, "safety_stop", stop.subject, account.clock(), by=APPROVED)
+    account.settle_down()
+    account.worlds["till"].delete("t-S")
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug", "w-jug", "w-S"}
+
+
+def test_after_a_day_one_more_may_leave(database: Database) -> None:
+    account = account_of(database, limits=SafetyLimits(max_zeroed=Limit(1, Quantity(10))))
+    account.worlds["till"].delete("t-mug")
+    account.settle_down()
+    account.clock.advance(24 * 3600)
+    account.worlds["till"].delete("t-jug")
+    account.settle_down()
+    assert seen(account) == ALL - {"w-mug", "w-jug"}
+
+
 def test_a_refusal_is_told_and_tried_again_at_a_start(database: Database) -> None:
     account = account_of(database)
     web = account.worlds["web"]

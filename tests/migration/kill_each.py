@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from syncd.state import migrate
+from syncd.state import migrate, schema
 from syncd.state.engine import open_database
 
 PASSED_OVER = ("SELECT", "PRAGMA", "COMMENT ON")
@@ -68,7 +68,7 @@ def upgrade_killed_at(address: str, number: int) -> bool:
 
 def main(address: str, folder: str = "") -> None:
     if folder:
-        migrate.migrations_folder = lambda: Path(folder)
+        schema.migrations_folder = lambda: Path(folder)
     before = look(address)
     kills = 0
     while not upgrade_killed_at(address, kills):

@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
 
 from syncd.errors import DatabaseNotReady, StateError, SyncdError
-from syncd.state import migrate, models, views
+from syncd.state import migrate, models, schema, views
 from syncd.state.engine import Database, open_database
 from syncd.state.metadata import METADATA
 from tests.support import rows
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 KILL_EACH = Path(__file__).with_name("kill_each.py")
-HEAD = migrate.head()
+HEAD = schema.head()
 NEXT = "9999"
 
 UPGRADE = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from syncd.state import migrate
+from syncd.state import migrate, schema
 url, *folder = sys.argv[1:]
 if folder:
-    migrate.migrations_folder = lambda: Path(folder[0])
+    schema.migrations_folder = lambda: Path(folder[0])
 migrate.upgrade(url)
 """
 
@@ -52,17 +52,17 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     def write(body: str) -> Path:
         folder = tmp_path / "migrations"
-        shutil.copytree(migrate.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(schema.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
         header = "import os, signal\nimport sqlalchemy as sa\nfrom alembic import op\n"
         ids = f'revision = "{NEXT}"\ndown_revision = "{HEAD}"\n\ndef upgrade():\n'
         (folder / "versions" / f"{NEXT}_next.py").write_text(header + ids + indent(dedent(body).strip(), "    "))
-        monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
-        migrate.head.cache_clear()
+        monkeypatch.setattr(schema, "migrations_folder", lambda: folder)
+        schema.revisions.cache_clear()
         return folder
 
     yield write
     monkeypatch.undo()
-    migrate.head.cache_clear()
+    schema.revisions.cache_clear()
 
 
 def definitions(connection: Connection) -> dict[str, list[str]]:
@@ -125,14 +125,14 @@ def test_every_table_and_view_explains_itself(postgresql_url: str) -> None:
 
 
 def test_an_upgrade_makes_the_schema_and_the_second_does_nothing(empty_database_url: str) -> None:
-    assert migrate.upgrade(empty_database_url) == (None, migrate.head())
+    assert migrate.upgrade(empty_database_url) == (None, schema.head())
     database = open_database(empty_database_url)
     with database.engine.begin() as connection:
         first = definitions(connection)
-    assert migrate.upgrade(empty_database_url) == (migrate.head(), migrate.head())
+    assert migrate.upgrade(empty_database_url) == (schema.head(), schema.head())
     with database.engine.begin() as connection:
         assert definitions(connection) == first
-    migrate.require_current(database)
+    schema.require_current(database)
     database.dispose()
 
 
@@ -141,7 +141,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database_url: 
     ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
     assert ends == [("", 0)] * 4
     database = open_database(empty_database_url)
-    migrate.require_current(database)
+    schema.require_current(database)
     database.dispose()
 
 
@@ -180,7 +180,7 @@ def test_rows_survive_a_migration_that_rebuilds_their_tables(
     before = counts(database)
     next_migration(REBUILD)
     with pytest.raises(DatabaseNotReady, match=f"older than {NEXT}; run `syncd db upgrade`"):
-        migrate.require_current(database)
+        schema.require_current(database)
     assert migrate.upgrade(database.engine.url.render_as_string(hide_password=False)) == (HEAD, NEXT)
     assert counts(database) == before
     with database.read() as session:
@@ -202,7 +202,7 @@ def assert_untouched(database: Database) -> None:
         assert "half" not in inspector.get_table_names()
         assert "half" not in {column["name"] for column in inspector.get_columns("items")}
         assert "v_stock" in inspector.get_view_names()
-    assert migrate.current(database) == HEAD
+    assert schema.current(database) == HEAD
     assert counts(database)["items"] == 1
 
 
@@ -235,10 +235,10 @@ def killed_at_each_statement(url: str, folder: Path) -> int:
 
 
 def test_a_first_upgrade_that_is_killed_at_any_statement_leaves_nothing(empty_database_url: str) -> None:
-    kills = killed_at_each_statement(empty_database_url, migrate.migrations_folder())
+    kills = killed_at_each_statement(empty_database_url, schema.migrations_folder())
     assert kills > len(METADATA.tables) + len(views.VIEWS)
     database = open_database(empty_database_url)
-    migrate.require_current(database)
+    schema.require_current(database)
     with database.engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         assert set(inspect(connection).get_view_names()) == {view.name for view in views.VIEWS}
@@ -252,7 +252,7 @@ def test_a_later_upgrade_that_is_killed_at_any_statement_keeps_every_row(
     before = counts(database)
     folder = next_migration(REBUILD)
     assert killed_at_each_statement(database.engine.url.render_as_string(hide_password=False), folder) > 10
-    assert migrate.current(database) == NEXT
+    assert schema.current(database) == NEXT
     assert counts(database) == before
 
 
@@ -268,9 +268,9 @@ def test_a_migration_that_breaks_references_is_refused(
 
 def test_an_empty_database_names_the_command(empty_database_url: str) -> None:
     database = open_database(empty_database_url, create=True)
-    assert migrate.current(database) is None
+    assert schema.current(database) is None
     with pytest.raises(DatabaseNotReady, match="no tables yet; run `syncd db upgrade`"):
-        migrate.require_current(database)
+        schema.require_current(database)
     database.dispose()
 
 
@@ -278,10 +278,10 @@ def test_a_database_of_a_newer_syncd_is_not_touched(database: Database) -> None:
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseNotReady, match="newer syncd"):
-        migrate.require_current(database)
+        schema.require_current(database)
     with pytest.raises(DatabaseNotReady, match="newer syncd"):
         migrate.upgrade(database.engine.url.render_as_string(hide_password=False))
-    assert migrate.current(database) == "9999"
+    assert schema.current(database) == "9999"
 
 
 def test_a_backup_is_whole_private_and_of_one_moment(
@@ -297,7 +297,7 @@ def test_a_backup_is_whole_private_and_of_one_moment(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
     copy = open_database(f"sqlite:///{file}")
-    migrate.require_current(copy)
+    schema.require_current(copy)
     with copy.read() as session:
         assert session.scalars(select(models.Item.on_hand)).all() == [Decimal(1)]
     copy.dispose()

@@ -15,7 +15,20 @@ from loguru import logger
 from syncd.adapters import texts
 from syncd.adapters.inventorum import booking, mapping
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, GTIN, NAME, PRICE, SKU, TAX_RATE
+from syncd.core.attributes import attributes_of
+from syncd.core.fields import (
+    ATTRIBUTES,
+    BRAND,
+    CATEGORIES,
+    DESCRIPTION,
+    GTIN,
+    NAME,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+    YES,
+)
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.core.prices import canonical_rate, net_of
 from syncd.errors import InvalidResponse, NotFound, OutcomeUnknown, PermissionMissing, Rejected, SideError
@@ -25,7 +38,7 @@ if TYPE_CHECKING:
     from syncd.core.model import FieldsResult, FieldsWrite, ListingRef
     from syncd.http import Reply
 
-WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE, TAX_RATE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, SKU, GTIN, PRICE, TAX_RATE, ATTRIBUTES, PUBLISHED})
 """Fields that ``set_fields`` can write."""
 
 
@@ -101,6 +114,10 @@ def set_fields(client: InventorumClient, rates: TaxRates, write: FieldsWrite) ->
     body: dict[str, Any] = {_KEYS[field]: value for field, value in write.values.items() if field in _KEYS}
     if DESCRIPTION in write.values:
         body["description"] = texts.as_text(write.values[DESCRIPTION])
+    if ATTRIBUTES in write.values:
+        body["attributes"] = {name: [value] for name, value in attributes_of(write.values[ATTRIBUTES]).items()}
+    if PUBLISHED in write.values:
+        body["in_shop"] = write.values[PUBLISHED] == YES
     if CATEGORIES in write.values:
         ids = _category_ids(client, write.values[CATEGORIES])
         if not isinstance(ids, list):
@@ -191,7 +208,8 @@ def _written(client: InventorumClient, reply: Reply, write: FieldsWrite, rates: 
             return Unknown(f"the answer is about product {product.identifier('id')}")
     except InvalidResponse as error:
         return Unknown(f"status {reply.status}, but {error.detail}")
-    shown = {**mapping.fields_of(product, rates.if_possible), **client.categories.of(product)}
+    variation = write.ref.parent_external_id is not None
+    shown = {**mapping.fields_of(product, rates.if_possible, variation=variation), **client.categories.of(product)}
     missing = sorted(write.values.keys() - shown.keys())
     if missing:
         return Unknown(f"the answer does not show {', '.join(missing)}")

@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from syncd.adapters import texts
 from syncd.adapters.inventorum.paging import ListPage
 from syncd.adapters.inventorum.wire import Fields, Where
-from syncd.core.fields import BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
+from syncd.core.attributes import attributes_text
+from syncd.core.fields import (
+    ATTRIBUTES,
+    BRAND,
+    DESCRIPTION,
+    GTIN,
+    IMAGES,
+    NAME,
+    NO,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+    YES,
+)
 from syncd.core.images import Image, keys_text
 from syncd.core.model import ListingRef, RemoteListing, StockMode
 from syncd.core.prices import canonical, canonical_rate
@@ -158,9 +172,9 @@ def _reading(product: Fields, parent: str | None, rate_of: RateOf, *, group: boo
     )
 
 
-def fields_of(product: Fields, rate_of: RateOf = _no_rate) -> dict[str, str]:
+def fields_of(product: Fields, rate_of: RateOf = _no_rate, *, variation: bool = False) -> dict[str, str]:
     """Fields of the answer to a write, of a product or a variation."""
-    return _fields(product, rate_of, named=True)
+    return _fields(product, rate_of, named=not variation)
 
 
 def gross_of(product: Fields) -> str | None:
@@ -174,10 +188,25 @@ def _fields(product: Fields, rate_of: RateOf, *, named: bool) -> dict[str, str]:
 
     What a row does not have (older versions) or what is too long to be compared is left out, never taken for empty.
     """
-    fields = {**_codes(product), **(_words(product) if named else _images_field(product, most=1))}
+    fields = {**_codes(product), **(_words(product) if named else _of_variation(product))}
     price = None if product.raw.get("custom_price") is True else gross_of(product)
     money = {PRICE: price, TAX_RATE: canonical_rate(_rate(product, rate_of))}
     return {**fields, **{field: value for field, value in money.items() if value is not None}}
+
+
+def _of_variation(product: Fields) -> dict[str, str]:
+    found = attributes_text(attributes_of(product) or {})
+    return {**_images_field(product, most=1), **({ATTRIBUTES: found} if found else {})}
+
+
+def attributes_of(product: Fields) -> dict[str, str] | None:
+    """Attributes of a variation by name: each is a list with one value. ``None`` if the object has none."""
+    given = product.raw.get("attributes")
+    found = {
+        str(name): ", ".join(str(each) for each in (value if isinstance(value, list) else [value]))
+        for name, value in (given.items() if isinstance(given, dict) else ())
+    }
+    return {name: value for name, value in found.items() if name.strip() and value.strip()} or None
 
 
 def _rate(product: Fields, rate_of: RateOf) -> Decimal | None:
@@ -198,6 +227,8 @@ def _words(product: Fields) -> dict[str, str]:
     brand = " ".join((product.text("brand") or "").split())
     if _says(product, "brand") and len(brand) <= _LONGEST_NAME:
         fields[BRAND] = brand
+    if isinstance(product.raw.get("in_shop"), bool):
+        fields[PUBLISHED] = YES if product.raw["in_shop"] else NO
     return {**fields, **_images_field(product)}
 
 

@@ -65,12 +65,6 @@ def _rate(row: Fields, rates: TaxRates) -> Decimal | None:
 
 
 def attributes_of(row: Fields) -> dict[str, str]:
-    """Attributes of a variation: each is a list with one value."""
-    given = row.raw.get("attributes")
-    found = {
-        str(name): ", ".join(str(each) for each in (value if isinstance(value, list) else [value]))
-        for name, value in (given.items() if isinstance(given, dict) else ())
-    }
-    kept = {name: value for name, value in found.items() if name.strip() and value.strip()}
+    """What makes a variation differ, by name."""
     # Without attributes its name is all that tells it from its siblings.
-    return kept or {"Variation": row.text("name") or row.identifier("id")}
+    return mapping.attributes_of(row) or {"Variation": row.text("name") or row.identifier("id")}

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
 from syncd.adapters.memory.world import MemoryWorld
-from syncd.core.fields import ALL, DESCRIPTION, IMAGES, PRICE, TAX_RATE
+from syncd.core.attributes import attributes_of
+from syncd.core.fields import ALL, ATTRIBUTES, DESCRIPTION, IMAGES, PRICE, TAX_RATE
 from syncd.core.images import Image, keys_of
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
 from syncd.core.products import Made, Product, Unit
@@ -152,7 +153,7 @@ class MemorySide:
         return results
 
     def read_product(self, product_id: str) -> Product | None:
-        """A product, with its variations if it is a parent. There are no attributes here but the names."""
+        """A product, with its variations if it is a parent."""
         with self.world.lock:
             thing = self.world.things.get(product_id)
             if thing is None:
@@ -165,7 +166,7 @@ class MemorySide:
                 Unit(
                     each.ref.external_id, each.sku, each.gtin, each.fields.get(PRICE),
                     Decimal(each.fields[TAX_RATE]) if TAX_RATE in each.fields else None,
-                    {"kind": each.name} if children else {}, _images(each) if children else (),
+                    _attributes(each) if children else {}, _images(each) if children else (),
                 )
                 for each in found
             )  # fmt: skip
@@ -239,6 +240,10 @@ class MemorySide:
 
 def _images(listing: RemoteListing) -> tuple[Image, ...]:
     return tuple(Image(key, key, listing.name) for key in keys_of(listing.fields.get(IMAGES, "")))
+
+
+def _attributes(listing: RemoteListing) -> dict[str, str]:
+    return attributes_of(listing.fields.get(ATTRIBUTES, "")) or {"kind": listing.name}
 
 
 class MemorySettings(BaseModel):

@@ -8,7 +8,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, SKU, TAX_RATE
+from syncd.core.attributes import attributes_text
+from syncd.core.fields import (
+    ATTRIBUTES,
+    BRAND,
+    CATEGORIES,
+    DESCRIPTION,
+    EMPTY,
+    GTIN,
+    IMAGES,
+    NAME,
+    NO,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+    YES,
+)
 from syncd.core.images import keys_of
 from syncd.core.model import (
     ZERO,
@@ -318,6 +334,7 @@ class MemoryWorld:
             self.marks[mark] = external_id
             if unit is None:
                 words = {NAME: self.spell(name), DESCRIPTION: self.spell(text), **dict.fromkeys(_UNSAID, EMPTY)}
+                words[PUBLISHED] = YES if publish else NO
                 self.put(
                     external_id, None, name=name, sku=None, stock_mode=StockMode.GROUP, published=publish, fields=words
                 )
@@ -331,7 +348,9 @@ class MemoryWorld:
                 TAX_RATE: canonical_rate(unit.tax_rate),
             }
             if not parent:
-                values |= {DESCRIPTION: text, **dict.fromkeys(_UNSAID, EMPTY)}
+                values |= {DESCRIPTION: text, **dict.fromkeys(_UNSAID, EMPTY), PUBLISHED: YES if publish else NO}
+            elif unit.attributes:
+                values[ATTRIBUTES] = attributes_text(unit.attributes)
             shown = {field: self.spell(value) for field, value in values.items() if value is not None}
             self.put(
                 external_id, 0, parent=parent, name=name, sku=unit.sku, gtin=unit.gtin, fields=shown, published=publish
@@ -352,7 +371,9 @@ class MemoryWorld:
                 if way is Way.DELETE:
                     self.delete(key)
                 elif key == external_id:
-                    self._touch(key, replace(self.things[key].listing, published=False))
+                    listing = self.things[key].listing
+                    state = {PUBLISHED: NO} if PUBLISHED in listing.fields else {}
+                    self._touch(key, replace(_edited(listing, state), published=False))
             return Withdrawn()
 
     def edit(self, external_id: str, **fields: str) -> None:
@@ -365,4 +386,5 @@ def _edited(listing: RemoteListing, fields: Mapping[str, str]) -> RemoteListing:
     """A listing with other fields; its name and codes are fields, too."""
     changed = replace(listing, fields={**listing.fields, **fields}, name=fields.get(NAME, listing.name))
     sku, gtin = fields.get(SKU, listing.sku), fields.get(GTIN, listing.gtin)
-    return replace(changed, sku=sku or None, gtin=gtin or None)
+    published = fields[PUBLISHED] == YES if PUBLISHED in fields else listing.published
+    return replace(changed, sku=sku or None, gtin=gtin or None, published=published)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce.attributes import options_of
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import Query, whole_list
 from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from syncd.adapters.woocommerce.taxes import TaxClasses
 
 _PRODUCT = f"{mapping.PRODUCT_FIELDS},attributes"
-_VARIATION = f"{mapping.VARIATION_FIELDS},attributes"
 _TAXABLE = "taxable"
 _AS_PARENT = "parent"
 _NAMELESS = "Variation"
@@ -74,7 +74,10 @@ class ProductReader:
     def _variations(self, product_id: str) -> list[Row]:
         """All variations, in the shop's order of ids."""
         request = ListRequest(
-            self._client, f"products/{product_id}/variations", _VARIATION, context=mapping.AS_STORED["context"]
+            self._client,
+            f"products/{product_id}/variations",
+            mapping.VARIATION_FIELDS,
+            context=mapping.AS_STORED["context"],
         )
         rows = [row for page in whole_list(request, Query()) for row in page]
         return sorted(rows, key=mapping.row_id)
@@ -105,11 +108,7 @@ class ProductReader:
 
 def _attributes(row: Row, product: Row) -> dict[str, str]:
     """What makes a variation differ, in the order of the product's attributes; one left open to customers is none."""
-    chosen = {
-        name: option
-        for each in _entries(row, "attributes")
-        if (name := _text(each.get("name"))) and (option := _text(each.get("option")))
-    }
+    chosen = options_of(row)
     order = [_text(each.get("name")) for each in _entries(product, "attributes")]
     found = {name: chosen[name] for name in [*order, *chosen] if name in chosen}
     # Without any its id is all that tells it from its siblings.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
 from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce.attributes import NOT_AN_OPTION, extended, is_storable
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Query, row_time, whole_list
 from syncd.adapters.woocommerce.wire import stored_name, stored_text
@@ -123,8 +124,8 @@ class ProductMaker:
 
     def _unit(self, unit: Unit) -> dict[str, Any] | Refused:
         body: dict[str, Any] = {"manage_stock": True, "stock_quantity": 0}
-        if any("|" in text for pair in unit.attributes.items() for text in pair):
-            return Refused("not_an_option", "the shop takes | for the end of an option; use another sign at the till")
+        if not is_storable(unit.attributes):
+            return NOT_AN_OPTION
         if unit.sku and mapping.is_storable_sku(unit.sku):
             body["sku"] = unit.sku
         if unit.gtin and mapping.is_storable_gtin(unit.gtin):  # of other codes the shop would keep the digits alone
@@ -162,19 +163,9 @@ class ProductMaker:
             return Refused("trashed", f"product {into} lies in the shop's trash", gone=True)
         if not mapping.is_group(row):
             return Refused("not_variable", f"product {into} of the shop has no variations")
-        known = [dict(each) for each in row.get("attributes") or [] if isinstance(each, Mapping)]
-        before = repr(known)
-        for name, options in _options(new.product.units).items():
-            same = [each for each in known if str(each.get("name")).casefold() == name.casefold()]
-            if not same:
-                known.append({"name": name, "visible": True, "variation": True, "options": options})
-                continue
-            present = [str(option) for option in same[0].get("options") or []]
-            folded = {option.casefold() for option in present}
-            same[0]["options"] = [*present, *(option for option in options if option.casefold() not in folded)]
-            same[0]["variation"] = True
-        if repr(known) != before:
-            row = self._post(f"products/{into}", {"attributes": known}, mapping.PRODUCT_FIELDS)
+        more = extended(row, _options(new.product.units))
+        if more is not None:
+            row = self._post(f"products/{into}", {"attributes": more}, mapping.PRODUCT_FIELDS)
         return self._catalogue.products([row])[0]
 
     def _variations(self, new: NewProduct, parent: RemoteListing, bodies: Mapping[str, dict[str, Any]]) -> Made:

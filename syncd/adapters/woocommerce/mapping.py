@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.adapters import texts
+from syncd.adapters.woocommerce.attributes import attributes_field
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
 from syncd.adapters.woocommerce.images import images_field
 from syncd.adapters.woocommerce.wire import (
@@ -24,7 +25,7 @@ from syncd.adapters.woocommerce.wire import (
     text_of,
     whole,
 )
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, SKU
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, NO, PUBLISHED, SKU, YES
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -45,7 +46,7 @@ MARKER_KEY = "_syncd_op"
 
 VARIATION_FIELDS = (
     "id,type,status,name,sku,global_unique_id,regular_price,tax_status,tax_class,manage_stock,stock_quantity,"
-    "date_modified_gmt,parent_id,image,meta_data"
+    "date_modified_gmt,parent_id,image,meta_data,attributes"
 )
 PRODUCT_FIELDS = f"{VARIATION_FIELDS},description,categories,brands,images,variations"
 AS_STORED = {"context": "edit"}
@@ -179,7 +180,7 @@ def variation_listing(
         quantity=stock_quantity(row) if mode is StockMode.OWN else None,
         published=row.get("status", "publish") in _SEEN,
         marker=marker_of(row),
-        fields={**codes, **fields, **images_field(row, variation=True)},
+        fields={**codes, **fields, **images_field(row, variation=True), **attributes_field(row)},
     )
 
 
@@ -292,11 +293,13 @@ def fields_item(write: FieldsWrite) -> dict[str, Any]:
         item["name"] = stored_name(write.values[NAME])
     if DESCRIPTION in write.values:
         item["description"] = stored_text(texts.as_html(write.values[DESCRIPTION]))
+    if PUBLISHED in write.values:
+        item["status"] = "publish" if write.values[PUBLISHED] == YES else "draft"
     return item
 
 
 def words_of(row: Row) -> dict[str, str]:
-    """Name and description of a product; nothing of endless ones. A variation's name is made of its parent's.
+    """Name, description and state of a product; nothing of endless ones. A variation's name is made of its parent's.
 
     The description is what is stored only if it was read with ``context=edit``, as answers to writes are; otherwise
     the shop puts paragraphs around it and carries out its shortcodes.
@@ -307,6 +310,8 @@ def words_of(row: Row) -> dict[str, str]:
         fields[NAME] = " ".join(html.unescape(name).split())
     if isinstance(text, str) and len(text) <= texts.LONGEST:
         fields[DESCRIPTION] = texts.canonical(text)
+    if isinstance(row.get("status"), str):
+        fields[PUBLISHED] = YES if row["status"] in _SEEN else NO
     return fields
 
 

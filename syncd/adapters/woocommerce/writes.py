@@ -6,15 +6,17 @@ Source: woocommerce-api.md sections 4 to 6; recordings 03-inventory-delta, 04-ba
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from syncd.adapters.woocommerce import mapping
+from syncd.adapters.woocommerce.attributes import AttributeWriter, attributes_field
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
 from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.images import images_field
 from syncd.core.fields import (
+    ATTRIBUTES,
     BRAND,
     CATEGORIES,
     DESCRIPTION,
@@ -23,6 +25,7 @@ from syncd.core.fields import (
     IMAGES,
     NAME,
     PRICE,
+    PUBLISHED,
     SKU,
     TAX_RATE,
 )
@@ -37,7 +40,7 @@ from syncd.core.model import (
     WriteResult,
     Written,
 )
-from syncd.errors import InvalidResponse, OutcomeUnknown, Rejected, SideError, Stopped
+from syncd.errors import InvalidResponse, NotFound, OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
@@ -51,10 +54,10 @@ if TYPE_CHECKING:
 _STOCK_ANSWER = "id,manage_stock,stock_quantity,meta_data"
 _FIELDS_ANSWER = (
     "id,type,name,description,categories,brands,sku,global_unique_id,parent_id,regular_price,tax_status,tax_class,"
-    "images,image,meta_data"
+    "images,image,meta_data,attributes,status"
 )
 
-WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE})
+WRITABLE = frozenset({NAME, DESCRIPTION, BRAND, CATEGORIES, IMAGES, SKU, GTIN, PRICE, TAX_RATE, ATTRIBUTES, PUBLISHED})
 """Fields that ``FieldWriter`` can write."""
 
 _MONEY = frozenset({PRICE, TAX_RATE})
@@ -111,6 +114,7 @@ class FieldWriter:
         self._prices = prices
         self._terms = terms
         self._images = images
+        self._attributes = AttributeWriter(client)
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send each write once; see ``_send_all``.
@@ -150,15 +154,23 @@ class FieldWriter:
     def _named(self, write: FieldsWrite) -> dict[str, object] | Refused | NotSent | Unknown:
         """What is sent of fields that name something; what the shop lacks is made first, and found again if lost."""
         try:
-            terms = self._terms.item(write.values)
-            if isinstance(terms, Refused) or IMAGES not in write.values:
-                return terms
-            images = self._images.item(write)
-            return {**terms, **images} if isinstance(images, dict) else images
-        except Rejected as error:
+            named: dict[str, object] = {}
+            for part in (self._terms.item(write.values), *self._of_one(write)):
+                if not isinstance(part, dict):
+                    return part
+                named |= part
+            return named
+        except (Rejected, NotFound) as error:
             return mapping.refusal(error.key, error.detail)
         except SideError as error:
             return NotSent(describe(error))
+
+    def _of_one(self, write: FieldsWrite) -> Iterator[dict[str, Any] | Refused | NotSent | Unknown]:
+        """Parts that need looks at the product itself."""
+        if IMAGES in write.values:
+            yield self._images.item(write)
+        if ATTRIBUTES in write.values:
+            yield self._attributes.item(write)
 
     def _money(self, writes: Mapping[int, FieldsWrite]) -> dict[int, dict[str, str] | Refused | NotSent]:
         """Price and tax class of each write that has them; of net prices the rows are looked at before.
@@ -194,6 +206,7 @@ class FieldWriter:
         else:
             # A variation without a code shows its parent's.
             shown |= {field: EMPTY for field in (SKU, GTIN) if write.values.get(field) == EMPTY}
+            shown |= attributes_field(row)
         missing = sorted(write.values.keys() - shown.keys())
         if missing:
             return Unknown(f"the answer does not show {', '.join(missing)}")
