@@ -85,7 +85,7 @@ def _print(cli: CliContext, verdict: Verdict) -> None:
     for what in verdict.unsettled:
         cli.say(f"  not settled in time: {what}", style="red")
     right = verdict.fields - len(verdict.field_mismatches)
-    what = "names, texts, prices, brands, categories and lists of images"
+    what = "names, texts, prices, brands, categories, options and lists of images"
     names = f"{right} of {verdict.fields} {what} are equal at the till and in the shop"
     cli.mark(not verdict.field_mismatches, names)
     equal = verdict.items - len(verdict.mismatches)

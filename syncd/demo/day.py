@@ -169,10 +169,12 @@ class Day:
         ]
         self.stage.till.create_product("NEW-SHIRT", "Shirt", 0, "29.90", variations=variations, in_shop=True)
         for sku, (_, units) in sizes.items():
-            self._new(sku, units, {"price": "29.90"})
+            self._new(sku, units, {"price": "29.90", "options": f"navy / {sizes[sku][0]}"})
         self._settle("new goods")
         if self.tally.unsettled:
             return
+        self.stage.till.set_option("NEW-SHIRT-M", "color", "marine")
+        self._relabel("NEW-SHIRT-M", "options", "marine / M")
         self._order_of([("NEW-SHIRT-M", 2), ("NEW-MUG", 1)])
         self._sell("NEW-SHIRT-S", 1)
         self._settle("new goods sold")

@@ -141,11 +141,11 @@ class Stage:
         return {sku: None if units is None else Decimal(units) for sku, units in self.shop.people.stock().items()}
 
     def till_fields(self) -> dict[str, dict[str, str]]:
-        """Prices, names, texts, brands, categories and images as the till really has them, by SKU."""
+        """Prices, names, texts, brands, categories, images and options as the till really has them, by SKU."""
         return self.till.fields()
 
     def shop_fields(self) -> dict[str, dict[str, str]]:
-        """Prices, names, texts, brands, categories and images as the shop really has them, by SKU."""
+        """Prices, names, texts, brands, categories, images and options as the shop really has them, by SKU."""
         return self.shop.people.fields()
 
     def on_sale(self) -> set[str]:

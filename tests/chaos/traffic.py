@@ -140,9 +140,12 @@ class Traffic:
         self._count("stock-take", sku, f"counted {counted}")
 
     def _till_label(self) -> None:
-        """Another price, name, brand, text, or other categories or images; the till owns all of them."""
+        """Another price, name, brand, text or option, or other categories or images; the till owns all of them."""
         sku, number = self._sku(), self._random.randint(1, 99_999)
-        if self._random.random() < 0.5 or "name" not in self._stage.till.fields()[sku]:
+        shown = self._stage.till.fields()[sku]
+        if "options" in shown and self._random.random() < 0.3:
+            self._stage.till.set_option(sku, "color", f"Blau {number % 9} / hell")
+        elif self._random.random() < 0.5 or "name" not in shown:
             self._stage.till.set_price(sku, f"{number / 100:.2f}")
         elif self._random.random() < 0.4:
             self._stage.till.set_name(sku, f"Käse & “Brie” {number}")

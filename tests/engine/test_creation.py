@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from syncd.core.fields import NAME, PRICE, SKU, Owner
+from syncd.core.fields import NAME, NO, PRICE, PUBLISHED, SKU, Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Quantity, StockMode
 from syncd.service.by_hand import link_by_hand
@@ -66,7 +66,7 @@ def test_a_published_product_is_made_once_and_gets_its_stock(database: Database)
     (made,) = [each.listing for each in web.things.values() if each.listing.sku == "HOSE"]
     assert made.quantity == 7
     shown = {field: value for field, value in made.fields.items() if value}
-    assert (made.name, shown) == ("Hose", {NAME: "Hose", SKU: "HOSE", PRICE: "9.90"})
+    assert (made.name, shown) == ("Hose", {NAME: "Hose", SKU: "HOSE", PRICE: "9.90", PUBLISHED: NO})
     assert not made.published
     account.settle_down()
     web.sell(made.ref.external_id, 2, reference="1")

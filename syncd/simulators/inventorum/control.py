@@ -133,6 +133,14 @@ class Control:
         return {"id": product.id}
 
     @_locked
+    def set_option(self, sku: str | int, name: str, value: str) -> dict[str, Any]:
+        """Let a variation differ from its siblings by something else."""
+        product = self.state.find(sku)
+        self.state.change_attributes(product, {**product.attributes, name: [value]})
+        self.state.touch(product)
+        return {"id": product.id}
+
+    @_locked
     def set_categories(self, sku: str | int, names: Sequence[str]) -> dict[str, Any]:
         """Put a product into categories, made where they are missing."""
         product = self.state.find(sku)
@@ -241,11 +249,11 @@ class Control:
     def fields(self) -> dict[str, dict[str, str]]:
         """Gross price of every sellable unit, and more of what is no variation, by article number.
 
-        Categories by name, images by the digest of their content.
+        Categories by name, images by the digest of their content, options of variations by name of the attribute.
         """
         return {
             self.state.sku(product): {"price": two_places(self.state.gross(product))}
-            | ({} if product.parent else self._words(product))
+            | ({"options": _options(product)} if product.parent else self._words(product))
             for product in self.state.products.values()
             if not product.variations
         }
@@ -282,6 +290,10 @@ class Control:
         return [describe_adjustment(each) for each in self.state.adjustments]
 
 
+def _options(product: Product) -> str:
+    return " / ".join(value for _, values in sorted(product.attributes.items()) for value in values)
+
+
 def _variation(sent: Mapping[str, Any], tax_type: int, net: Decimal) -> Values:
     return {
         "tax_type": tax_type,
@@ -303,6 +315,7 @@ ACTIONS = (
     "set_name",
     "set_description",
     "set_brand",
+    "set_option",
     "set_categories",
     "set_images",
     "create_product",

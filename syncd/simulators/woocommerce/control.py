@@ -71,6 +71,7 @@ class Control:
             "set_name": self.set_name,
             "set_description": self.set_description,
             "set_brand": self.set_brand,
+            "set_option": self.set_option,
             "set_categories": self.set_categories,
             "add_image": self.add_image,
             "remove_image": self.remove_image,
@@ -246,6 +247,18 @@ class Control:
             self.shop.touch(product)
             return {"id": product.id}
 
+    def set_option(self, sku: str, name: str, value: str) -> dict[str, Any]:
+        """An administrator chooses another option of a variation, which its product then offers."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            for attribute in (each for each in product.attributes if each["name"] == name):
+                attribute["option"] = value
+            parent = self.shop.by_id[product.parent_id]
+            for attribute in (each for each in parent.attributes if each["name"] == name):
+                attribute["options"] = list(dict.fromkeys([*attribute["options"], value]))
+            self.shop.touch(product)
+            return {"id": product.id}
+
     def set_categories(self, sku: str, names: list[str]) -> dict[str, Any]:
         """An administrator ticks categories, made if they are missing."""
         with self.shop.lock:
@@ -304,13 +317,13 @@ class Control:
     def fields(self) -> dict[str, dict[str, str]]:
         """Regular price of everything that can be sold, and more of what is no variation, by SKU.
 
-        Categories by name, images by the digest of their content.
+        Categories by name, images by the digest of their content, options of variations by name of the attribute.
         """
         with self.shop.lock:
             units = [product for product in self.shop.by_id.values() if product.type != "variable"]
             return {
                 self.shop.label(unit): {"price": f"{Decimal(unit.regular_price or 0):.2f}"}
-                | ({} if unit.is_variation else self._words(unit))
+                | ({"options": _options(unit)} if unit.is_variation else self._words(unit))
                 for unit in units
             }
 
@@ -334,3 +347,8 @@ class Control:
         """Changes that stale writes have swallowed."""
         with self.shop.lock:
             return self.shop.report(self.shop.lost_updates)
+
+
+def _options(product: Product) -> str:
+    chosen = sorted((each["name"], unescape(str(each["option"]))) for each in product.attributes)
+    return " / ".join(option for _, option in chosen)
