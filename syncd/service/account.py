@@ -314,6 +314,15 @@ def sync_once(account: Account, *, full: bool, cause: str, only: Iterable[str] =
     """
     names = set(only)
     workers = [w for w in account.workers.values() if w.side.is_hub or not names or w.side.name in names]
+    all_sources = account.hub.side.sources
+    account.hub.side.sources = tuple(each for each in all_sources if not names or each.name in names)
+    try:
+        return _sync(account, workers, full=full, cause=cause)
+    finally:
+        account.hub.side.sources = all_sources
+
+
+def _sync(account: Account, workers: Sequence[SideWorker], *, full: bool, cause: str) -> list[RunOutcome]:
     outcomes = _beside_each_other(workers, "full" if full else "poll", cause)
     for _ in range(0 if any(worker.dry_run for worker in workers) else _MOST_ROUNDS):
         failed = {outcome.run.side for outcome in outcomes if outcome.error}

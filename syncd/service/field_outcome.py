@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.fields import kept, says_the_same, told
+from syncd.core.fields import GTIN, SKU, kept, says_the_same, told
 from syncd.core.model import NotSent, Refused, Unknown, Written
 from syncd.service.field_partners import offer_to_others
-from syncd.service.field_plan import as_json, note_agreed, shown
+from syncd.service.field_plan import as_json, note_agreed, shown, try_refused_again
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Listing, Side
 from syncd.state.product_models import FieldPair, FieldWrite
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 
+_CODES = (SKU, GTIN)
 _IGNORED = "it answers as if it had stored it, and shows what it showed before"
 
 
@@ -102,6 +103,8 @@ def _written(
         _tell_of_conflict(session, side, planned, field)
         tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, returned)
         _settle(side, {field.field: write}, "confirmed", None)
+        if field.field in _CODES:
+            try_refused_again(session, field.shop_id, _CODES)  # the code that it had is free now
     if side.is_hub:
         offer_to_others(session, [row])
     return sum(write.state == "confirmed" for write in writes.values())

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from syncd.core.fields import ALL, EMPTY, NO, PRICE, PUBLISHED, Agree, End, Owner, Pair, Past, WriteField, judge, kept
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
@@ -14,10 +14,10 @@ from syncd.core.model import ListingRef
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
 from syncd.state.models import Finding, Listing, Side
-from syncd.state.product_models import FieldPair
+from syncd.state.product_models import Creation, FieldPair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -113,6 +113,7 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
     settled = set(ids)
     pairs = _partners(session, side, hub_id, ids)
     past = _past(session, [shop.id for _, _, shop in pairs])
+    copied = _copied_to_hub(session, side.id if side.is_hub else hub_id, [shop for _, _, shop in pairs])
     found: dict[int, list[PlannedField]] = {}
     rows = {row.id: row for row, _, _ in pairs}
     for row, hub, shop in pairs:
@@ -121,7 +122,7 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
             continue
         if _other(row, hub, shop).fields_recheck_at is not None:
             continue  # as soon as the other end was read again this one is compared anew
-        writes = list(_decide(session, side, hub, shop, past))
+        writes = list(_decide(session, side, hub, shop, past, is_copied=shop.id in copied))
         taken = {write.field for write in found.get(row.id, [])}
         found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
     for listing_id, fields in found.items():
@@ -189,8 +190,34 @@ def _past(session: Session, listing_ids: Sequence[int]) -> dict[tuple[int, str],
     return {(pair.listing_id, pair.field): pair for pair in session.scalars(query)}
 
 
+def _copied_to_hub(session: Session, hub_id: int, shops: Sequence[Listing]) -> set[int]:
+    """Listings of shops that the hub's products were made from, and products whose variations were."""
+    if not shops:
+        return set()
+    by_id = {(shop.side_id, shop.external_id): shop.id for shop in shops}
+    made = select(Listing.id, Listing.side_id, Listing.parent_external_id).join(
+        Creation, Creation.listing_id == Listing.id
+    )
+    ids = [shop.external_id for shop in shops]
+    here = or_(Listing.external_id.in_(ids), Listing.parent_external_id.in_(ids))
+    found: set[int] = set()
+    for listing_id, shop_id, parent in session.execute(
+        made.where(Creation.side_id == hub_id, Creation.state == "made", here)
+    ):
+        found.add(listing_id)
+        if parent is not None and (shop_id, parent) in by_id:
+            found.add(by_id[shop_id, parent])
+    return found
+
+
 def _decide(
-    session: Session, side: SideContext, hub: Listing, shop: Listing, known: Mapping[tuple[int, str], FieldPair]
+    session: Session,
+    side: SideContext,
+    hub: Listing,
+    shop: Listing,
+    known: Mapping[tuple[int, str], FieldPair],
+    *,
+    is_copied: bool,
 ) -> Iterator[PlannedField]:
     end = End.HUB if side.is_hub else End.SHOP
     there, here = shown(hub), shown(shop)
@@ -204,6 +231,8 @@ def _decide(
         if now is None:
             continue  # one of the two says nothing of it
         full = Pair(there[field], here[field])
+        if is_copied and owner is Owner.HUB and past.agreed is None:
+            owner = Owner.BOTH  # noqa: PLW2901 - what the product was made without comes to it, whoever owns it then
         verdict = judge(field, owner, full, past)
         match verdict:
             case Agree():
@@ -239,13 +268,16 @@ def _subject(session: Session, shop: Listing, field: str) -> str:
     return f"{session.get_one(Side, shop.side_id).name} {shop.external_id} {field}"
 
 
-def try_refused_again(session: Session, side_id: int) -> None:
-    """The process starts: what a side refused may be taken now, such as a code that another product had."""
+def try_refused_again(session: Session, side_id: int, fields: Collection[str] = ALL) -> None:
+    """What a side refused may be taken now, such as a code that another product had.
+
+    Asked for when the process starts, with each read of everything, and of codes when one was changed by us.
+    """
     here = select(Listing.id).where(Listing.side_id == side_id)
-    refused = select(FieldPair.listing_id).where(FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None))
-    session.execute(update(Listing).where(Listing.id.in_(refused)).values(fields_pending=True))
-    pairs = update(FieldPair).where(FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None))
-    session.execute(pairs.values(refused_hub=None, refused_shop=None))
+    refused = FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None), FieldPair.field.in_(fields)
+    listings = select(FieldPair.listing_id).where(*refused)
+    session.execute(update(Listing).where(Listing.id.in_(listings)).values(fields_pending=True))
+    session.execute(update(FieldPair).where(*refused).values(refused_hub=None, refused_shop=None))
 
 
 def distrust_fields(session: Session, shop: Listing) -> None:

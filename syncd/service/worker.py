@@ -12,13 +12,12 @@ from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
-from syncd.service import till_plan
+from syncd.service import field_plan, till_plan
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
-from syncd.service.field_plan import can_be_compared
 from syncd.service.field_push import FieldPusher
 from syncd.service.findings import Found, close_finding, fields_subject, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
@@ -199,6 +198,9 @@ class SideWorker:
         self.alive()
 
     def _push_fields(self, run: RunLog) -> None:
+        if run.kind == "full" and not self.side.is_hub:
+            with self.side.db.write() as session:
+                field_plan.try_refused_again(session, self.side.id)
         pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
         self.beside.do(FIELDS, pusher.push)
 
@@ -251,7 +253,7 @@ class SideWorker:
             # Fields that wait for a person are compared again by polls, not at once for ever.
             waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
             fields = bool(self.side.shop_owners) and not waits and not self.beside.rests(FIELDS)
-            conditions = [can_be_planned(), *([can_be_compared()] if fields else [])]
+            conditions = [can_be_planned(), *([field_plan.can_be_compared()] if fields else [])]
             queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
             return any(session.scalar(query.limit(1)) is not None for query in queries)
 

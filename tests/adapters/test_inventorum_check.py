@@ -33,9 +33,10 @@ def line(account: Account, subject: str) -> CheckLine:
 def test_a_sound_account(account: Account) -> None:
     report = account.adapter.check()
     assert report.ok, report.lines
-    assert {each.subject for each in report.lines} == {"rights", "account", "products", "changes", "clock"}
+    assert {each.subject for each in report.lines} == {"rights", "account", "taxes", "products", "changes", "clock"}
     assert report.facts["timezone"] == "Europe/Berlin"
     assert report.facts["products"] == "4"
+    assert "0 %, 7 %, 19 %" in {each.message for each in report.lines}
     assert report.clock_skew_s is not None
     assert abs(report.clock_skew_s) < 5
 
@@ -52,6 +53,13 @@ def test_missing_rights_are_named(account: Account, scope: str) -> None:
     rights = line(account, "rights")
     assert not rights.ok
     assert "products:update" in rights.message
+
+
+def test_rights_that_only_the_making_of_products_needs_are_named_and_no_mistake(account: Account) -> None:
+    account.sim.set(scope="products:read products:update orders:read basic:read")
+    assert account.adapter.check().ok
+    assert "create_in_inventorum needs products:create and tax_types:read" in line(account, "rights").message
+    assert "tax_types:read" in line(account, "taxes").message
 
 
 def test_products_that_may_not_be_read_fail_the_check(account: Account) -> None:

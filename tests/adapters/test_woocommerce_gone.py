@@ -53,6 +53,19 @@ def test_a_parent_that_begins_to_keep_stock_has_its_variations_read_again() -> N
         assert listings(shop.changes())[child].stock_mode is StockMode.PARENT
 
 
+def test_the_new_code_of_a_parent_does_not_stay_with_a_variation_that_only_shows_it() -> None:
+    with simulated() as shop:
+        client = shop.adapter._client
+        variation = by_sku(shop.read_all(), variation_sku(shop))
+        parent, child = variation.ref.parent_external_id, variation.ref.external_id
+        client.post(f"products/{parent}/variations/{child}", {"sku": ""})
+        shop.settled()
+        assert shop.adapter.fetch([variation.ref]).listings[0].sku is None
+        client.post(f"products/{parent}", {"sku": "NEW"})
+        shop.adapter.fetch([variation.ref])  # with what is remembered of its parent, the code seems its own
+        assert listings(shop.changes())[child].sku is None
+
+
 # -- deletions
 
 

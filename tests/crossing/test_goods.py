@@ -86,9 +86,6 @@ def test_from_the_till_to_the_shop(sqlite_database: Database, tmp_path: Path) ->
 OFFERS = """
 [shops.main.products]
 create_in_inventorum = true
-[shops.main.products.owner]
-brand = "shop"
-categories = "shop"
 """
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, NAME, PRICE, Owner
+from syncd.core.fields import BRAND, CATEGORIES, DESCRIPTION, NAME, PRICE, Owner
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Quantity, StockMode, Unknown
 from syncd.service.by_hand import link_by_hand
@@ -114,6 +114,28 @@ def test_a_published_product_is_made_once_with_the_stock_of_the_shop(database: D
     assert len(till.made) == 1
     assert not [*till.field_writes, *web.field_writes]
     assert account.listing("web", "w-mug").link_rule == "made"
+    assert not account.findings()
+
+
+def test_brand_and_categories_come_after_the_product_whoever_owns_them_then(database: Database) -> None:
+    account = account_of(database, owners={**OWNERS, BRAND: Owner.HUB, CATEGORIES: Owner.HUB})
+    more = {BRAND: "Acme", CATEGORIES: "Cups"}
+    put_mug(account, fields={NAME: "Mug", PRICE: "9.90", **more})
+    put_shirt(account, "M")
+    till, web = account.worlds["till"], account.worlds["web"]
+    web.edit("w-shirt", **more)
+    till.put("bare", 1, fields={BRAND: ""})
+    web.put("bare", 1, fields={BRAND: "Own"})
+    account.settle_down(3)
+    for name in ("MUG", "Shirt"):
+        made = till.things[made_id(account, name)].listing
+        assert {field: made.fields[field] for field in more} == more
+    # A brand that only the shop has of what was at the till before stays where it is.
+    assert till.things["bare"].listing.fields[BRAND] == ""
+    assert not web.field_writes
+    till.edit(made_id(account), **{BRAND: ""})
+    account.settle_down()
+    assert web.things["w-mug"].listing.fields[BRAND] == "", "from then on the owner's word counts"
     assert not account.findings()
 
 

@@ -127,7 +127,8 @@ def test_our_own_value_spelled_anew_after_a_lost_answer_is_agreed(database: Data
     assert account.findings() == []
 
 
-def test_what_was_refused_is_tried_again_at_a_start(database: Database) -> None:
+@pytest.mark.parametrize("when", ["start", "full read"])
+def test_what_was_refused_is_tried_again(database: Database, when: str) -> None:
     """A code that another product had may be free by now."""
     account = account_of(database)
     account.worlds["web"].refuses = ("Lamp, blue",)
@@ -137,8 +138,11 @@ def test_what_was_refused_is_tried_again_at_a_start(database: Database) -> None:
     account.worlds["web"].refuses = ()
     settle(account)
     assert shown(account, "web")[NAME] == "Lamp"
-    with account.db.write() as session:
-        try_refused_again(session, account.workers["web"].side.id)
+    if when == "start":
+        with account.db.write() as session:
+            try_refused_again(session, account.workers["web"].side.id)
+    else:
+        account.poll(kind="full")
     settle(account)
     assert shown(account, "web")[NAME] == "Lamp, blue"
     assert account.findings() == []

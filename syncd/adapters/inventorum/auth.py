@@ -20,7 +20,7 @@ from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.errors import AuthRejected, InvalidResponse, OutcomeUnknown, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from syncd.adapters.base import TokenStore
@@ -48,12 +48,14 @@ NEEDED_RIGHTS = {
     "products:update": "book stock",
     "orders:read": "read sales as evidence",
 }
+RIGHTS_TO_MAKE = ("products:create", "tax_types:read")
+"""Needed besides to make products at the till."""
 
 
-def missing_rights(scope: str) -> list[str]:
+def missing_rights(scope: str, needed: Iterable[str] = tuple(NEEDED_RIGHTS)) -> list[str]:
     """Name the needed rights that ``scope`` does not grant; the old notation grants a whole resource by its name."""
     granted = set(scope.split())
-    return [right for right in NEEDED_RIGHTS if right not in granted and right.partition(":")[0] not in granted]
+    return [right for right in needed if right not in granted and right.partition(":")[0] not in granted]
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from syncd.adapters.base import CheckLine, CheckReport
-from syncd.adapters.inventorum.auth import NEEDED_RIGHTS, missing_rights
+from syncd.adapters.inventorum.auth import NEEDED_RIGHTS, RIGHTS_TO_MAKE, missing_rights
 from syncd.adapters.inventorum.mapping import is_group, listing
 from syncd.adapters.inventorum.times import BEFORE_EVERYTHING
+from syncd.core.prices import canonical_rate
 from syncd.errors import InvalidResponse, PermissionMissing, Rejected
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run(api: BearerApi, client: InventorumClient, now: Callable[[], datetime]) -
     facts: dict[str, str] = {"rights": api.scope()} if api.scope() else {}
     info = _attempt(client.info)
     lines.append(_account(info, facts))
+    lines.append(_taxes(client))
     count = _attempt(client.products_total)
     skew_s: float | None = None
     if isinstance(count, CheckLine):
@@ -59,7 +61,9 @@ def _rights(scope: str) -> CheckLine:
         return CheckLine(ok=True, subject="rights", message="the server does not say which rights the token has")
     missing = missing_rights(scope)
     if not missing:
-        return CheckLine(ok=True, subject="rights", message=f"all needed: {', '.join(NEEDED_RIGHTS)}")
+        more = missing_rights(scope, RIGHTS_TO_MAKE)
+        note = f"; only create_in_inventorum needs {' and '.join(more)} as well, which it lacks" if more else ""
+        return CheckLine(ok=True, subject="rights", message=f"all needed: {', '.join(NEEDED_RIGHTS)}{note}")
     named = ", ".join(f"{right} ({NEEDED_RIGHTS[right]})" for right in missing)
     message = f"the token lacks {named}; create one that has them"
     return CheckLine(ok=False, subject="rights", message=message, exit_code=PermissionMissing.exit_code)
@@ -78,6 +82,15 @@ def _account(info: Fields | CheckLine, facts: dict[str, str]) -> CheckLine:
             facts[fact] = value
     known = ", ".join(facts[fact] for fact in ("account", "country", "currency", "timezone") if fact in facts)
     return CheckLine(ok=True, subject="account", message=known or "without a name")
+
+
+def _taxes(client: InventorumClient) -> CheckLine:
+    """Tell the tax rates. Stock and prices need none, so a refusal is no mistake."""
+    rows = _attempt(lambda: [canonical_rate(row.decimal("tax_rate")) for row in client.taxes()])
+    if isinstance(rows, CheckLine):
+        message = f"tax rates cannot be read, so none is compared, nor products made here: {rows.message}"
+        return CheckLine(ok=True, subject="taxes", message=message)
+    return CheckLine(ok=True, subject="taxes", message=", ".join(f"{rate} %" for rate in rows) or "none")
 
 
 def _delta(client: InventorumClient, products: int) -> CheckLine:

@@ -6,6 +6,7 @@ Source: woocommerce-api.md sections 2 and 3; recordings 01-listing, 05-create-an
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncd.adapters.woocommerce import mapping
@@ -116,8 +117,10 @@ class Catalogue:
     def suspects(self) -> list[ListingRef]:
         """Variations whose parent's row hints at a change that moves no date of theirs: read them by id.
 
-        The parent began or ceased to keep their stock, or is taxed otherwise. (Those that leave their parent's list are
-        the engine's to look after, by ``RemoteListing.children``; those that are new or restored have new dates.)
+        The parent began or ceased to keep their stock, is taxed otherwise, or has another code, which those without one
+        of their own show: read before their parent, they seemed to have it themselves. (Those that leave their
+        parent's list are the engine's to look after, by ``RemoteListing.children``; new and restored ones have new
+        dates.)
         """
         return list(self._suspects.values())
 
@@ -224,8 +227,7 @@ class Catalogue:
         self._children[parent] = children
         if before is None:
             return
-        tax_moved = (before.tax_class, before.tax_status) != (now.tax_class, now.tax_status)
-        if before.keeps_pool == now.keeps_pool and not tax_moved:
+        if replace(before, name=now.name) == now:
             return
         for child in children:
             self._pooled.pop(child, None)
