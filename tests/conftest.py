@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Before any test imports them: their assertions explain themselves as those of test files do.
-pytest.register_assert_rewrite(
-    *(f"tests.conformance.promises_{name}" for name in (
-        "reading", "changes", "writing", "fields", "images", "making", "withdrawing", "faults",
-    )),
-    "tests.conformance.reading",
-)  # fmt: skip
-
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 

@@ -15,9 +15,9 @@ from syncd.core.fields import NAME, PRICE, TAX_RATE
 from syncd.core.model import FieldsWrite, NotSent, Refused, Written
 from syncd.simulators.inventorum.model import TaxType
 from syncd.simulators.server import Fault
+from syncd.testing.goods import GOODS, SIMPLE, VARIATION
+from syncd.testing.reading import read
 from tests.conformance.drivers import InventorumDriver, open_inventorum
-from tests.conformance.goods import GOODS, SIMPLE, VARIATION
-from tests.conformance.reading import read
 
 
 @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])

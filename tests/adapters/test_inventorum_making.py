@@ -17,8 +17,8 @@ from syncd.core.products import Made, MakeResult, NewProduct, Product, Unit
 from syncd.errors import PermissionMissing
 from syncd.simulators.inventorum.model import TaxType
 from syncd.simulators.server import Fault, SimRequest
+from syncd.testing.goods import GOODS
 from tests.conformance.drivers import InventorumDriver, open_inventorum
-from tests.conformance.goods import GOODS
 from tests.support.inventorum_wire import example
 
 LAMP = Product(

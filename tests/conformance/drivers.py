@@ -30,8 +30,8 @@ from syncd.simulators.inventorum import InventorumSim
 from syncd.simulators.inventorum.settings import InventorumSettings
 from syncd.simulators.server import SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
-from tests.conformance.side import Exchange, OpenSide, SideDriver, Traits, Trouble
-from tests.conformance.wire import NAME, Clock, WireSide
+from syncd.testing.side import Exchange, OpenSide, SideDriver, Traits, Trouble
+from syncd.testing.wire import NAME, Clock, WireSide
 from tests.support.inventorum import MemoryTokens
 
 UNKNOWN_ID = 987654
@@ -221,7 +221,7 @@ class InventorumDriver(WireSide):
             "refresh_token": self.pairs.seed,
             "request_timeout_seconds": patience_s,
         }
-        super().__init__("inventorum", values, server, clock, self.pairs)
+        super().__init__("inventorum", values, server, clock, self.pairs, credentials_path="/api/auth/")
 
     def ref(self, sku: str) -> ListingRef:
         product = self.sim.state.find(sku)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from syncd.adapters.registry import installed
+from syncd.testing.side import OpenSide
+from syncd.testing.suite import MoneySuite, RoutesSuite, SideAdapterSuite
 from tests.conformance.drivers import DRIVERS, OTHER_MONEY, OTHER_ROUTES, all_kinds, opener
-from tests.conformance.side import OpenSide
-from tests.conformance.suite import MoneySuite, RoutesSuite, SideAdapterSuite
 
 
 @pytest.mark.parametrize("kind", all_kinds())

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from syncd.core.model import ZERO, Applied, EventKind, Refused, StockEvent
-from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
-from tests.conformance.reading import check_event, portions, read_everything, send, write
-from tests.conformance.side import Exchange, SideDriver
+from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.reading import check_event, portions, read_everything, send, write
+from syncd.testing.side import Exchange, SideDriver
 
 OTHER = GOODS[2].sku
 UNITS = [GOODS[3].sku, VARIATION, SIMPLE, GOODS[-2].variations[1].sku, VARIED.variations[1].sku, OTHER]

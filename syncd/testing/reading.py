@@ -21,7 +21,7 @@ from syncd.core.model import (
     WriteResult,
 )
 from syncd.errors import OutcomeUnknown, Stopped, Transient
-from tests.conformance.side import SideDriver
+from syncd.testing.side import SideDriver
 
 
 @dataclass

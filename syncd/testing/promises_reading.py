@@ -9,9 +9,9 @@ import pytest
 
 from syncd.core.model import Proof, StockMode
 from syncd.simulators.catalogue import make_catalogue
-from tests.conformance.goods import GOODS, MANY, SIMPLE, SOLD, VARIATION, VARIED
-from tests.conformance.reading import Found, assert_true, check_listing, read
-from tests.conformance.side import OpenSide, SideDriver
+from syncd.testing.goods import GOODS, MANY, SIMPLE, SOLD, VARIATION, VARIED
+from syncd.testing.reading import Found, assert_true, check_listing, read
+from syncd.testing.side import OpenSide, SideDriver
 
 
 class ReadingPromises:

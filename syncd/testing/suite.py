@@ -15,16 +15,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.goods import GOODS
-from tests.conformance.promises_changes import ChangePromises
-from tests.conformance.promises_faults import FaultPromises
-from tests.conformance.promises_fields import FieldPromises
-from tests.conformance.promises_images import ImagePromises
-from tests.conformance.promises_making import DescribingPromises, MakingPromises
-from tests.conformance.promises_reading import ReadingPromises
-from tests.conformance.promises_withdrawing import WithdrawingPromises
-from tests.conformance.promises_writing import WritingPromises
-from tests.conformance.side import OpenSide, SideDriver
+from syncd.testing.goods import GOODS
+from syncd.testing.promises_changes import ChangePromises
+from syncd.testing.promises_faults import FaultPromises
+from syncd.testing.promises_fields import FieldPromises
+from syncd.testing.promises_images import ImagePromises
+from syncd.testing.promises_making import DescribingPromises, MakingPromises
+from syncd.testing.promises_reading import ReadingPromises
+from syncd.testing.promises_withdrawing import WithdrawingPromises
+from syncd.testing.promises_writing import WritingPromises
+from syncd.testing.side import OpenSide, SideDriver
 
 
 class _Opened:

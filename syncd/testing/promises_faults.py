@@ -23,9 +23,9 @@ from syncd.errors import (
     Stopped,
     Transient,
 )
-from tests.conformance.goods import GOODS, MANY, SIMPLE, VARIATION
-from tests.conformance.reading import Found, changes, read, read_everything, send, write
-from tests.conformance.side import LONG_PAUSE_S, SHORT_PAUSE_S, Exchange, OpenSide, SideDriver, Trouble
+from syncd.testing.goods import GOODS, MANY, SIMPLE, VARIATION
+from syncd.testing.reading import Found, changes, read, read_everything, send, write
+from syncd.testing.side import LONG_PAUSE_S, SHORT_PAUSE_S, Exchange, OpenSide, SideDriver, Trouble
 
 DAMAGED = [Trouble.HTML, Trouble.WRONG_SHAPE, Trouble.EMPTY_LIST]
 """Answers that look like a success."""

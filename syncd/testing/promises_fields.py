@@ -26,9 +26,9 @@ from syncd.core.fields import (
 )
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
-from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
-from tests.conformance.reading import changes, read, read_everything
-from tests.conformance.side import SideDriver, Trouble
+from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.reading import changes, read, read_everything
+from syncd.testing.side import SideDriver, Trouble
 
 NAMES = [
     "Mug",

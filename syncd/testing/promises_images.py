@@ -8,9 +8,9 @@ from syncd.core.fields import IMAGES
 from syncd.core.images import Image, keys_text
 from syncd.core.model import FieldsWrite, Refused, Written
 from syncd.simulators.pictures import drawn
-from tests.conformance.goods import GOODS, SIMPLE, VARIATION, VARIED
-from tests.conformance.reading import read
-from tests.conformance.side import SideDriver
+from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.reading import read
+from syncd.testing.side import SideDriver
 
 PICTURES = {
     str(number): Image(str(number), f"http://till.example/{number}.png", "Mug", drawn(number)) for number in range(9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,12 +12,11 @@ from typing import Any
 from syncd.adapters.base import AdapterContext, SideAdapter, TokenStore
 from syncd.adapters.registry import installed
 from syncd.simulators.server import Fault, RequestRecord, SimRequest, SimResponse, SimServer, Simulator
-from tests.conformance.side import LONG_PAUSE_S, SHORT_PAUSE_S, SLOW_S, Exchange, Trouble
+from syncd.testing.side import LONG_PAUSE_S, SHORT_PAUSE_S, SLOW_S, Exchange, Trouble
 
 NAME = "conformance"
 READS = "GET"
 WRITES = "PUT|POST|PATCH|DELETE"
-NOT_FOR_TOKENS = r"^(?!/api/auth/)"
 
 _FAULTS = {
     Trouble.LOST_BEFORE: ("lost_before", 0.0),
@@ -84,6 +84,8 @@ class WireSide:
     Attributes:
         told: (method, path) of each exchange as the adapter reported it.
         leads: What the adapter is told when it asks whether this process may still write.
+        credentials_path: Where requests for credentials go (their beginning), which are left alone; empty if there are
+            none.
     """
 
     kind: str
@@ -94,11 +96,17 @@ class WireSide:
     stop: threading.Event = field(default_factory=threading.Event)
     told: list[tuple[str, str]] = field(default_factory=list)
     leads: bool = True
+    credentials_path: str = ""
 
     def __post_init__(self) -> None:
         self._tampering = Tampering(self.server.simulator)
         self.server.simulator = self._tampering
         self.adapter: SideAdapter = self._build()
+
+    @property
+    def _counted(self) -> str:
+        """Pattern of the paths that are no requests for credentials."""
+        return f"^(?!{re.escape(self.credentials_path)})" if self.credentials_path else ""
 
     def _build(self) -> SideAdapter:
         """Build as the service does, through the registry, but without the spacing of requests."""
@@ -134,7 +142,7 @@ class WireSide:
     def trouble(self, kind: Trouble, *, write: bool = False, times: int = 1, after: int = 0) -> None:
         method = WRITES if write else READS
         name, seconds = _FAULTS.get(kind, ("", 0.0))
-        fault = Fault(name, method=method, path=NOT_FOR_TOKENS, times=times, after=after, seconds=seconds)
+        fault = Fault(name, method=method, path=self._counted, times=times, after=after, seconds=seconds)
         if kind in _CHANGES:
             self._tampering.plans.append((fault, _CHANGES[kind]))
         else:
@@ -147,13 +155,13 @@ class WireSide:
 
     def at_each_request(self, action: Callable[[Exchange], None]) -> None:
         def hook(request: SimRequest) -> None:
-            if not request.path.startswith("/api/auth/"):
+            if re.match(self._counted, request.path):
                 action(Exchange(0.0, request.method != READS))
 
         self.server.hooks.append(hook)
 
     def exchanges(self) -> list[Exchange]:
-        found: list[RequestRecord] = self.server.requests(path=NOT_FOR_TOKENS)
+        found: list[RequestRecord] = self.server.requests(path=self._counted)
         return [Exchange(record.at, record.method != READS) for record in found]
 
     def go_down(self) -> None:

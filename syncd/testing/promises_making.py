@@ -14,9 +14,9 @@ from syncd.core.fields import ATTRIBUTES, DESCRIPTION, GTIN, NAME, NO, PRICE, PU
 from syncd.core.model import ZERO, Refused, RemoteListing, StockMode, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
-from tests.conformance.goods import GOODS, SIMPLE, VARIED
-from tests.conformance.reading import changes, read_everything
-from tests.conformance.side import SideDriver, Trouble
+from syncd.testing.goods import GOODS, SIMPLE, VARIED
+from syncd.testing.reading import changes, read_everything
+from syncd.testing.side import SideDriver, Trouble
 
 _RATE = Decimal(19)
 _LAMP = Product(

@@ -8,9 +8,9 @@ from syncd.core.fields import NO, PUBLISHED
 from syncd.core.model import Refused
 from syncd.core.products import Way, Withdrawn
 from syncd.errors import OutcomeUnknown
-from tests.conformance.goods import SIMPLE, VARIATION, VARIED
-from tests.conformance.reading import read_everything
-from tests.conformance.side import SideDriver, Trouble
+from syncd.testing.goods import SIMPLE, VARIATION, VARIED
+from syncd.testing.reading import read_everything
+from syncd.testing.side import SideDriver, Trouble
 
 
 class WithdrawingPromises:

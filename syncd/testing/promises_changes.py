@@ -11,9 +11,9 @@ import pytest
 
 from syncd.core.model import ChangePage, Proof, StockMode
 from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
-from tests.conformance.goods import GOODS, MANY, SIMPLE, SIZE, SOLD, VARIATION, VARIED
-from tests.conformance.reading import Found, assert_true, changes, read, read_everything, send, write
-from tests.conformance.side import Exchange, OpenSide, SideDriver
+from syncd.testing.goods import GOODS, MANY, SIMPLE, SIZE, SOLD, VARIATION, VARIED
+from syncd.testing.reading import Found, assert_true, changes, read, read_everything, send, write
+from syncd.testing.side import Exchange, OpenSide, SideDriver
 
 MOST_REQUESTS_WHEN_QUIET = 7
 MOST_REQUESTS_PER_CHANGE = 4
