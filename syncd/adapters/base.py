@@ -57,8 +57,9 @@ class Capabilities:
         relative: Stock can be written as a difference. Where it cannot, ``write_stock`` sets a listing to
             ``expected_after``; the engine reads it by id just before and just after.
         marker: A stock write can carry the operation's id so that a later read shows whether it was applied.
-        idempotency_key: The same write sent twice under one key is applied once.
-        compare_and_set: A write can be made conditional on the present quantity.
+        key_life_s: A write carries its operation's id as a key, and within so many seconds after it was first sent the
+            same write sent again is certainly not applied a second time, and is answered with what became of the first.
+            0: there are no such keys.
         atomic: A relative write cannot swallow a sale that happens on the side at the same moment.
         fractions: Quantities may have decimals.
         batch_size: Most writes per call of ``write_stock``.
@@ -74,8 +75,7 @@ class Capabilities:
 
     relative: bool
     marker: bool = False
-    idempotency_key: bool = False
-    compare_and_set: bool = False
+    key_life_s: float = 0.0
     atomic: bool = True
     fractions: bool = False
     batch_size: int = 1

@@ -62,6 +62,7 @@ class Case:
     sent_at: datetime
     looked_at: datetime | None
     held: bool
+    start_managing: bool
     doubt: Doubt
     looks: tuple[Look, ...]
 
@@ -93,7 +94,8 @@ def take_up(side: SideContext) -> list[Case]:
                 Case(
                     operation.id, row.id, operation.item_id, operation.uid, ref, shadow_at, first_run,
                     operation.run_id, operation.intended_at, operation.sent_at or operation.intended_at,
-                    operation.looked_at, row.recheck_at is not None, doubt, looks_of(operation),
+                    operation.looked_at, row.recheck_at is not None, operation.start_managing, doubt,
+                    looks_of(operation),
                 )
             )  # fmt: skip
     return cases

@@ -306,7 +306,7 @@ def _write_text(row: Operation) -> str:
     after = row.expected_before + row.difference
     told = f"told to go from {row.expected_before:f} to {after:f}"
     by = {
-        "marker": "its mark was found there",
+        "marker": "its mark is known there",
         "read_back": "read back",
         "event": "explained by its orders",
         "person": "a person said so",

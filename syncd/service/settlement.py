@@ -15,6 +15,7 @@ from syncd.service.doubt import FETCH_CHUNK, Case, doubt_of, keep_looks, take_lo
 from syncd.service.findings import Found, open_finding
 from syncd.service.ledger import lock_items
 from syncd.service.outcome import confirm, count_reading, not_applied, refuse
+from syncd.service.resend import can_be_resent, settle_by_key
 from syncd.state.models import Item, Listing, Operation
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _RETRY_PARKED = timedelta(minutes=2)
 def settle_open(side: SideContext, run: RunLog) -> None:
     """Settle what can be settled now; what cannot stays in doubt and blocks only its own listing."""
     open_cases = take_up(side)
+    resent = settle_by_key(side, run, [case for case in open_cases if can_be_resent(side, case)])
+    open_cases = [case for case in open_cases if case.operation_id not in resent]
     cases = [case for case in open_cases if _worth_a_look(side, case)]
     take_looks(side, [case for case in open_cases if not _is_over(side, case)])
     for start in range(0, len(cases), FETCH_CHUNK):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from syncd.adapters.base import Capabilities
-from syncd.adapters.memory import MemorySide, MemoryWorld
+from syncd.adapters.memory import MemorySide, MemoryWorld, Writing
 from syncd.config import load_config
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import (
@@ -73,7 +73,7 @@ def test_a_request_we_gave_up_may_go_on_at_the_side(database: Database, monkeypa
     monkeypatch.undo()
     account.clock.advance(5)
     account.poll("web")
-    web.apply(still_running[0], marker=True)
+    web.apply(still_running[0], Writing(marker=True))
     account.settle_down(3)
     assert account.on_hand("A") == web.quantity("w-A") == 8
 
@@ -83,10 +83,10 @@ def adding_shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> Account:
     """A till with 7 and a shop that did not count; told to start, it adds to what it has counted meanwhile."""
     apply = MemoryWorld.apply
 
-    def add(world: MemoryWorld, write: StockWrite, *, marker: bool, absolute: bool = False) -> WriteResult:
+    def add(world: MemoryWorld, write: StockWrite, how: Writing) -> WriteResult:
         counted = world.things[write.ref.external_id].listing.quantity is not None
         write = replace(write, start_managing=write.start_managing and not counted)
-        return apply(world, write, marker=marker, absolute=absolute)
+        return apply(world, write, how)
 
     monkeypatch.setattr(MemoryWorld, "apply", add)
     account = Account(database)

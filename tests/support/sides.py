@@ -36,7 +36,7 @@ class Kind:
         return self.capabilities.events and not self.capabilities.atomic
 
 
-TILL, MARKED, LOSSY, PLAIN = "till", "marked", "lossy", "plain"
+TILL, MARKED, LOSSY, PLAIN, KEYED = "till", "marked", "lossy", "plain", "keyed"
 KINDS = {
     TILL: Kind(HUB, StockPolicy(hub=True, fractions=True), returns=True),
     MARKED: Kind(Capabilities(relative=True, marker=True, batch_size=20, events=True), StockPolicy(), lags=True),
@@ -45,6 +45,7 @@ KINDS = {
         StockPolicy(buffer=Decimal(1), allow_negative=True),
     ),
     PLAIN: Kind(Capabilities(relative=True), StockPolicy(buffer=Decimal(2), buffers={"b": Decimal(5)})),
+    KEYED: Kind(Capabilities(relative=True, key_life_s=100, batch_size=20, events=True), StockPolicy()),
 }
 PAIRS = tuple(combinations((name for name in KINDS if name != TILL), 2))
 """Shops that a history can have beside each other."""

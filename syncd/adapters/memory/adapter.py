@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
-from syncd.adapters.memory.world import MemoryWorld
+from syncd.adapters.memory.world import MemoryWorld, Writing
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import ALL, ATTRIBUTES, DESCRIPTION, IMAGES, PRICE, TAX_RATE
 from syncd.core.images import Image, keys_of
@@ -120,8 +120,7 @@ class MemorySide:
         fault = self._next_fault(self.world.faults)
         if fault == "late":
             due = self.world.now() + timedelta(seconds=self.world.late_s)
-            how = self._capabilities.marker, not self._capabilities.relative
-            self.world.late += [(due, write, *how) for write in writes]
+            self.world.late += [(due, write, self._writing) for write in writes]
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         if fault == "half":
             return [self._apply_half(write, number) for number, write in enumerate(writes)]
@@ -131,7 +130,12 @@ class MemorySide:
         return results
 
     def _apply(self, write: StockWrite) -> WriteResult:
-        return self.world.apply(write, marker=self._capabilities.marker, absolute=not self._capabilities.relative)
+        return self.world.apply(write, self._writing)
+
+    @property
+    def _writing(self) -> Writing:
+        able = self._capabilities
+        return Writing(able.marker, not able.relative, able.key_life_s > 0)
 
     def _apply_half(self, write: StockWrite, number: int) -> WriteResult:
         """One write of a call whose answer says of every other write that its outcome is unknown."""

@@ -71,6 +71,21 @@ class View:
     deleted: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What a write of stock does here.
+
+    Attributes:
+        marker: The listing carries the operation's id from then on.
+        absolute: Whatever is there is overwritten.
+        keyed: What was carried out before under the same id is answered as then, and not carried out again.
+    """
+
+    marker: bool = False
+    absolute: bool = False
+    keyed: bool = False
+
+
 @dataclass(slots=True)
 class MemoryWorld:
     """What a side really holds. Every change moves its clock by one tick; feeds are ordered by ticks.
@@ -96,6 +111,7 @@ class MemoryWorld:
         withdrawn: Every withdrawal that took effect: (external id, way).
         images: Content of images by key: of the hub, what can be read; of a shop, what was brought.
         made: Every mark that something was made with, once for each time.
+        keys: What stock writes were answered, by their operations' ids.
     """
 
     name: str = "memory"
@@ -119,13 +135,14 @@ class MemoryWorld:
     withdrawal_faults: list[str] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, Applied] = field(default_factory=dict)
     stale: bool = False
     stale_s: float = 10
     fresh_by_id: bool = False
     late_s: float = 30
     lag_s: float = 0
     past: list[tuple[datetime, str, Thing | int]] = field(default_factory=list)
-    late: list[tuple[datetime, StockWrite, bool, bool]] = field(default_factory=list)
+    late: list[tuple[datetime, StockWrite, Writing]] = field(default_factory=list)
     before_write: dict[str, tuple[RemoteListing, datetime]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -249,8 +266,8 @@ class MemoryWorld:
         with self.lock:
             due = [entry for entry in self.late if entry[0] <= self.now()]
             self.late = [entry for entry in self.late if entry[0] > self.now()]
-            for at, write, marker, absolute in due:
-                self.apply(write, marker=marker, absolute=absolute, at=at)
+            for at, write, how in due:
+                self.apply(write, how, at)
             late = [entry for entry in self.late_fields if entry[0] <= self.now()]
             self.late_fields = [entry for entry in self.late_fields if entry[0] > self.now()]
             for _, fields_write in late:
@@ -269,11 +286,11 @@ class MemoryWorld:
         self.things[external_id] = Thing(listing, self.tick)
         self.past.append((self.now(), external_id, Thing(listing, self.tick)))
 
-    def apply(
-        self, write: StockWrite, *, marker: bool, absolute: bool = False, at: datetime | None = None
-    ) -> WriteResult:
-        """Carry out one write, now or at a moment that is over; ``absolute``: whatever is there is overwritten."""
+    def apply(self, write: StockWrite, how: Writing, at: datetime | None = None) -> WriteResult:
+        """Carry out one write, now or at a moment that is over."""
         with self.lock:
+            if how.keyed and write.operation_id in self.keys:
+                return self.keys[write.operation_id]
             thing = self.things.get(write.ref.external_id)
             if thing is None:
                 return Refused("not_found", "no such listing", gone=True)
@@ -285,12 +302,13 @@ class MemoryWorld:
                 listing = replace(listing, stock_mode=StockMode.OWN, quantity=ZERO)
             if listing.quantity is None:
                 return Refused("not_managed", "stock of this listing is not counted")
-            after = write.expected_after if absolute else listing.quantity + write.difference
+            after = write.expected_after if how.absolute else listing.quantity + write.difference
             changed = replace(listing, quantity=after)
             self.before_write[write.ref.external_id] = (thing.listing, at or self.now())
-            self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if marker else changed)
+            self._touch(write.ref.external_id, replace(changed, marker=write.operation_id) if how.marker else changed)
             self.writes.append(write)
-            return Applied(changed.quantity)
+            self.keys[write.operation_id] = Applied(changed.quantity)
+            return self.keys[write.operation_id]
 
     def apply_fields(self, write: FieldsWrite, *, late: bool = False) -> FieldsResult:
         """Set fields now, spelled in the world's own way; ``late``: after its sender gave up on it."""
