@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.goods import GOODS
+from tests.conformance.promises_absolute import AbsolutePromises
 from tests.conformance.promises_changes import ChangePromises
 from tests.conformance.promises_faults import FaultPromises
 from tests.conformance.promises_fields import FieldPromises
@@ -23,7 +24,7 @@ from tests.conformance.promises_images import ImagePromises
 from tests.conformance.promises_making import DescribingPromises, MakingPromises
 from tests.conformance.promises_reading import ReadingPromises
 from tests.conformance.promises_withdrawing import WithdrawingPromises
-from tests.conformance.promises_writing import WritingPromises
+from tests.conformance.promises_writing import EvidencePromises, WritingPromises
 from tests.conformance.side import OpenSide, SideDriver
 
 
@@ -37,7 +38,16 @@ class _Opened:
             yield opened
 
 
-class RoutesSuite(ReadingPromises, ChangePromises, WritingPromises, WithdrawingPromises, FaultPromises, _Opened):
+class RoutesSuite(
+    ReadingPromises,
+    ChangePromises,
+    WritingPromises,
+    AbsolutePromises,
+    EvidencePromises,
+    WithdrawingPromises,
+    FaultPromises,
+    _Opened,
+):
     """The promises that the routes of a side have to do with, for one that differs in nothing else."""
 
 
@@ -49,6 +59,8 @@ class SideAdapterSuite(
     ReadingPromises,
     ChangePromises,
     WritingPromises,
+    AbsolutePromises,
+    EvidencePromises,
     FieldPromises,
     ImagePromises,
     DescribingPromises,
