@@ -72,5 +72,7 @@ def _typed(value: Any) -> str:
         return f"{{ {', '.join(parts)} }}"
     if isinstance(value, dict):
         return "{ }"
+    if value == []:
+        return "[]"
     assert isinstance(value, str | Schedule)
     return f'"{value}"'

@@ -11,8 +11,15 @@ from syncd.adapters.shopware6.catalogue import Catalogue
 from syncd.adapters.shopware6.changes import ORDERS, PRODUCTS, ChangeReader
 from syncd.adapters.shopware6.check import Check
 from syncd.adapters.shopware6.client import ShopClient
+from syncd.adapters.shopware6.describing import ProductReader
+from syncd.adapters.shopware6.fields import WRITABLE, FieldWriter
+from syncd.adapters.shopware6.images import ImageWriter
+from syncd.adapters.shopware6.making import ProductMaker
 from syncd.adapters.shopware6.settings import Shopware6Settings
+from syncd.adapters.shopware6.shop import ShopFacts
+from syncd.adapters.shopware6.terms import Categories
 from syncd.adapters.shopware6.wire import Malformed, api_time
+from syncd.adapters.shopware6.withdrawing import withdraw
 from syncd.adapters.shopware6.writes import StockWriter
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse, StateError
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
         ListingRef,
         StockEvent,
         StockWrite,
-        Unknown,
         WriteResult,
     )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
@@ -51,6 +57,12 @@ class Shopware6Adapter:
         self._catalogue = Catalogue(self._client)
         self._changes = ChangeReader(self._client, self._catalogue, timedelta(seconds=context.overlap_s))
         self._writer = StockWriter(self._client, self._catalogue)
+        facts = ShopFacts(self._client, settings)
+        categories = Categories(self._client, facts, make=settings.create_categories)
+        images = ImageWriter(self._client)
+        self._field_writer = FieldWriter(self._client, self._catalogue, facts, categories, images)
+        self._reader = ProductReader(self._catalogue)
+        self._maker = ProductMaker(self._client, self._catalogue, facts)
         self._capabilities = Capabilities(
             relative=False,
             atomic=False,
@@ -59,6 +71,11 @@ class Shopware6Adapter:
             parallel_writes=1,
             events=True,
             reports_quantity=False,
+            fields=WRITABLE,
+            describes=True,
+            creates=True,
+            withdraws=True,
+            image_content=True,
         )
 
     @property
@@ -105,28 +122,43 @@ class Shopware6Adapter:
         return self._writer.write(writes)
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Not yet."""
-        raise StateError(f"{self._side} takes no fields of products ({len(writes)})")
+        """Send fields of products in one request, with what they name and the shop lacks."""
+        try:
+            return self._field_writer.write(writes)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
     def read_product(self, product_id: str) -> Product | None:
-        """Not yet."""
-        raise StateError(f"{self._side} describes no products ({product_id})")
+        """Read a product by its id, with all its variants."""
+        try:
+            return self._reader.read(product_id)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
     def read_image(self, address: str) -> bytes | None:
         """Not yet: images of the shop stay there."""
         raise StateError(f"{self._side} hands out no images ({address})")
 
     def create_product(self, new: NewProduct) -> MakeResult:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products ({new.mark})")
+        """Make a product (inactive, unless it is to be published), or more variants of one."""
+        try:
+            return self._maker.make(new)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
-    def find_product(self, new: NewProduct, since: datetime) -> Made | Unknown | None:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products ({new.mark}, {since})")
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Ask for the ids that it would have."""
+        try:
+            return self._maker.find(new)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
-        """Not yet."""
-        raise StateError(f"{self._side} withdraws no products ({ref}, {way})")
+        """Make it inactive, or delete it for good: there is no trash."""
+        try:
+            return withdraw(self._client, self._catalogue, ref, way)
+        except Malformed as error:
+            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -36,6 +36,11 @@ _ORDER = (
 )
 """What refers to something comes after it."""
 
+_SHARED = frozenset(
+    {"product_manufacturer", "category", "property_group", "property_group_option", "product_configurator_setting"}
+)
+"""What several parts may bring; all bring the same."""
+
 STOCK_HEADERS: Headers = {
     "indexing-skip": "product.search-keyword,product.stream,product.seo-url,product.cheapest-price,"
     "product.many-to-many-id-field,product.category-denormalizer,product.variant-listing,product.rating-average",
@@ -62,10 +67,20 @@ class Part:
     Attributes:
         lines: Its rows, in any order.
         product_id: The row that the answer must name as written.
+        needs: Another part's ``product_id``: without that one this means nothing.
     """
 
     lines: Sequence[Line]
     product_id: str
+    needs: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Values of a product's own row, and rows beside it, to become part of a ``Part``."""
+
+    row: Mapping[str, Any]
+    lines: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,9 @@ def send(client: ShopClient, parts: Sequence[Part], headers: Headers) -> list[Pa
     trouble = ""
     while left:
         group = left.pop(0)
+        group = _without_orphans(parts, group, results)
+        if not group:
+            continue
         if trouble:
             results |= dict.fromkeys(group, NotSent(trouble))
             continue
@@ -118,6 +136,14 @@ def send(client: ShopClient, parts: Sequence[Part], headers: Headers) -> list[Pa
     return [results[at] for at in range(len(parts))]
 
 
+def _without_orphans(parts: Sequence[Part], group: list[int], results: dict[int, PartResult]) -> list[int]:
+    """A group without the parts whose product was not taken; those are not sent."""
+    failed = {parts[at].product_id for at, result in results.items() if not isinstance(result, Taken)}
+    orphans = [at for at in group if parts[at].needs in failed]
+    results |= dict.fromkeys(orphans, NotSent("its product was not made"))
+    return [at for at in group if at not in orphans]
+
+
 def _once(client: ShopClient, parts: Sequence[Part], group: Sequence[int], headers: Headers) -> dict[int, PartResult]:
     answer = client.sync([operation for operation, _ in _operations(parts, group)], headers)
     data = answer["data"]
@@ -138,7 +164,7 @@ def _operations(parts: Sequence[Part], group: Iterable[int]) -> list[tuple[dict[
         for line in parts[at].lines:
             # Two parts may need the same category: a row that is inserted twice in one request is refused.
             name = (line.entity, line.row.get("id"))
-            if name[1] is not None and line.action == UPSERT:
+            if line.entity in _SHARED:
                 if name in seen:
                     continue
                 seen.add(name)

@@ -182,6 +182,20 @@ class ShopClient:
         if reply.status != 204:
             raise OutcomeUnknown(self.side, reply.request, f"status {reply.status} instead of 204")
 
+    def reserve_number(self, channel: str | None) -> str:
+        """The next product number of the shop's own range; it is used up, also if nothing comes of it.
+
+        Raises:
+            InvalidResponse: The answer is no number.
+        """
+        path = f"_action/number-range/reserve/product{f'/{channel}' if channel else ''}"
+        reply = self._read(lambda headers: self._session.read(path, headers=headers))
+        body = reply.json()
+        number = body.get("number") if isinstance(body, Mapping) else None
+        if not isinstance(number, str) or not number.strip():
+            raise InvalidResponse(self.side, reply.request, "the answer is no number", sample=reply.sample)
+        return number
+
     def upload(self, media_id: str, name: str, ending: str, mime: str, content: bytes) -> None:
         """Give a media row its file.
 

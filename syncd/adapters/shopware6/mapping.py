@@ -53,10 +53,13 @@ SYSTEM_CURRENCY = "b7d2554b0ce847cd82f3ac9bd1c0dfca"
 IMAGE_KEY = "syncd_key"
 """Custom field of a product's image with its key at the hub."""
 
+IMAGES_MARK = "syncd_images"
+"""Custom field of a product whose images syncd has once written: those without a key are known to be the shop's own."""
+
 _PRODUCT_FIELDS = [
     "id", "parentId", "autoIncrement", "productNumber", "ean", "name", "description", "active", "stock", "childCount",
-    "price", "taxId", "tax", "manufacturerId", "manufacturer", "options", "categories", "media", "coverId", "createdAt",
-    "updatedAt",
+    "price", "taxId", "tax", "manufacturerId", "manufacturer", "options", "categories", "media", "coverId",
+    "customFields", "createdAt", "updatedAt", "states",
 ]  # fmt: skip
 PRODUCTS: Mapping[str, Any] = {
     "associations": {
@@ -265,12 +268,14 @@ class Shown:
 def shown_images(row: Row) -> list[Shown] | None:
     """All images of a row, the cover first.
 
-    ``None`` if it does not say, or if they are not for syncd to change: a product that has images of its own, and none
-    from the till, keeps them as they are.
+    ``None`` if it does not say, or if they are not for syncd to change: a product that has images of its own, and never
+    had one from the till, keeps them as they are.
     """
     rows = rows_of(row, "media")
     if rows is None:
         return None
+    kept_here = row.get("customFields")
+    written = isinstance(kept_here, Mapping) and kept_here.get(IMAGES_MARK) is True
     cover = row.get("coverId")
     ordered = sorted(rows, key=lambda each: (each.get("id") != cover, _position(each), str(each.get("id"))))
     shown = []
@@ -278,7 +283,7 @@ def shown_images(row: Row) -> list[Shown] | None:
         kept = each.get("customFields")
         key = kept.get(IMAGE_KEY) if isinstance(kept, Mapping) else None
         shown.append(Shown(row_id(each), row_id(each, "mediaId"), key if isinstance(key, str) and key else None))
-    return shown if not shown or any(each.key is not None for each in shown) else None
+    return shown if written or not shown or any(each.key is not None for each in shown) else None
 
 
 def images_of(row: Row) -> dict[str, str]:

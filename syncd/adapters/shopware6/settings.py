@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -20,6 +22,17 @@ class Shopware6Settings(BaseModel):
         default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
     )
     batch_size: int = Field(default=50, ge=1, le=100, description="Most writes in one request.")
+    tax_classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name of the shop's tax by rate in per cent, where several taxes have the rate.",
+    )
+    create_categories: bool = Field(
+        default=True, description="Make categories that the till names and the shop does not have."
+    )
+    sales_channels: list[str] = Field(
+        default_factory=list,
+        description="Names of the sales channels that products are made visible in; left out, all storefronts.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -32,6 +45,19 @@ class Shopware6Settings(BaseModel):
         if parts.query or parts.fragment:
             raise ValueError("must not contain ? or #")
         return value.strip().rstrip("/").removesuffix("/api").rstrip("/")
+
+    @field_validator("tax_classes")
+    @classmethod
+    def _check_rates(cls, value: dict[str, str]) -> dict[str, str]:
+        for rate in value:
+            if not re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate):
+                raise ValueError(f'{rate!r} is no rate in per cent, like "19" or "5.5"')
+        return value
+
+    @property
+    def chosen_tax_classes(self) -> dict[Decimal, str]:
+        """``tax_classes`` with rates as numbers."""
+        return {Decimal(rate): name for rate, name in self.tax_classes.items()}
 
     @field_validator("client_id")
     @classmethod

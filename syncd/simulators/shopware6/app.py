@@ -76,7 +76,7 @@ class Shopware6Sim:
         if request.method == "POST" and (found := _UPLOAD.fullmatch(request.path)):
             return self._upload(request, found[1])
         if request.method == "GET" and (found := _NUMBER.fullmatch(request.path)):
-            return SimResponse(200, {"number": f"SW{10000 + self.shop.next_number(found[1])}"})
+            return SimResponse(200, {"number": f"SW{10000 + self.shop.next_number(f'range of {found[1]}')}"})
         if request.method == "POST" and (found := _SEARCH.fullmatch(request.path)):
             return self._find(request, found[1].replace("-", "_"))
         if found := _ITEM.fullmatch(request.path):

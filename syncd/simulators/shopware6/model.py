@@ -49,6 +49,7 @@ class Association:
         foreign: Field of the other rows with this row's id (to many).
         through: Mapping entity, with ``foreign`` for this row's id and ``other`` for the other's.
         other: See ``through``.
+        single: There is at most one other row with this row's id.
     """
 
     entity: str
@@ -56,11 +57,12 @@ class Association:
     foreign: str = ""
     through: str = ""
     other: str = ""
+    single: bool = False
 
     @property
     def to_many(self) -> bool:
         """Whether there may be several."""
-        return not self.own
+        return not self.own and not self.single
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ ENTITIES: dict[str, Entity] = {
     ),
     "media_default_folder": Entity(
         {**_ID, "entity": Field("string", required=True)},
-        {"folder": Association("media_folder", foreign="defaultFolderId")},
+        {"folder": Association("media_folder", foreign="defaultFolderId", single=True)},
     ),
     "media_folder": Entity({**_ID, "defaultFolderId": _fk("media_default_folder"), "name": Field("string")}),
     "sales_channel": Entity(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from syncd.simulators.shopware6.state import Shop
 
 _TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
+_STRIPPED = re.compile(r"<(?=\S)[^>]*(?:>|$)")
+"""As PHP's ``strip_tags``: what does not end is cut to the end."""
 _PRICE_KEYS = {"currencyId", "gross", "net", "linked", "listPrice", "regulationPrice"}
 _INT_LIMIT = 2**31
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -103,6 +105,8 @@ class Writer:
             row = known
             if entity == "product" and "stock" in values and self._shop.settings.between_read_and_write:
                 self._shop.settings.between_read_and_write(row["id"])
+            if isinstance(row.get("customFields"), dict) and isinstance(values.get("customFields"), dict):
+                values["customFields"] = row["customFields"] | values["customFields"]  # one by one
             row.update(values)
             if "updatedAt" in definition.fields:
                 row["updatedAt"] = self._shop.stamp()
@@ -221,7 +225,7 @@ def _stored(field: Field, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if field.kind == "string":
-        value = _TAG.sub("", value)
+        value = _STRIPPED.sub("", value)
     elif field.kind == "html":
         value = nh3.clean(value) if _TAG.search(value) else escape(unescape(value), quote=False)
     return value if value.strip() else None
