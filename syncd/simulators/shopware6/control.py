@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.pictures import image_kind
@@ -47,6 +48,7 @@ class Control:
             "delete": self.delete,
             "add_image": self.add_image,
             "stock": self.stock,
+            "fields": self.fields,
         }
         if action == "set":
             return self.shop.settings.change(dict(arguments))
@@ -198,6 +200,47 @@ class Control:
         with self.shop.lock:
             rows = list(self.shop.rows("product").values())
             return {row["productNumber"]: row["stock"] for row in rows if not row["childCount"]}
+
+    def fields(self) -> dict[str, dict[str, str]]:
+        """Gross price of everything that can be sold, and more of what is no variant, by product number.
+
+        Categories by name, images by the digest of their content, options of variants by name of the group.
+        """
+        with self.shop.lock:
+            rows = [row for row in self.shop.rows("product").values() if not row["childCount"]]
+            return {
+                row["productNumber"]: {"price": self._price(row)}
+                | ({"options": self._options(row)} if row["parentId"] else self._words(row))
+                for row in rows
+            }
+
+    def _price(self, row: Row) -> str:
+        prices = row["price"] or (self.shop.get("product", row["parentId"]) or {}).get("price") or []
+        own = next((each["gross"] for each in prices if each["currencyId"] == SYSTEM_CURRENCY), 0)
+        return f"{Decimal(str(own)):.2f}"
+
+    def _options(self, row: Row) -> str:
+        links = self.shop.rows("product_option").values()
+        options = [self.shop.get("property_group_option", each["optionId"]) for each in links
+                   if each["productId"] == row["id"]]  # fmt: skip
+        named = [
+            ((self.shop.get("property_group", option["groupId"]) or {})["name"], option["name"])
+            for option in options
+            if option is not None
+        ]
+        return " / ".join(value for _, value in sorted(named))
+
+    def _words(self, row: Row) -> dict[str, str]:
+        links = self.shop.rows("product_category").values()
+        categories = [self.shop.get("category", each["categoryId"]) for each in links if each["productId"] == row["id"]]
+        maker = self.shop.get("product_manufacturer", row["manufacturerId"])
+        return {
+            "name": row["name"],
+            "description": row["description"] or "",
+            "brand": maker["name"] if maker else "",
+            "categories": ", ".join(sorted(each["name"] for each in categories if each is not None)),
+            "images": " ".join(sha256(content).hexdigest()[:8] for content in self.images(row["productNumber"])),
+        }
 
     def images(self, sku: str) -> list[bytes]:
         """What a product shows: the cover first, then by position."""
