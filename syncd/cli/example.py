@@ -44,7 +44,8 @@ def render(
     for table, pairs in values.items():
         for key, value in pairs.items():
             text = _set(text, table, key, value)
-    if f'adapter = "{factory.kind}"' not in text:
+    # At the beginning of a line: a comment of the example may name another adapter.
+    if not re.search(rf'(?m)^adapter = "{re.escape(factory.kind)}"$', text):
         head, _, rest = text.partition(_BEGIN)
         text = head + _BEGIN + adapter_block(factory, shop) + _END + rest.partition(_END)[2]
     for key, value in shop_values.items():
@@ -62,7 +63,9 @@ def adapter_block(factory: AdapterFactory, shop: str) -> str:
         if is_secret(field.annotation):
             lines.append(f"{off}{key}_file = {quoted(f'secrets/{secret_name(shop, key)}')}")
         else:
-            lines.append(f"{off}{key} = {_literal('' if field.is_required() else field.get_default())}")
+            lines.append(
+                f"{off}{key} = {_literal('' if field.is_required() else field.get_default(call_default_factory=True))}"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -118,8 +118,10 @@ class HttpSession:
         """Close all connections."""
         self._client.close()
 
-    def read(self, path: str, *, params: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET ``path``, retried while the failure is temporary.
+    def read(
+        self, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """GET ``path``, retried while the failure is temporary; with ``json``, POST what is a question all the same.
 
         Returns:
             An answer with a status below 500 that is neither 3xx nor 429. 4xx is for the caller to judge.
@@ -135,7 +137,8 @@ class HttpSession:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(self._exchange, "GET", path, params=params, headers=headers, write=False)
+        method, body = ("GET", None) if json is None else ("POST", {"json": json})
+        return retrying(self._exchange, method, path, params=params, headers=headers, write=False, body=body)
 
     def write(
         self,
@@ -145,6 +148,7 @@ class HttpSession:
         params: Any = None,
         json: Any = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         files: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
@@ -159,6 +163,7 @@ class HttpSession:
             params: Query.
             json: Body as JSON.
             data: Body as a form.
+            content: Body as it is.
             files: Body in parts.
             headers: Further headers.
             timeout_s: Instead of the session's.
@@ -180,7 +185,7 @@ class HttpSession:
             params=params,
             headers=headers,
             write=True,
-            body={"json": json, "data": data, "files": files},
+            body={"json": json, "data": data, "content": content, "files": files},
             timeout_s=timeout_s,
             auth=auth,
             guarded=guarded,
@@ -351,7 +356,8 @@ def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str
     if scheme.lower() == "basic":
         with suppress(binascii.Error, UnicodeDecodeError):  # not a pair: the credential itself is on the list
             found.append(base64.b64decode(credential, validate=True).decode().partition(":")[2])
-    for fields in (body.get("data") or {}, request.url.params):
+    spoken = body.get("json")
+    for fields in (body.get("data") or {}, spoken if isinstance(spoken, Mapping) else {}, request.url.params):
         found += [str(fields[name]) for name in _SECRET_FIELDS if name in fields]
     return tuple(sorted({each for each in found if each}, key=len, reverse=True))
 

@@ -11,7 +11,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.promises_{name}"
-        for name in ("reading", "changes", "writing", "fields", "images", "making", "withdrawing", "faults")
+        for name in ("reading", "changes", "writing", "absolute", "fields", "images", "making", "withdrawing", "faults")
     ),
     f"{__name__}.reading",
 )

@@ -121,6 +121,8 @@ class ChangePromises:
         """A deleted variation is gone with proof, or its parent comes without it among its children."""
         if not side.traits.variations:
             pytest.skip("no variations on this side")
+        if not side.traits.lost_variations_in_changes:
+            pytest.skip("the deletion of a variation leaves no trace on this side; sweeps miss it")
         before = read_everything(side)
         ref, parent = side.ref(VARIATION), side.ref(VARIED.sku)
         side.delete(VARIATION)

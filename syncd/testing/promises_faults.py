@@ -167,7 +167,7 @@ class FaultPromises:
         before = wired.stock()
         wired.trouble(Trouble.TOO_MANY, write=True)
         with pytest.raises(RateLimited):
-            wired.adapter.write_stock([write(wired.ref(SIMPLE), 3)])
+            wired.adapter.write_stock([write(wired.ref(SIMPLE), 3, before=before[SIMPLE])])
         assert (wired.stock(), _writes(wired)) == (before, 1)
 
     @pytest.mark.parametrize("trouble", list(LOST_WRITES))
@@ -192,7 +192,7 @@ class FaultPromises:
         skus = [SIMPLE, GOODS[1].sku, OTHER, VARIATION]
         before = wired.stock()
         wired.trouble(trouble, write=True, times=-1)
-        results = send(wired.adapter, [write(wired.ref(sku), 7, key=sku) for sku in skus])
+        results = send(wired.adapter, [write(wired.ref(sku), 7, key=sku, before=before[sku]) for sku in skus])
         assert {type(result) for result in results} <= {Unknown, NotSent}
         after = wired.stock()
         for sku, result in zip(skus, results, strict=True):
@@ -215,7 +215,8 @@ class FaultPromises:
         wired.expire_credentials(for_good=False)
         assert full_read(wired).stock() == wired.stock()
         wired.expire_credentials(for_good=False)
-        assert outcome(wired, SIMPLE) == [Applied(before - 2)]
+        reports = wired.adapter.capabilities.reports_quantity
+        assert outcome(wired, SIMPLE) == [Applied(before - 2 if reports else None)]
         assert wired.stock()[SIMPLE] == before - 2
 
     def test_credentials_that_ended_for_good(self, wired: SideDriver) -> None:
@@ -283,7 +284,7 @@ class FaultPromises:
         assert wired.adapter.fetch([wired.ref(SIMPLE)]).listings
         assert (wired.stock(), [one for one in wired.exchanges() if one.write]) == (before, [])
         wired.leads = True
-        send(wired.adapter, [write(wired.ref(SIMPLE), 1)])
+        send(wired.adapter, [write(wired.ref(SIMPLE), 1, before=before[SIMPLE])])
         assert wired.stock() == before | {SIMPLE: before[SIMPLE] + 1}
 
     def test_a_stop_ends_a_wait_early(self, wired: SideDriver) -> None:
@@ -324,7 +325,7 @@ def full_read(side: SideDriver) -> Found:
 def outcome(side: SideDriver, sku: str) -> list[WriteResult]:
     """Take two units out; an error says of the call what a result would say of the write."""
     try:
-        return side.adapter.write_stock([write(side.ref(sku), -2)])
+        return side.adapter.write_stock([write(side.ref(sku), -2, before=side.stock()[sku])])
     except OutcomeUnknown as error:
         assert_named(side, error)
         return [Unknown(error.detail)]

@@ -63,8 +63,12 @@ class WithdrawingPromises:
         side.adapter.fetch([ref])
         already = sum(exchange.write for exchange in side.exchanges())
         side.trouble(trouble, write=True)
-        with pytest.raises(OutcomeUnknown):
-            side.adapter.withdraw(ref, way)
+        try:
+            result = side.adapter.withdraw(ref, way)
+        except OutcomeUnknown:
+            result = None
+        # An answer without a body (204) has no middle to break off in: it came whole.
+        assert result is None or (trouble, result) == (Trouble.TRUNCATED, Withdrawn())
         side.calm()
         assert sum(exchange.write for exchange in side.exchanges()) == already + 1
         found = [one for one in side.adapter.fetch([ref]).listings if one.published]

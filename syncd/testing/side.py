@@ -67,6 +67,10 @@ class Traits:
         unique_codes: No two products can have the same SKU.
         marks: What is made carries the mark of its making.
         adds_variations: More variations can be made beside those of a product; otherwise one request makes all of it.
+        makes_at_once: One request makes a product with all its variations, also where more can be added later.
+        lost_variations_in_changes: The loss of a variation shows at its parent; otherwise only a full read misses it.
+        needs_sku: Nothing can be there without a SKU: taking it away is refused.
+        longest_name: In characters; a longer one is refused. 0: there is no limit worth a test.
     """
 
     wire: bool = True
@@ -79,6 +83,10 @@ class Traits:
     unique_codes: bool = True
     marks: bool = True
     adds_variations: bool = True
+    makes_at_once: bool = False
+    lost_variations_in_changes: bool = True
+    needs_sku: bool = False
+    longest_name: int = 0
 
 
 @dataclass(frozen=True, slots=True)

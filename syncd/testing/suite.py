@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from syncd.testing.goods import GOODS
+from syncd.testing.promises_absolute import AbsolutePromises
 from syncd.testing.promises_changes import ChangePromises
 from syncd.testing.promises_faults import FaultPromises
 from syncd.testing.promises_fields import FieldPromises
@@ -23,7 +24,7 @@ from syncd.testing.promises_images import ImagePromises
 from syncd.testing.promises_making import DescribingPromises, MakingPromises
 from syncd.testing.promises_reading import ReadingPromises
 from syncd.testing.promises_withdrawing import WithdrawingPromises
-from syncd.testing.promises_writing import WritingPromises
+from syncd.testing.promises_writing import EvidencePromises, WritingPromises
 from syncd.testing.side import OpenSide, SideDriver
 
 
@@ -37,7 +38,16 @@ class _Opened:
             yield opened
 
 
-class RoutesSuite(ReadingPromises, ChangePromises, WritingPromises, WithdrawingPromises, FaultPromises, _Opened):
+class RoutesSuite(
+    ReadingPromises,
+    ChangePromises,
+    WritingPromises,
+    AbsolutePromises,
+    EvidencePromises,
+    WithdrawingPromises,
+    FaultPromises,
+    _Opened,
+):
     """The promises that the routes of a side have to do with, for one that differs in nothing else."""
 
 
@@ -49,6 +59,8 @@ class SideAdapterSuite(
     ReadingPromises,
     ChangePromises,
     WritingPromises,
+    AbsolutePromises,
+    EvidencePromises,
     FieldPromises,
     ImagePromises,
     DescribingPromises,

@@ -18,7 +18,7 @@ NAME = "conformance"
 READS = "GET"
 WRITES = "PUT|POST|PATCH|DELETE"
 
-_FAULTS = {
+FAULTS = {
     Trouble.LOST_BEFORE: ("lost_before", 0.0),
     Trouble.LOST_AFTER: ("lost_after", 0.0),
     Trouble.ERROR_BEFORE: ("error_500_html", 0.0),
@@ -74,7 +74,7 @@ def without_rows(body: Any) -> Any:
     return [] if isinstance(body, list) else body
 
 
-_CHANGES = {Trouble.WRONG_SHAPE: another_shape, Trouble.EMPTY_LIST: without_rows}
+CHANGES = {Trouble.WRONG_SHAPE: another_shape, Trouble.EMPTY_LIST: without_rows}
 
 
 @dataclass
@@ -99,8 +99,8 @@ class WireSide:
     credentials_path: str = ""
 
     def __post_init__(self) -> None:
-        self._tampering = Tampering(self.server.simulator)
-        self.server.simulator = self._tampering
+        self.tampering = Tampering(self.server.simulator)
+        self.server.simulator = self.tampering
         self.adapter: SideAdapter = self._build()
 
     @property
@@ -141,17 +141,17 @@ class WireSide:
 
     def trouble(self, kind: Trouble, *, write: bool = False, times: int = 1, after: int = 0) -> None:
         method = WRITES if write else READS
-        name, seconds = _FAULTS.get(kind, ("", 0.0))
+        name, seconds = FAULTS.get(kind, ("", 0.0))
         fault = Fault(name, method=method, path=self._counted, times=times, after=after, seconds=seconds)
-        if kind in _CHANGES:
-            self._tampering.plans.append((fault, _CHANGES[kind]))
+        if kind in CHANGES:
+            self.tampering.plans.append((fault, CHANGES[kind]))
         else:
             self.server.add_fault(fault)
 
     def calm(self) -> None:
         self.server.clear_faults()
         self.server.hooks.clear()
-        self._tampering.plans.clear()
+        self.tampering.plans.clear()
 
     def at_each_request(self, action: Callable[[Exchange], None]) -> None:
         def hook(request: SimRequest) -> None:

@@ -192,3 +192,21 @@ def _rest(terminal: int) -> bytes:
         if not part:
             return shown
         shown += part
+
+
+def test_a_shop_of_another_system_is_written_from_its_settings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**ENV, "SYNCD_MAIN_CLIENT_SECRET": "shop-secret"}.items():
+        monkeypatch.setenv(name, value)
+    result = run("init", *FLAGS, "--adapter", "shopware6")
+    assert result.code == 0
+    path = tmp_path / "config.toml"
+    text = path.read_text()
+    assert "null" not in text
+    filled = text.replace('\nclient_id = ""', '\nclient_id = "SWIA1"')
+    path.write_text(filled.replace("\n#tax_classes", "\ntax_classes").replace("\n#sales_channels", "\nsales_channels"))
+    config = load_config(path, {})
+    assert config.shops["main"].kind == "shopware6"
+    assert config.shops["main"].settings.client_secret.get_secret_value() == "shop-secret"
+    assert config.shops["main"].settings.sales_channels == []

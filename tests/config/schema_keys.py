@@ -39,13 +39,13 @@ def all_keys() -> set[Key]:
         ("shops.main", WooCommerceSettings),
         ("shops.main", ShopSection),
     )
-    return {key for table, model in parts for key in _keys(table, model)}
+    return {key for table, model in parts for key in keys_of(table, model)}
 
 
-def _keys(table: str, model: type[BaseModel]) -> Iterator[Key]:
+def keys_of(table: str, model: type[BaseModel]) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section) and not _is_value(name):
-            yield from _keys(f"{table}.{name}", field.annotation)
+            yield from keys_of(f"{table}.{name}", field.annotation)
             continue
         secret = is_secret(field.annotation) or (table, name) == ("syncd", "database")
         value = field.get_default(call_default_factory=True)
@@ -72,5 +72,7 @@ def _typed(value: Any) -> str:
         return f"{{ {', '.join(parts)} }}"
     if isinstance(value, dict):
         return "{ }"
+    if value == []:
+        return "[]"
     assert isinstance(value, str | Schedule)
     return f'"{value}"'

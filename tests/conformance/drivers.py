@@ -32,6 +32,7 @@ from syncd.simulators.server import SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
 from syncd.testing.side import Exchange, OpenSide, SideDriver, Traits, Trouble
 from syncd.testing.wire import NAME, Clock, WireSide
+from tests.conformance.drivers_shopware6 import open_shopware6
 from tests.support.inventorum import MemoryTokens
 
 UNKNOWN_ID = 987654
@@ -432,6 +433,7 @@ DRIVERS: dict[str, OpenSide] = {
     "memory": open_memory,
     "inventorum": open_inventorum,
     "woocommerce": open_woocommerce,
+    "shopware6": open_shopware6,
 }
 
 OTHER_ROUTES: dict[str, OpenSide] = {
@@ -443,6 +445,7 @@ OTHER_ROUTES: dict[str, OpenSide] = {
         open_woocommerce,
         settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
     ),
+    "shopware6-older": partial(open_shopware6, settings={"version": "6.6.7.1", "max_limit": 100}),
 }
 """Sides that differ from those above in their routes alone: in how they are read and addressed."""
 

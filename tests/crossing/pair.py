@@ -61,11 +61,10 @@ class Clock:
 
 
 @dataclass
-class Pair:
-    """Both sides with their servers, and the account."""
+class Between:
+    """A till and some shop with their servers, and the account."""
 
     till: InventorumSim
-    shop: WooCommerceSim
     till_server: SimServer
     shop_server: SimServer
     account: Account
@@ -77,6 +76,10 @@ class Pair:
             self.clock.seconds += 61
             for outcome in sync_once(self.account, full=False, cause="test"):
                 assert outcome.error is None, outcome.error
+
+    def poll(self, *, full: bool = False) -> None:
+        """One pass, whatever comes of it."""
+        list(sync_once(self.account, full=full, cause="test"))
 
     def writes(self, since: tuple[int, int] = (0, 0)) -> dict[str, list[str]]:
         """Requests that change something, by side."""
@@ -106,6 +109,13 @@ class Pair:
             return [(row.kind, row.message) for row in session.scalars(query)]
 
 
+@dataclass
+class Pair(Between):
+    """The same with the shop."""
+
+    shop: WooCommerceSim
+
+
 @contextmanager
 def open_pair(
     database: Database, folder: Path, more: str = "", *, catalogue: Sequence[CatalogueProduct] = ()
@@ -131,6 +141,6 @@ def open_pair(
         path.chmod(0o600)
         account = open_account(load_config(path, {}), database, now=clock.now)
         try:
-            yield Pair(till, shop, till_server, shop_server, account, clock)
+            yield Pair(till, till_server, shop_server, account, clock, shop)
         finally:
             account.close()
