@@ -118,8 +118,10 @@ class HttpSession:
         """Close all connections."""
         self._client.close()
 
-    def read(self, path: str, *, params: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET ``path``, retried while the failure is temporary.
+    def read(
+        self, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """GET ``path``, retried while the failure is temporary; with ``json``, POST what is a question all the same.
 
         Returns:
             An answer with a status below 500 that is neither 3xx nor 429. 4xx is for the caller to judge.
@@ -135,7 +137,8 @@ class HttpSession:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(self._exchange, "GET", path, params=params, headers=headers, write=False)
+        method, body = ("GET", None) if json is None else ("POST", {"json": json})
+        return retrying(self._exchange, method, path, params=params, headers=headers, write=False, body=body)
 
     def write(
         self,
@@ -348,6 +351,7 @@ def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str
     found = [auth[1], base64.b64encode(":".join(auth).encode()).decode("ascii")] if auth else []
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     found.append(credential)
+    found += [value for name, value in request.headers.items() if name.endswith("-token")]
     if scheme.lower() == "basic":
         with suppress(binascii.Error, UnicodeDecodeError):  # not a pair: the credential itself is on the list
             found.append(base64.b64decode(credential, validate=True).decode().partition(":")[2])

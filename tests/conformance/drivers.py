@@ -30,6 +30,7 @@ from syncd.simulators.inventorum import InventorumSim
 from syncd.simulators.inventorum.settings import InventorumSettings
 from syncd.simulators.server import SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
+from tests.conformance.drivers_shopify import open_shopify
 from tests.conformance.side import Exchange, OpenSide, SideDriver, Traits, Trouble
 from tests.conformance.wire import NAME, Clock, WireSide
 from tests.support.inventorum import MemoryTokens
@@ -432,6 +433,7 @@ DRIVERS: dict[str, OpenSide] = {
     "memory": open_memory,
     "inventorum": open_inventorum,
     "woocommerce": open_woocommerce,
+    "shopify": open_shopify,
 }
 
 OTHER_ROUTES: dict[str, OpenSide] = {
@@ -443,6 +445,8 @@ OTHER_ROUTES: dict[str, OpenSide] = {
         open_woocommerce,
         settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
     ),
+    "shopify-on hand": partial(open_shopify, values={"quantity": "on_hand"}),
+    "shopify-stock alone": open_shopify,
 }
 """Sides that differ from those above in their routes alone: in how they are read and addressed."""
 
