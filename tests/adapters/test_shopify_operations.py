@@ -125,7 +125,8 @@ def test_no_text_costs_more_than_a_query_may() -> None:
     for one in every_operation():
         locations = one.text.count("inventoryLevel(locationId")
         units = variants_per_page(locations)
-        first = {"Variants": units, "VariantsOf": units, "Orders": ORDERS_PER_PAGE}.get(one.name, 100)
+        sizes = {"Variants": units, "VariantsOf": units, "WholeProduct": units - 5, "Orders": ORDERS_PER_PAGE}
+        first = sizes.get(one.name, 100)
         ids = {"RefundLines": REFUNDS_PER_REQUEST}.get(one.name, nodes_per_request(locations))
         points = Cost(load_schema(), parse(one.text), {"first": first, "ids": ["x"] * ids}).points()
         assert points <= MOST_POINTS, one.name

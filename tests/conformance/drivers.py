@@ -446,7 +446,6 @@ OTHER_ROUTES: dict[str, OpenSide] = {
         settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
     ),
     "shopify-on hand": partial(open_shopify, values={"quantity": "on_hand"}),
-    "shopify-stock alone": open_shopify,
 }
 """Sides that differ from those above in their routes alone: in how they are read and addressed."""
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from syncd.core.fields import CATEGORIES, IMAGES, TAX_RATE
 from syncd.core.model import ListingRef
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
 from syncd.simulators.server import Fault, SimRequest, SimResponse, SimServer
@@ -56,7 +57,16 @@ class OperationTampering(Tampering):
 class ShopifyDriver(WireSide):
     """A simulated shop with client credentials."""
 
-    traits = Traits(uncounted=True, renews_credentials=True, unique_codes=False)
+    traits = Traits(
+        uncounted=True,
+        renews_credentials=True,
+        unique_codes=False,
+        hides_variations=False,  # a variant has no status of its own
+        adds_attributes=False,  # an option is one of all variants of a product
+        lacks=frozenset(
+            {TAX_RATE, CATEGORIES, IMAGES}
+        ),  # rates are the shop's settings; the others: not in this version
+    )
 
     def __init__(
         self,

@@ -66,6 +66,9 @@ class Traits:
         own_images: Products can have images that are not the hub's.
         unique_codes: No two products can have the same SKU.
         marks: What is made carries the mark of its making.
+        lacks: Fields that products of this side do not have.
+        hides_variations: One variation alone can be taken from customers.
+        adds_attributes: A variation can have an attribute that its siblings lack.
         adds_variations: More variations can be made beside those of a product; otherwise one request makes all of it.
     """
 
@@ -79,6 +82,9 @@ class Traits:
     unique_codes: bool = True
     marks: bool = True
     adds_variations: bool = True
+    hides_variations: bool = True
+    adds_attributes: bool = True
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,15 @@ from syncd.adapters.shopify.catalogue import Catalogue
 from syncd.adapters.shopify.changes import ChangeReader, position
 from syncd.adapters.shopify.check import Check
 from syncd.adapters.shopify.client import ShopifyClient
+from syncd.adapters.shopify.describing import WholeReader
 from syncd.adapters.shopify.facts import ShopFacts
+from syncd.adapters.shopify.fields import WRITABLE, FieldWriter
+from syncd.adapters.shopify.making import ProductMaker
 from syncd.adapters.shopify.settings import ShopifySettings
 from syncd.adapters.shopify.stock import StockWriter
 from syncd.adapters.shopify.wire import Malformed
+from syncd.adapters.shopify.withdrawing import withdraw
+from syncd.core.fields import PRICE
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse, StateError
 
@@ -50,6 +55,9 @@ class ShopifyAdapter:
         self._facts = ShopFacts(self._client, settings)
         self._catalogue = Catalogue(self._client, self._facts, settings.quantity)
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
+        self._reader = WholeReader(self._client, self._catalogue)
+        self._field_writer = FieldWriter(self._client, self._catalogue)
+        self._maker = ProductMaker(self._client, self._reader, self._facts)
         self._writer = StockWriter(self._client, self._catalogue, self._facts, settings.quantity)
 
     @property
@@ -71,6 +79,10 @@ class ShopifyAdapter:
             parallel_writes=1,
             events=known is None or known.whole,
             reports_quantity=not self._settings.also_count,
+            fields=WRITABLE if self._facts.gross is not False else WRITABLE - {PRICE},
+            describes=True,
+            creates=True,
+            withdraws=True,
         )
 
     def check(self) -> CheckReport:
@@ -109,28 +121,45 @@ class ShopifyAdapter:
             raise self._invalid(error) from error
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Not yet."""
-        raise StateError(f"{self._side} writes no fields")
+        """Send words, codes, prices and options of one product after the other."""
+        if not writes:
+            return []
+        try:
+            return self._field_writer.write(writes)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_product(self, product_id: str) -> Product | None:
-        """Not yet."""
-        raise StateError(f"{self._side} does not describe products ({product_id})")
+        """Read a product by its id, with all its variants."""
+        try:
+            return self._reader.describe(product_id)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_image(self, address: str) -> bytes | None:
-        """Not yet."""
+        """Not yet: images of the shop stay there."""
         raise StateError(f"{self._side} hands out no images ({address})")
 
     def create_product(self, new: NewProduct) -> MakeResult:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products")
+        """Make a product whole (a draft, unless it is to be published), or more variations of one, in one request."""
+        try:
+            return self._maker.make(new)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products")
+        """Look for the product by its handle and mark, and among its variants."""
+        try:
+            return self._maker.find(new, since + self._client.clock_offset)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
-        """Not yet."""
-        raise StateError(f"{self._side} withdraws no products")
+        """Make it a draft, or delete it for good: there is no trash."""
+        try:
+            return withdraw(self._client, self._catalogue, ref, way)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -124,6 +124,10 @@ class Catalogue:
         """How rows are read in this shop."""
         return self._view()[0]
 
+    def names(self) -> dict[str, Any]:
+        """Variables that ask for quantities."""
+        return self._view()[1]
+
     def _one(self, gid: str, row: Row, view: View) -> Unit | RemoteListing | None:
         if row.get("__typename") == "ProductVariant":
             unit = unit_of(row, view)

@@ -76,6 +76,11 @@ class ShopFacts:
         """The locations, if they were asked for already."""
         return self._counted
 
+    @property
+    def gross(self) -> bool | None:
+        """Whether prices are gross, if that was asked for already."""
+        return None if self._shop is None else self._shop.gross
+
     def forget(self) -> None:
         """Ask anew: people change settings."""
         with self._lock:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from syncd.adapters import texts
 from syncd.adapters.shopify.wire import (
     Malformed,
     Row,
@@ -113,13 +114,14 @@ def is_seen(head: Row) -> bool:
 
 
 def words_of(head: Row) -> dict[str, str]:
-    """Fields of a product that is no variation."""
-    return {
+    """Fields of a product that is no variation; a text that is too long to compare is left out."""
+    words = {
         NAME: text_of(head, "title"),
-        DESCRIPTION: text_of(head, "descriptionHtml"),
         BRAND: text_of(head, "vendor"),
         PUBLISHED: YES if is_seen(head) else NO,
     }
+    description = text_of(head, "descriptionHtml")
+    return words if len(description) > texts.LONGEST else {**words, DESCRIPTION: texts.canonical(description)}
 
 
 def codes_of(row: Row, view: View) -> dict[str, str]:
@@ -157,7 +159,7 @@ def _listing(row: Row, head: Row, view: View, mode: StockMode, counted: Decimal 
         gtin=code_of(row, "barcode"),
         stock_mode=mode,
         quantity=counted,
-        published=is_seen(head),
+        published=is_seen(head) or not plain,  # a variation has no status: its product's is the group's
         fields=fields,
     )
 

@@ -23,7 +23,7 @@ ORDERS_PER_PAGE = 8
 LINES_PER_ORDER = 40
 REFUNDS_PER_REQUEST = 3
 EVENTS_PER_PAGE = 100
-_POINTS = 900
+_POINTS = 850
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,95 @@ ACTIVATE = Operation(
     write=True,
 )
 
+UPDATE_PRODUCT = Operation(
+    "UpdateProduct",
+    f"""mutation UpdateProduct($product: ProductUpdateInput!) {{
+  productUpdate(product: $product) {{ product {{ ...Head }} userErrors {{ field message }} }}
+}}{_PRODUCT}""",
+    write=True,
+)
+
+UPDATE_VARIANTS = Operation(
+    "UpdateVariants",
+    """mutation UpdateVariants($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $product, variants: $variants) {
+    productVariants { id sku barcode price selectedOptions { name value } }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+DELETE_PRODUCT = Operation(
+    "DeleteProduct",
+    """mutation DeleteProduct($input: ProductDeleteInput!) {
+  productDelete(input: $input, synchronous: true) { deletedProductId userErrors { field message } }
+}""",
+    write=True,
+)
+
+DELETE_VARIANTS = Operation(
+    "DeleteVariants",
+    """mutation DeleteVariants($product: ID!, $variants: [ID!]!) {
+  productVariantsBulkDelete(productId: $product, variantsIds: $variants) {
+    product { id }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+MAKE_PRODUCT = Operation(
+    "MakeProduct",
+    """mutation MakeProduct($input: ProductSetInput!) {
+  productSet(input: $input, synchronous: true) { product { id } userErrors { code field message } }
+}""",
+    write=True,
+)
+
+MAKE_VARIANTS = Operation(
+    "MakeVariants",
+    """mutation MakeVariants($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkCreate(productId: $product, variants: $variants) {
+    productVariants { id }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+_MARK = """mark: metafield(namespace: "syncd", key: "made") { value }"""
+
+BY_HANDLE = Operation(
+    "ByHandle",
+    f"""query ByHandle($handle: String!) {{
+  product: productByIdentifier(identifier: {{ handle: $handle }}) {{ id {_MARK} }}
+}}""",
+)
+
+NEWEST = Operation(
+    "Newest",
+    f"""query Newest($first: Int!, $after: String, $query: String!) {{
+  page: products(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{ {_PAGE} nodes {{ id {_MARK} }} }}
+}}""",
+)
+
+
+@functools.cache
+def whole_product(locations: int) -> Operation:
+    """A product with its variants, their quantities and the marks of their making."""
+    return Operation(
+        "WholeProduct",
+        f"""query WholeProduct($id: ID!, $first: Int!, $after: String, {_stock_variables(locations)}) {{
+  product(id: $id) {{
+    ...Head
+    isGiftCard
+    options {{ name }}
+    page: variants(first: $first, after: $after) {{ {_PAGE} nodes {{ ...Unit taxable {_MARK} }} }}
+  }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
 
 @functools.cache
 def variants(locations: int) -> Operation:
@@ -238,7 +327,7 @@ def every_operation() -> Iterator[Operation]:
     """All texts, in all sizes."""
     yield from (value for value in globals().values() if isinstance(value, Operation))
     for locations in range(1, MOST_LOCATIONS + 1):
-        yield from (variants(locations), variants_of(locations), nodes(locations))
+        yield from (variants(locations), variants_of(locations), nodes(locations), whole_product(locations))
     for writes in range(1, MOST_WRITES + 1):
         yield adjust(writes)
 

@@ -30,7 +30,7 @@ _ADJUSTED = "available"
 """The only name that a difference can be added to here; ``on_hand`` moves with it."""
 
 _LARGEST = 1_000_000_000
-_GONE = frozenset({"INVALID_INVENTORY_ITEM"})
+_GONE = frozenset({"INVALID_INVENTORY_ITEM", "PRODUCT_DOES_NOT_EXIST", "PRODUCT_VARIANT_DOES_NOT_EXIST"})
 _IN_DOUBT = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST", "SERVICE_UNAVAILABLE", "ADJUST_QUANTITIES_FAILED"})
 """Codes that do not say whether the write is being applied."""
 
@@ -171,7 +171,7 @@ class StockWriter:
         sent = False
         if not unit.tracked:
             answer = self._client.mutate(operations.TRACK, {"id": unit.item, "input": {"tracked": True}})
-            refused = _refused_field(answer, "inventoryItemUpdate")
+            refused = refused_field(answer, "inventoryItemUpdate")
             if refused is not None:
                 return refused
             sent = True
@@ -198,7 +198,7 @@ class StockWriter:
                 "key": key_of(write),
             }
             variables = {name: value for name, value in variables.items() if value is not None}
-            return _refused_field(self._client.mutate(operations.ACTIVATE, variables), "inventoryActivate")
+            return refused_field(self._client.mutate(operations.ACTIVATE, variables), "inventoryActivate")
         if unit.here == write.difference:
             return None
         row = {
@@ -214,7 +214,7 @@ class StockWriter:
             "quantities": [row],
         }
         answer = self._client.mutate(operations.SET, {"input": given, "key": key_of(write)})
-        return _refused_field(answer, "inventorySetQuantities")
+        return refused_field(answer, "inventorySetQuantities")
 
 
 def refusal(payload: Row) -> Refused | Unknown | None:
@@ -233,7 +233,8 @@ def refusal(payload: Row) -> Refused | Unknown | None:
     return Refused(code.lower(), message, gone=code in _GONE)
 
 
-def _refused_field(answer: Answer, field: str) -> Refused | Unknown | None:
+def refused_field(answer: Answer, field: str) -> Refused | Unknown | None:
+    """What the answer to one mutation refuses; ``None`` if it was carried out."""
     payload = answer.data.get(field)
     if not isinstance(payload, Mapping):
         return _unanswered(answer, field)

@@ -16,6 +16,7 @@ from syncd.simulators.server import SimRequest, SimResponse
 from syncd.simulators.shopify.auth import TOKEN_PATH, Authenticator
 from syncd.simulators.shopify.control import Control
 from syncd.simulators.shopify.costs import MOST_POINTS, Bucket, Cost
+from syncd.simulators.shopify.product_writes import ProductWrites
 from syncd.simulators.shopify.queries import Queries
 from syncd.simulators.shopify.schema import load_schema
 from syncd.simulators.shopify.settings import ShopifySettings
@@ -43,6 +44,7 @@ class ShopifySim:
         views = Views(self.shop)
         queries = Queries(self.shop, views)
         stock = StockWrites(self.shop, views)
+        products = ProductWrites(self.shop, views)
         self._root: dict[str, Any] = {
             "shop": queries.shop,
             "currentAppInstallation": queries.installation,
@@ -53,6 +55,7 @@ class ShopifySim:
             "product": queries.node,
             "order": queries.node,
             "products": queries.products,
+            "productByIdentifier": queries.product_by,
             "productsCount": queries.products_count,
             "productVariants": queries.variants,
             "productVariantsCount": queries.variants_count,
@@ -62,6 +65,12 @@ class ShopifySim:
             "inventorySetQuantities": stock.set_to,
             "inventoryActivate": stock.activate,
             "inventoryItemUpdate": stock.update_item,
+            "productUpdate": products.update,
+            "productDelete": products.delete,
+            "productSet": products.make,
+            "productVariantsBulkCreate": products.add_variants,
+            "productVariantsBulkUpdate": products.update_variants,
+            "productVariantsBulkDelete": products.delete_variants,
         }
 
     def seed(self, catalogue: Sequence[CatalogueProduct], quantities: str = "same") -> None:

@@ -61,6 +61,13 @@ class Queries:
         """Several by their ids."""
         return [self._views.node(one) for one in ids]
 
+    def product_by(self, _: GraphQLResolveInfo, identifier: dict[str, Any]) -> View | None:
+        """A product by its id or handle."""
+        if "id" in identifier:
+            return self._views.node(identifier["id"])
+        wanted = identifier.get("handle")
+        return next((self._views.product(one) for one in self._shop.products.values() if one.handle == wanted), None)
+
     def products(self, _: GraphQLResolveInfo, **given: Any) -> View:
         """Products by a search."""
         found = self._products(given.get("query"))

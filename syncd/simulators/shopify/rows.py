@@ -82,6 +82,7 @@ class Product:
 
     id: int
     title: str
+    handle: str
     created_at: float
     updated_at: float
     status: str = "ACTIVE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,14 +63,23 @@ class Shop:
         """The first location."""
         return next(iter(self.locations.values()))
 
-    def add_product(self, title: str, option_names: list[str] | None = None) -> Product:
+    def add_product(self, title: str, option_names: list[str] | None = None, handle: str = "") -> Product:
         """Make a product, still without variants."""
         now = self.now()
-        product = Product(self.take_id(), title, now, now)
+        product = Product(self.take_id(), title, handle or self._free_handle(title), now, now)
         if option_names:
             product.option_names = list(option_names)
         self.products[product.id] = product
         return product
+
+    def _free_handle(self, title: str) -> str:
+        taken = {product.handle for product in self.products.values()}
+        base = handle = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "product"
+        number = 0
+        while handle in taken:
+            number += 1
+            handle = f"{base}-{number}"
+        return handle
 
     def add_variant(self, product: Product, options: list[str] | None = None) -> Variant:
         """Make a variant; its stock is not counted, and it is at the first location."""

@@ -72,6 +72,8 @@ class Views:
             "__typename": "Product",
             "id": gid("Product", product.id),
             "title": product.title,
+            "handle": product.handle,
+            "isGiftCard": False,
             "status": product.status,
             "vendor": product.vendor,
             "descriptionHtml": product.description,
