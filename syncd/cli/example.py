@@ -80,7 +80,7 @@ def quoted(text: str) -> str:
 
 
 def _literal(value: Any) -> str:
-    return quoted(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return quoted(value or "") if isinstance(value, str | None) else json.dumps(value, default=str)
 
 
 def _set(text: str, table: str, key: str, value: str) -> str:

@@ -66,6 +66,9 @@ class Traits:
         own_images: Products can have images that are not the hub's.
         unique_codes: No two products can have the same SKU.
         marks: What is made carries the mark of its making.
+        lacks: Fields that products of this side do not have.
+        hides_variations: One variation alone can be taken from customers.
+        adds_attributes: A variation can have an attribute that its siblings lack.
         adds_variations: More variations can be made beside those of a product; otherwise one request makes all of it.
         makes_at_once: One request makes a product with all its variations, also where more can be added later.
         lost_variations_in_changes: The loss of a variation shows at its parent; otherwise only a full read misses it.
@@ -87,6 +90,9 @@ class Traits:
     lost_variations_in_changes: bool = True
     needs_sku: bool = False
     longest_name: int = 0
+    hides_variations: bool = True
+    adds_attributes: bool = True
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from syncd.simulators.server import SimServer
 from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
 from syncd.testing.side import Exchange, OpenSide, SideDriver, Traits, Trouble
 from syncd.testing.wire import NAME, Clock, WireSide
+from tests.conformance.drivers_shopify import open_shopify
 from tests.conformance.drivers_shopware6 import open_shopware6
 from tests.support.inventorum import MemoryTokens
 
@@ -434,6 +435,7 @@ DRIVERS: dict[str, OpenSide] = {
     "inventorum": open_inventorum,
     "woocommerce": open_woocommerce,
     "shopware6": open_shopware6,
+    "shopify": open_shopify,
 }
 
 OTHER_ROUTES: dict[str, OpenSide] = {
@@ -446,6 +448,7 @@ OTHER_ROUTES: dict[str, OpenSide] = {
         settings={"has_variations_route": False, "has_refunds_route": False, "orders_bump_dates": False},
     ),
     "shopware6-older": partial(open_shopware6, settings={"version": "6.6.7.1", "max_limit": 100}),
+    "shopify-on hand": partial(open_shopify, values={"quantity": "on_hand"}),
 }
 """Sides that differ from those above in their routes alone: in how they are read and addressed."""
 

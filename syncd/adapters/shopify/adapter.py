@@ -1,0 +1,205 @@
+"""A Shopify shop as a side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.shopify.catalogue import Catalogue
+from syncd.adapters.shopify.changes import ChangeReader, position
+from syncd.adapters.shopify.check import Check
+from syncd.adapters.shopify.client import ShopifyClient
+from syncd.adapters.shopify.describing import WholeReader
+from syncd.adapters.shopify.facts import ShopFacts
+from syncd.adapters.shopify.fields import WRITABLE, FieldWriter
+from syncd.adapters.shopify.making import ProductMaker
+from syncd.adapters.shopify.settings import ShopifySettings
+from syncd.adapters.shopify.stock import StockWriter
+from syncd.adapters.shopify.wire import Malformed
+from syncd.adapters.shopify.withdrawing import withdraw
+from syncd.core.fields import PRICE
+from syncd.core.model import ChangePage
+from syncd.errors import InvalidResponse, StateError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from syncd.core.model import (
+        Cursor,
+        FetchResult,
+        FieldsResult,
+        FieldsWrite,
+        ListingRef,
+        StockEvent,
+        StockWrite,
+        WriteResult,
+    )
+    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+_KEY_LIFE_S = 3600.0
+"""The shop forgets keys after a time that its documentation does not name (shopify-api.md section 5): surely not within
+the hour."""
+
+
+class ShopifyAdapter:
+    """See ``syncd.adapters.base`` for the promises, ``docs/shopify.md`` for what the platform allows.
+
+    The shop adds differences itself, and each carries a key under which it is applied once.
+    """
+
+    def __init__(self, context: AdapterContext) -> None:
+        settings: ShopifySettings = context.settings
+        self._side = context.side
+        self._now = context.now
+        self._settings = settings
+        self._client = ShopifyClient(context)
+        self._facts = ShopFacts(self._client, settings)
+        self._catalogue = Catalogue(self._client, self._facts, settings.quantity)
+        self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
+        self._reader = WholeReader(self._client, self._catalogue)
+        self._field_writer = FieldWriter(self._client, self._catalogue)
+        self._maker = ProductMaker(self._client, self._reader, self._facts)
+        self._writer = StockWriter(self._client, self._catalogue, self._facts, settings.quantity)
+
+    @property
+    def name(self) -> str:
+        """Name of the side as configured."""
+        return self._side
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Orders are evidence unless they were found to take stock from locations that do not count."""
+        known = self._facts.known
+        return Capabilities(
+            relative=True,
+            key_life_s=_KEY_LIFE_S,
+            atomic=True,
+            fractions=False,
+            batch_size=self._settings.batch_size,
+            parallel_writes=1,
+            events=known is None or known.whole,
+            reports_quantity=not self._settings.also_count,
+            fields=WRITABLE if self._facts.gross is not False else WRITABLE - {PRICE},
+            describes=True,
+            creates=True,
+            withdraws=True,
+        )
+
+    def check(self) -> CheckReport:
+        """Ask for the shop, the app's rights and the locations."""
+        settings = self._settings
+        return Check(self._client, self._facts, self._now, settings.api_version, settings.quantity).run()
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Read every variant and product; the cursor is the shop's clock at the first answer."""
+        return self._strictly(self._read_all())
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Read orders, products, stock and deletions since ``cursor``: five requests when nothing changed."""
+        return self._strictly(self._changes.read(cursor))
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Read by id, past the search index; an id that the shop does not know comes back as null."""
+        try:
+            return self._catalogue.fetch(refs)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Read orders that changed since then, by our clock, with their refunds."""
+        try:
+            found = self._changes.events_since(since + self._client.clock_offset)
+        except Malformed as error:
+            raise self._invalid(error) from error
+        return self._by_our_clock(found)
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Look at the listings, then send differences in one request, each under the key of its operation."""
+        try:
+            return self._writer.write(writes)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Send words, codes, prices and options of one product after the other."""
+        if not writes:
+            return []
+        try:
+            return self._field_writer.write(writes)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Read a product by its id, with all its variants."""
+        try:
+            return self._reader.describe(product_id)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def read_image(self, address: str) -> bytes | None:
+        """Not yet: images of the shop stay there."""
+        raise StateError(f"{self._side} hands out no images ({address})")
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Make a product whole (a draft, unless it is to be published), or more variations of one, in one request."""
+        try:
+            return self._maker.make(new)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Look for the product by its handle and mark, and among its variants."""
+        try:
+            return self._maker.find(new, since + self._client.clock_offset)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Make it a draft, or delete it for good: there is no trash."""
+        try:
+            return withdraw(self._client, self._catalogue, ref, way)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _read_all(self) -> Iterator[ChangePage]:
+        self._facts.forget()
+        yield from self._catalogue.everything()
+        if self._catalogue.began is None:
+            raise Malformed("no answer told the time")
+        yield ChangePage(cursor=position(self._catalogue.began))
+
+    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
+        try:
+            for page in pages:
+                yield replace(page, events=tuple(self._by_our_clock(page.events))) if page.events else page
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def _invalid(self, error: Malformed) -> InvalidResponse:
+        return InvalidResponse(self._side, "POST graphql.json", str(error))
+
+    def _by_our_clock(self, events: Sequence[StockEvent]) -> list[StockEvent]:
+        """Take off what the shop's clock is ahead: evidence is compared with times of ours."""
+        offset = self._client.clock_offset
+        return [
+            replace(
+                event,
+                occurred_at=event.occurred_at - offset,
+                began_at=event.began_at - offset if event.began_at is not None else None,
+            )
+            for event in events
+        ]
+
+
+FACTORY = AdapterFactory(
+    kind="shopify",
+    title="Shopify",
+    settings_model=ShopifySettings,
+    build=ShopifyAdapter,
+)

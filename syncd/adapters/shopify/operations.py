@@ -1,0 +1,353 @@
+"""Every text that this adapter can send; each is valid against the schemas of all versions that it supports.
+
+Source: shopify-api.md sections 3, 5, 7 and 10. What a query may cost (1,000 points, section 9) decides the sizes of
+pages: an object costs 1, a connection 2 and each of its objects, an alias as much as what it names.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+VERSIONS = ("2026-01", "2026-04", "2026-10")
+"""Versions of the API that the texts were checked against."""
+
+MOST_LOCATIONS = 10
+MOST_WRITES = 50
+"""Of one request: each costs 10 points."""
+
+PRODUCTS_PER_PAGE = 100
+LEVELS_PER_PAGE = 100
+ORDERS_PER_PAGE = 8
+LINES_PER_ORDER = 40
+REFUNDS_PER_REQUEST = 3
+EVENTS_PER_PAGE = 100
+_POINTS = 850
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A text with its name; ``write`` for mutations."""
+
+    name: str
+    text: str
+    write: bool = False
+
+
+_PRODUCT = """
+fragment Head on Product {
+  id title status vendor descriptionHtml hasOnlyDefaultVariant
+}"""
+
+_PAGE = "pageInfo { hasNextPage endCursor }"
+
+SHOP = Operation(
+    "Shop",
+    """query Shop {
+  shop { name myshopifyDomain currencyCode taxesIncluded plan { publicDisplayName } }
+  currentAppInstallation { accessScopes { handle } }
+}""",
+)
+
+LOCATIONS = Operation(
+    "Locations",
+    f"""query Locations($after: String) {{
+  locations(first: 50, after: $after) {{
+    {_PAGE}
+    nodes {{ id name isActive isFulfillmentService fulfillsOnlineOrders }}
+  }}
+}}""",
+)
+
+PRODUCTS = Operation(
+    "Products",
+    f"""query Products($first: Int!, $after: String, $query: String) {{
+  total: productsCount(limit: null) {{ count }}
+  page: products(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Head }} }}
+}}{_PRODUCT}""",
+)
+
+CHANGED_PRODUCTS = Operation(
+    "ChangedProducts",
+    f"""query ChangedProducts($first: Int!, $after: String, $query: String!) {{
+  page: products(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    {_PAGE} nodes {{ ...Head }}
+  }}
+}}{_PRODUCT}""",
+)
+
+CHILDREN = Operation(
+    "Children",
+    f"""query Children($id: ID!, $after: String) {{
+  product(id: $id) {{ variants(first: 250, after: $after) {{ {_PAGE} nodes {{ id }} }} }}
+}}""",
+)
+
+CHANGED_LEVELS = Operation(
+    "ChangedLevels",
+    f"""query ChangedLevels($location: ID!, $first: Int!, $after: String, $query: String!) {{
+  location(id: $location) {{
+    page: inventoryLevels(first: $first, after: $after, query: $query) {{
+      {_PAGE} nodes {{ id item {{ id variants(first: 3) {{ nodes {{ id }} }} }} }}
+    }}
+  }}
+}}""",
+)
+
+DESTROYED = Operation(
+    "Destroyed",
+    f"""query Destroyed($first: Int!, $after: String, $query: String!) {{
+  page: events(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{
+    {_PAGE} nodes {{ id action ... on BasicEvent {{ subjectId subjectType }} }}
+  }}
+}}""",
+)
+
+_LINES = "nodes { id quantity variant { id product { id hasOnlyDefaultVariant } } }"
+
+ORDERS = Operation(
+    "Orders",
+    f"""query Orders($first: Int!, $after: String, $query: String!) {{
+  page: orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    {_PAGE}
+    nodes {{
+      id name createdAt updatedAt cancelledAt
+      lineItems(first: {LINES_PER_ORDER // 2}) {{ {_PAGE} {_LINES} }}
+      refunds {{ id createdAt }}
+    }}
+  }}
+}}""",
+)
+
+ORDER_LINES = Operation(
+    "OrderLines",
+    f"""query OrderLines($id: ID!, $after: String) {{
+  order(id: $id) {{ lineItems(first: 100, after: $after) {{ {_PAGE} {_LINES} }} }}
+}}""",
+)
+
+REFUND_LINES = Operation(
+    "RefundLines",
+    f"""query RefundLines($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    ... on Refund {{
+      id
+      refundLineItems(first: 60) {{
+        {_PAGE} nodes {{ quantity restockType restocked location {{ id }} lineItem {{ id }} }}
+      }}
+    }}
+  }}
+}}""",
+)
+
+TRACK = Operation(
+    "Track",
+    """mutation Track($id: ID!, $input: InventoryItemInput!) {
+  inventoryItemUpdate(id: $id, input: $input) { inventoryItem { id tracked } userErrors { field message } }
+}""",
+    write=True,
+)
+
+SET = Operation(
+    "SetQuantity",
+    """mutation SetQuantity($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+ACTIVATE = Operation(
+    "Activate",
+    """mutation Activate($item: ID!, $location: ID!, $available: Int, $onHand: Int, $key: String!) {
+  inventoryActivate(inventoryItemId: $item, locationId: $location, available: $available, onHand: $onHand)
+    @idempotent(key: $key) { inventoryLevel { id } userErrors { field message } }
+}""",
+    write=True,
+)
+
+UPDATE_PRODUCT = Operation(
+    "UpdateProduct",
+    f"""mutation UpdateProduct($product: ProductUpdateInput!) {{
+  productUpdate(product: $product) {{ product {{ ...Head }} userErrors {{ field message }} }}
+}}{_PRODUCT}""",
+    write=True,
+)
+
+UPDATE_VARIANTS = Operation(
+    "UpdateVariants",
+    """mutation UpdateVariants($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $product, variants: $variants) {
+    productVariants { id sku barcode price selectedOptions { name value } }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+DELETE_PRODUCT = Operation(
+    "DeleteProduct",
+    """mutation DeleteProduct($input: ProductDeleteInput!) {
+  productDelete(input: $input, synchronous: true) { deletedProductId userErrors { field message } }
+}""",
+    write=True,
+)
+
+DELETE_VARIANTS = Operation(
+    "DeleteVariants",
+    """mutation DeleteVariants($product: ID!, $variants: [ID!]!) {
+  productVariantsBulkDelete(productId: $product, variantsIds: $variants) {
+    product { id }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+MAKE_PRODUCT = Operation(
+    "MakeProduct",
+    """mutation MakeProduct($input: ProductSetInput!) {
+  productSet(input: $input, synchronous: true) { product { id } userErrors { code field message } }
+}""",
+    write=True,
+)
+
+MAKE_VARIANTS = Operation(
+    "MakeVariants",
+    """mutation MakeVariants($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkCreate(productId: $product, variants: $variants) {
+    productVariants { id }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+_MARK = """mark: metafield(namespace: "syncd", key: "made") { value }"""
+
+BY_HANDLE = Operation(
+    "ByHandle",
+    f"""query ByHandle($handle: String!) {{
+  product: productByIdentifier(identifier: {{ handle: $handle }}) {{ id {_MARK} }}
+}}""",
+)
+
+NEWEST = Operation(
+    "Newest",
+    f"""query Newest($first: Int!, $after: String, $query: String!) {{
+  page: products(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{ {_PAGE} nodes {{ id {_MARK} }} }}
+}}""",
+)
+
+
+@functools.cache
+def whole_product(locations: int) -> Operation:
+    """A product with its variants, their quantities and the marks of their making."""
+    return Operation(
+        "WholeProduct",
+        f"""query WholeProduct($id: ID!, $first: Int!, $after: String, {_stock_variables(locations)}) {{
+  product(id: $id) {{
+    ...Head
+    isGiftCard
+    options {{ name }}
+    page: variants(first: $first, after: $after) {{ {_PAGE} nodes {{ ...Unit taxable {_MARK} }} }}
+  }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
+
+@functools.cache
+def variants(locations: int) -> Operation:
+    """All variants by id, with their quantities at so many locations."""
+    return Operation(
+        "Variants",
+        f"""query Variants($first: Int!, $after: String, $query: String, {_stock_variables(locations)}) {{
+  total: productVariantsCount(limit: null) {{ count }}
+  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Unit }} }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
+
+@functools.cache
+def variants_of(locations: int) -> Operation:
+    """Variants that a search finds, by id."""
+    return Operation(
+        "VariantsOf",
+        f"""query VariantsOf($first: Int!, $after: String, $query: String!, {_stock_variables(locations)}) {{
+  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Unit }} }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
+
+@functools.cache
+def nodes(locations: int) -> Operation:
+    """Products (with their first variant) and variants by id."""
+    return Operation(
+        "Nodes",
+        f"""query Nodes($ids: [ID!]!, {_stock_variables(locations)}) {{
+  nodes(ids: $ids) {{
+    __typename
+    ... on Product {{ ...Head variants(first: 1) {{ nodes {{ ...Unit }} }} }}
+    ... on ProductVariant {{ ...Unit }}
+  }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
+
+@functools.cache
+def adjust(writes: int) -> Operation:
+    """Several differences, each under its own key, applied or refused alone."""
+    variables = ", ".join(f"$i{at}: InventoryAdjustQuantitiesInput!, $k{at}: String!" for at in range(writes))
+    fields = "\n".join(
+        f"""  w{at}: inventoryAdjustQuantities(input: $i{at}) @idempotent(key: $k{at}) {{
+    inventoryAdjustmentGroup {{ changes(quantityNames: $names) {{
+      name delta quantityAfterChange item {{ id }} location {{ id }}
+    }} }}
+    userErrors {{ code field message }}
+  }}"""
+        for at in range(writes)
+    )
+    return Operation("Adjust", f"mutation Adjust({variables}, $names: [String!]!) {{\n{fields}\n}}", write=True)
+
+
+def variants_per_page(locations: int) -> int:
+    """Most variants in one request."""
+    return min(100, _POINTS // (9 + 2 * locations))
+
+
+def nodes_per_request(locations: int) -> int:
+    """Most products or variants by id in one request; both fragments count."""
+    return min(100, _POINTS // (22 + 4 * locations))
+
+
+def every_operation() -> Iterator[Operation]:
+    """All texts, in all sizes."""
+    yield from (value for value in globals().values() if isinstance(value, Operation))
+    for locations in range(1, MOST_LOCATIONS + 1):
+        yield from (variants(locations), variants_of(locations), nodes(locations), whole_product(locations))
+    for writes in range(1, MOST_WRITES + 1):
+        yield adjust(writes)
+
+
+def _stock_variables(locations: int) -> str:
+    return "$names: [String!]!, " + ", ".join(f"$l{at}: ID!" for at in range(locations))
+
+
+def _unit(locations: int) -> str:
+    levels = "\n    ".join(
+        f"level{at}: inventoryLevel(locationId: $l{at}) {{ quantities(names: $names) {{ name quantity }} }}"
+        for at in range(locations)
+    )
+    return f"""
+fragment Unit on ProductVariant {{
+  id title sku barcode price requiresComponents
+  selectedOptions {{ name value }}
+  product {{ ...Head }}
+  inventoryItem {{
+    id tracked variants(first: 2) {{ nodes {{ id }} }}
+    {levels}
+  }}
+}}"""

@@ -1,0 +1,82 @@
+"""Keys of ``[shops.NAME]`` that belong to a Shopify shop."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from syncd.adapters.shopify.operations import MOST_LOCATIONS, MOST_WRITES
+
+Quantity = Literal["available", "on_hand"]
+
+
+class ShopifySettings(BaseModel):
+    """Address and credentials of one Shopify shop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(description="Address of the shop's admin, for example https://my-shop.myshopify.com.")
+    client_id: str | None = Field(
+        default=None, description="Client ID of an app of your organization (Dev Dashboard > app > Settings)."
+    )
+    client_secret: SecretStr | None = Field(default=None, description="Secret of that app, starts with shpss_.")
+    access_token: SecretStr | None = Field(
+        default=None,
+        description="Instead of client_id and client_secret: the permanent token of an app that was made in the "
+        "shop's admin before 2026, starts with shpat_.",
+    )
+    api_version: str = Field(
+        default="2026-10",
+        pattern=r"^20\d\d-(01|04|07|10)$",
+        description="Version of the Admin API. The shop serves each for at least a year.",
+    )
+    location: str | None = Field(
+        default=None,
+        description="Name or number of the location whose stock is written. Left out: the only one there is.",
+    )
+    also_count: list[str] = Field(
+        default_factory=list,
+        max_length=MOST_LOCATIONS - 1,
+        description="Names or numbers of further locations whose stock is counted with it, and never written.",
+    )
+    quantity: Quantity = Field(
+        default="available",
+        description="Which quantity is kept the same: available (without open orders), or on_hand (with them).",
+    )
+    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
+    request_timeout_seconds: float = Field(
+        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
+    )
+    batch_size: int = Field(default=25, ge=1, le=MOST_WRITES, description="Most stock writes in one request.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address that starts with https:// or http://")
+        if parts.username or parts.password:
+            raise ValueError("must not contain a user or password")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("must be the shop's address alone, like https://my-shop.myshopify.com")
+        return value.strip().rstrip("/")
+
+    @field_validator("client_secret", "access_token")
+    @classmethod
+    def _strip_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if not text:
+            raise ValueError("must not be empty")
+        return SecretStr(text)
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> ShopifySettings:
+        if bool(self.client_id) != bool(self.client_secret):
+            raise ValueError("client_id and client_secret belong together: give both or none")
+        if bool(self.client_id) == bool(self.access_token):
+            raise ValueError("give either client_id and client_secret, or access_token")
+        return self
