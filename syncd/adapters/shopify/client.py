@@ -199,9 +199,7 @@ class ShopifyClient:
     def _note_version(self, reply: Reply) -> None:
         served = reply.headers.get("x-shopify-api-version")
         if served and served not in {self._served, self._version}:
-            logger.bind(side=self.side).warning(
-                "the shop answers with version {} of its API instead of {}", served[:20], self._version
-            )
+            logger.bind(side=self.side, served=served[:20], asked=self._version).warning("shopify.other_version")
         self._served = served or self._served
 
     def _parse(self, reply: Reply, operation: Operation) -> Answer:
