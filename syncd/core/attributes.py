@@ -72,6 +72,20 @@ def same_values(one: str, other: str) -> bool:
     return _values(one) == _values(other)
 
 
+def can_be_the_same(one: str, other: str) -> bool:
+    r"""Whether two texts say the same where both use a name, and in all else whatever it is called.
+
+    >>> can_be_the_same("Size: M\nColor: red", "Farbe: Red\nSize: M"), can_be_the_same("L: 1\nW: 2", "L: 2\nW: 1")
+    (True, False)
+    """
+    mine, theirs = _folded(one), _folded(other)
+    return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys()) and same_values(one, other)
+
+
+def _folded(text: str) -> dict[str, str]:
+    return {name.casefold(): value.casefold() for name, value in attributes_of(text).items()}
+
+
 def _values(text: str) -> list[str]:
     return sorted(value.casefold() for value in attributes_of(text).values())
 

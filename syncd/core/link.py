@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from syncd.core.attributes import same_values
+from syncd.core.attributes import can_be_the_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -73,11 +73,13 @@ def match_variations(shop: Sequence[Variation], hub: Sequence[Variation]) -> lis
 
     >>> match_variations([Variation(1, None, None, "Size: M")], [Variation(7, "m", None, "Größe: m")])
     [(1, 7)]
+    >>> match_variations([Variation(1, None, None, "L: 32\\nW: 34")], [Variation(7, None, None, "L: 34\\nW: 32")])
+    []
     """
     by_name = _only_pairs(shop, hub, lambda one, other: one.attributes.casefold() == other.attributes.casefold())
     done = {each for pair in by_name for each in pair}
     left = [one for one in shop if one.id not in done], [one for one in hub if one.id not in done]
-    return by_name + _only_pairs(*left, lambda one, other: same_values(one.attributes, other.attributes))
+    return by_name + _only_pairs(*left, lambda one, other: can_be_the_same(one.attributes, other.attributes))
 
 
 def _only_pairs(

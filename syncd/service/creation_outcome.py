@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, SKU, TAX_RATE, End, Pair, kept
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, End, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.prices import canonical_rate
 from syncd.core.products import Made
@@ -162,7 +162,8 @@ def _agree(
             pair = Pair(values[End.HUB], values[End.SHOP])
             note_agreed(session, shop, shop_row.id, field, pair, session.get(FieldPair, (shop_row.id, field)))
             target, row = (shop, shop_row) if new is End.SHOP else (shop.sources[0], hub_row)
-            tell_if_altered(session, target, shop_row.id, row.sku or row.name, field, said[field], here[field])
+            if field != PUBLISHED:  # that it is made as a draft is our doing
+                tell_if_altered(session, target, shop_row.id, row.sku or row.name, field, said[field], here[field])
 
 
 def _agree_on_words(session: Session, side: SideContext, source: SideContext, product: Product, made: Listing) -> None:

@@ -181,19 +181,10 @@ def made_by_hand(side: InventorumDriver, product: Product) -> str:
     return result.product_id
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        with_unit(LAMP, sku="OTHER", gtin=None),
-        replace(LAMP, name="Torch", units=(replace(LAMP.units[0], sku=None, gtin=None),)),
-        replace(LAMP, units=(replace(LAMP.units[0], sku=None, gtin=None, price="1.00"),)),
-    ],
-    ids=["another code", "another name", "another price"],
-)
-def test_a_product_without_codes_is_known_by_all_that_it_is(other: Product) -> None:
+def test_a_product_without_codes_is_known_by_all_that_it_is() -> None:
     with till() as side:
         since = side.now() - timedelta(minutes=1)
-        made_by_hand(side, other)
+        made_by_hand(side, replace(LAMP, name="Torch", units=(replace(LAMP.units[0], sku=None, gtin=None),)))
         plain = NewProduct("m", with_unit(LAMP, sku=None, gtin=None))
         assert side.adapter.find_product(plain, since) is None
         result = side.adapter.create_product(plain)
@@ -201,6 +192,22 @@ def test_a_product_without_codes_is_known_by_all_that_it_is(other: Product) -> N
         found = side.adapter.find_product(plain, since)
         assert isinstance(found, Made)
         assert found.product_id == result.product_id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        with_unit(LAMP, sku="OTHER", gtin=None),
+        replace(LAMP, units=(replace(LAMP.units[0], sku=None, gtin=None, price="1.00"),)),
+    ],
+    ids=["another code", "another price"],
+)
+def test_a_product_without_codes_that_shares_its_name_alone_is_left_to_a_person(other: Product) -> None:
+    with till() as side:
+        since = side.now() - timedelta(minutes=1)
+        made_by_hand(side, other)
+        plain = NewProduct("m", with_unit(LAMP, sku=None, gtin=None))
+        assert isinstance(side.adapter.find_product(plain, since), Unknown)
 
 
 def test_a_product_with_a_code_is_known_by_it_whatever_it_is_called_by_now() -> None:

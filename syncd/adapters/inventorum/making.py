@@ -103,7 +103,11 @@ class ProductMaker:
                 if same
                 else None
             )
-        if not is_group and not _is_unit(row, product.units[0], product.name):
+        unit = product.units[0]
+        if not is_group and not _is_unit(row, unit, product.name):
+            if not (unit.sku or unit.gtin) and _name(row) == product.name:
+                # Only its name tells what it is; somebody may have given it a code or another price meanwhile.
+                return Unknown(f"product {product_id} of the till is called the same, but differs in price or codes")
             return None
         try:
             detail = self._client.product(product_id)
