@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from syncd.core.fields import IMAGES
 from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown
-from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
+from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
 from syncd.service.approval import may_go_on
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
@@ -65,19 +66,35 @@ class FieldPusher:
             return
         size = max(1, self._side.adapter.capabilities.batch_size)
         until = time.monotonic() + _BUDGET_S
+        failures: list[Transient] = []
         for start in range(0, len(planned), size):
             if self._stop.is_set() or not self._side.may_write() or time.monotonic() > until:
-                return
+                break
             batch = planned[start : start + size]
             self._look([one.ref for one in batch])
-            refused = self._carry_out([_only(one, images=False) for one in batch])
-            # One field that a side does not take must not keep back the others of its product.
-            for number in range(max((len(one.fields) for one in refused), default=0)):
-                singles = [one for one in refused if len(one.fields) > number]
-                self._carry_out([replace(one, fields=(one.fields[number],)) for one in singles])
+            self._try(failures, partial(self._write_batch, batch))
             self._alive()
             for one in batch:
-                self._bring_images(one)
+                self._try(failures, partial(self._bring_images, one))
+        if failures:
+            raise failures[0]
+
+    @staticmethod
+    def _try(failures: list[Transient], step: Callable[[], None]) -> None:
+        """What one product needs and cannot be had now must not keep back the other products."""
+        try:
+            step()
+        except RateLimited:
+            raise
+        except Transient as error:
+            failures.append(error)
+
+    def _write_batch(self, batch: Sequence[PlannedFields]) -> None:
+        """Write all but images; a field that cannot be written must not keep back the others of its product."""
+        left = self._carry_out([_only(one, images=False) for one in batch])
+        for number in range(max((len(one.fields) for one in left), default=0)):
+            singles = [one for one in left if len(one.fields) > number]
+            self._carry_out([replace(one, fields=(one.fields[number],)) for one in singles])
 
     def _bring_images(self, planned: PlannedFields) -> None:
         """Write the images of one product: they may be large, so no two products share a call.
@@ -151,7 +168,7 @@ class FieldPusher:
         if failure is not None:
             raise failure
         pairs = zip(intended, results, strict=True)
-        return [one for (one, _), result in pairs if isinstance(result, Refused) and len(one.fields) > 1]
+        return [one for (one, _), result in pairs if isinstance(result, Refused | NotSent) and len(one.fields) > 1]
 
     def _intend(self, planned: Sequence[PlannedFields]) -> list[tuple[PlannedFields, list[int]]]:
         """Commit what is about to be sent; what is planned differently by now stays pending."""
