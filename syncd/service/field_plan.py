@@ -221,7 +221,7 @@ def _decide(
 ) -> Iterator[PlannedField]:
     end = End.HUB if side.is_hub else End.SHOP
     there, here = shown(hub), shown(shop)
-    for field, owner in side.owners_of(shop.side_id).items():
+    for field, owned_by in side.owners_of(shop.side_id).items():
         row = known.get((shop.id, field))
         past = past_of(row)
         now = _pair(there.get(field), here.get(field))
@@ -231,8 +231,8 @@ def _decide(
         if now is None:
             continue  # one of the two says nothing of it
         full = Pair(there[field], here[field])
-        if is_copied and owner is Owner.HUB and past.agreed is None:
-            owner = Owner.BOTH  # noqa: PLW2901 - what the product was made without comes to it, whoever owns it then
+        # What the product was made without comes to it, whoever owns it from then on.
+        owner = Owner.BOTH if is_copied and owned_by is Owner.HUB and past.agreed is None else owned_by
         verdict = judge(field, owner, full, past)
         match verdict:
             case Agree():

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from syncd.core.model import Applied, StockWrite
+from sqlalchemy import select
+
+from syncd.core.model import Applied, StockWrite, Unknown
 from syncd.errors import InvalidResponse, OutcomeUnknown
 from syncd.service.ledger import lock_items
 from syncd.service.outcome import confirm
@@ -33,30 +35,53 @@ def settle_by_key(side: SideContext, run: RunLog, cases: Sequence[Case]) -> set[
     """Send writes again, and confirm those that the side says it has applied.
 
     Returns:
-        Operations that are settled now.
+        Operations that nothing else may settle in this pass: they are settled now, or may just be under way again.
 
     Raises:
         SideError: The side could not be asked; what it confirmed before is settled.
     """
-    settled: set[int] = set()
+    done: set[int] = set()
     size = max(1, side.adapter.capabilities.batch_size)
     for start in range(0, len(cases), size):
-        chunk = cases[start : start + size]
-        applied = [case for case, result in zip(chunk, _send(side, chunk), strict=True) if isinstance(result, Applied)]
-        if not applied:
-            continue
-        shown = {one.ref.external_id: one for one in side.adapter.fetch([case.ref for case in applied]).listings}
-        _confirm(side, run, applied, shown)
-        settled |= {case.operation_id for case in applied}
-    return settled
+        chunk = _begin(side, cases[start : start + size])
+        results = dict(zip((case.operation_id for case in chunk), _send(side, chunk), strict=True))
+        _end(side, chunk, results)
+        applied = [case for case in chunk if isinstance(results[case.operation_id], Applied)]
+        if applied:
+            shown = {one.ref.external_id: one for one in side.adapter.fetch([case.ref for case in applied]).listings}
+            _confirm(side, run, applied, shown)
+        done |= {key for key, result in results.items() if isinstance(result, Applied | Unknown)}
+    return done
 
 
-def _send(side: SideContext, cases: Sequence[Case]) -> Sequence[WriteResult | None]:
+def _begin(side: SideContext, cases: Sequence[Case]) -> list[Case]:
+    """Note that these may be under way from now on, also if the process ends here: numbers say nothing of them yet.
+
+    What a person settled meanwhile, or is asked to settle, is left out.
+    """
+    ids = [case.operation_id for case in cases]
+    with side.db.write() as session:
+        rows = list(session.scalars(select(Operation).where(Operation.id.in_(ids), Operation.state == "unknown")))
+        for row in rows:
+            row.doubted_at = side.now()
+        still = {row.id for row in rows}
+    return [case for case in cases if case.operation_id in still]
+
+
+def _send(side: SideContext, cases: Sequence[Case]) -> Sequence[WriteResult]:
     writes = [StockWrite(case.ref, case.uid, case.doubt.difference, case.doubt.before) for case in cases]
     try:
         return side.adapter.write_stock(writes)
-    except (OutcomeUnknown, InvalidResponse):
-        return [None] * len(cases)  # as much in doubt as before
+    except (OutcomeUnknown, InvalidResponse) as error:
+        return [Unknown(f"{error.request}: {error.detail}")] * len(cases)
+
+
+def _end(side: SideContext, cases: Sequence[Case], results: Mapping[int, WriteResult]) -> None:
+    """The doubt goes on from when this answer was given up; after a clear one from when it began."""
+    with side.db.write() as session:
+        for case in cases:
+            is_lost = isinstance(results[case.operation_id], Unknown)
+            session.get_one(Operation, case.operation_id).doubted_at = side.now() if is_lost else case.doubt.since
 
 
 def _confirm(side: SideContext, run: RunLog, cases: Sequence[Case], shown: Mapping[str, RemoteListing]) -> None:
@@ -67,7 +92,7 @@ def _confirm(side: SideContext, run: RunLog, cases: Sequence[Case], shown: Mappi
             operation, row = session.get_one(Operation, case.operation_id), session.get_one(Listing, case.listing_id)
             item_id = row.item_id or case.item_id
             item = lock_items(session, [item_id])[item_id]
-            if operation.state not in ("unknown", "parked"):
+            if operation.state != "unknown":
                 continue
             remote = shown.get(case.ref.external_id)
             quantity = remote.quantity if remote is not None else None

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from syncd.adapters.base import Capabilities
+from syncd.adapters.memory import Writing
 from syncd.core.model import Refused
-from syncd.errors import SideError
+from syncd.errors import OutcomeUnknown, SideError
+from syncd.service import resend
+from syncd.state.models import Operation
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from syncd.core.model import StockWrite, WriteResult
+    from syncd.service.doubt import Case
+    from syncd.service.side import SideContext
     from syncd.state.engine import Database
 
 LIFE_S = 300
@@ -74,6 +79,75 @@ def test_a_process_that_was_killed_leaves_what_the_next_one_asks_for_again(datab
     account.restart()
     account.poll("web")
     assert [each.state for each in account.operations()] == ["confirmed"]
+    account.settle_down()
+    assert account.worlds["web"].quantity("w-A") == 8
+
+
+def test_a_second_try_that_is_still_under_way_is_not_taken_for_one_that_failed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first try is over: numbers say nothing until the second one must be, too."""
+    account = open_keyed(database)
+    lose(account, "lost_before")
+    web, side = account.worlds["web"], account.workers["web"].side
+    under_way: list[StockWrite] = []
+
+    def give_up(writes: Sequence[StockWrite]) -> list[WriteResult]:
+        under_way.extend(writes)
+        account.clock.advance(60)
+        raise OutcomeUnknown("web", "POST", "server error 504")
+
+    monkeypatch.setattr(side.adapter, "write_stock", give_up)
+    account.clock.advance(30)
+    account.poll("web")
+    assert [each.state for each in account.operations()] == ["unknown"]
+    monkeypatch.undo()
+    web.apply(under_way[0], Writing(keyed=True))
+    account.settle_down(3)
+    assert web.quantity("w-A") == account.on_hand("A") == 8
+    assert len(web.writes) == 1
+
+
+def test_a_killed_second_try_is_in_doubt_from_then_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = open_keyed(database)
+    lose(account, "lost_before")
+    web = account.worlds["web"]
+    under_way: list[StockWrite] = []
+
+    def die(writes: Sequence[StockWrite]) -> list[WriteResult]:
+        under_way.extend(writes)
+        raise KeyError("killed")
+
+    monkeypatch.setattr(account.workers["web"].side.adapter, "write_stock", die)
+    account.clock.advance(LIFE_S - 1)
+    with pytest.raises(KeyError):
+        account.poll("web")
+    monkeypatch.undo()
+    account.restart()
+    account.clock.advance(2)  # the key may be forgotten by now
+    account.poll("web")
+    assert [each.state for each in account.operations()] == ["unknown"]
+    web.apply(under_way[0], Writing(keyed=True))
+    account.settle_down(3)
+    assert web.quantity("w-A") == account.on_hand("A") == 8
+    assert len(web.writes) == 1
+
+
+def test_what_a_person_settled_is_not_sent_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say "not applied" after the pass has looked what is in doubt, and before it sends."""
+    account = open_keyed(database)
+    lose(account, "lost_before")
+    ask = resend.can_be_resent
+
+    def settled_meanwhile(side: SideContext, case: Case) -> bool:
+        with account.db.write() as session:
+            session.get_one(Operation, case.operation_id).state = "cancelled"
+        return ask(side, case)
+
+    monkeypatch.setattr("syncd.service.settlement.can_be_resent", settled_meanwhile)
+    account.workers["web"].run("push", "test")
+    monkeypatch.undo()
+    assert [write.operation_id for write in account.worlds["web"].writes] != [account.operations()[0].uid]
     account.settle_down()
     assert account.worlds["web"].quantity("w-A") == 8
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from loguru import logger
 
 from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
+from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.inventorum import check, events, products, resolver
 from syncd.adapters.inventorum.auth import BearerApi
 from syncd.adapters.inventorum.booking import book
@@ -234,14 +234,7 @@ class InventorumAdapter:
             self._product_of_line.clear()
         channels = events.channels_of(info)
         found = events.read_events(self._client, since + offset, channels, self._product_of_line)
-        return [
-            replace(
-                event,
-                occurred_at=event.occurred_at - offset,
-                began_at=None if event.began_at is None else event.began_at - offset,
-            )
-            for event in found
-        ]
+        return by_our_clock(found, offset)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Book one difference, relative and once; see ``SideAdapter.write_stock``.

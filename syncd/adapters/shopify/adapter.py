@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.shopify.catalogue import Catalogue
 from syncd.adapters.shopify.changes import ChangeReader, position
 from syncd.adapters.shopify.check import Check
@@ -113,7 +114,7 @@ class ShopifyAdapter:
             found = self._changes.events_since(since + self._client.clock_offset)
         except Malformed as error:
             raise self._invalid(error) from error
-        return self._by_our_clock(found)
+        return by_our_clock(found, self._client.clock_offset)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Look at the listings, then send differences in one request, each under the key of its operation."""
@@ -177,24 +178,16 @@ class ShopifyAdapter:
     def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
         try:
             for page in pages:
-                yield replace(page, events=tuple(self._by_our_clock(page.events))) if page.events else page
+                yield (
+                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
+                    if page.events
+                    else page
+                )
         except Malformed as error:
             raise self._invalid(error) from error
 
     def _invalid(self, error: Malformed) -> InvalidResponse:
         return InvalidResponse(self._side, "POST graphql.json", str(error))
-
-    def _by_our_clock(self, events: Sequence[StockEvent]) -> list[StockEvent]:
-        """Take off what the shop's clock is ahead: evidence is compared with times of ours."""
-        offset = self._client.clock_offset
-        return [
-            replace(
-                event,
-                occurred_at=event.occurred_at - offset,
-                began_at=event.began_at - offset if event.began_at is not None else None,
-            )
-            for event in events
-        ]
 
 
 FACTORY = AdapterFactory(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.woocommerce.catalogue import Catalogue
 from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
@@ -117,7 +118,7 @@ class WooCommerceAdapter:
             found = self._changes.events_since(since + self._client.clock_offset)
         except Malformed as error:
             raise InvalidResponse(self._side, "GET orders", str(error)) from error
-        return self._by_our_clock(found)
+        return by_our_clock(found, self._client.clock_offset)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Send relative writes with their markers: one batch for products, one per parent for variations."""
@@ -173,21 +174,13 @@ class WooCommerceAdapter:
     def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
         try:
             for page in pages:
-                yield replace(page, events=tuple(self._by_our_clock(page.events))) if page.events else page
+                yield (
+                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
+                    if page.events
+                    else page
+                )
         except Malformed as error:
             raise InvalidResponse(self._side, "GET list", str(error)) from error
-
-    def _by_our_clock(self, events: Sequence[StockEvent]) -> list[StockEvent]:
-        """Take off what the shop's clock is ahead: evidence is compared with times of ours."""
-        offset = self._client.clock_offset
-        return [
-            replace(
-                event,
-                occurred_at=event.occurred_at - offset,
-                began_at=event.began_at - offset if event.began_at is not None else None,
-            )
-            for event in events
-        ]
 
 
 FACTORY = AdapterFactory(
