@@ -162,7 +162,8 @@ class AdapterContext:
         stop: Set when the process shall stop; waits end early and raise ``Stopped``.
         now: Clock; injected so that tests own time.
         overlap_s: Seconds that each delta read overlaps the one before.
-        on_request: Called after each HTTP exchange with (method, path without query, status or 0, milliseconds).
+        on_request: Called after each HTTP exchange with (method, path without query, status or 0, milliseconds);
+            the method of a POST that only asks is ``QUERY``.
         may_write: Asked right before the bytes of a write leave: whether this process may still write. If not, they do
             not leave (``Stopped``): it slept, and another process may have taken its place.
     """

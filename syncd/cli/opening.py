@@ -128,6 +128,9 @@ def reading_progress(cli: CliContext) -> Iterator[Callable[[str, str, int, int |
                 done[side] = count
                 if total is not None:
                     totals[side] = total
-                update(sum(done.values()), sum(totals.values()) or None)
+                count, total = sum(done.values()), sum(totals.values())
+                update(
+                    count, total if total and total >= count else None
+                )  # reads of changes do not say how much will come
 
         yield note

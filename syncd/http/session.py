@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 from syncd.http.budget import RateBudget
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+QUESTION = "QUERY"
+"""What a POST that only asks is called where requests are counted, after the HTTP method that is made for it."""
+
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
@@ -65,7 +68,8 @@ class HttpSession:
         timeout_s: For connecting, each read and each write.
         deadline_s: For a whole exchange, however slowly the body drips.
         retry: Policy for reads.
-        on_request: Told about each exchange: method, path, status (0 without answer), milliseconds.
+        on_request: Told about each exchange: method (``QUESTION`` for a POST that only asks), path, status (0 without
+            answer), milliseconds.
         now: Our clock, aware UTC; the server's is compared with it.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
@@ -238,7 +242,8 @@ class HttpSession:
             detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
-            self._on_request(method, redact(path), status, (time.monotonic() - started) * 1000)
+            told = method if write or method == "GET" else QUESTION
+            self._on_request(told, redact(path), status, (time.monotonic() - started) * 1000)
         return self._judge(reply, write=write)
 
     def _send(

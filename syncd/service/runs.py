@@ -47,7 +47,7 @@ class RequestCounter:
     def __call__(self, method: str, path: str, status: int, ms: float) -> None:
         """Take note of one exchange; given to the adapter as ``on_request``."""
         with self._lock:
-            if method == "GET" or "token" in path:
+            if method in {"GET", "QUERY"} or "token" in path:
                 self.reads += 1
             else:
                 self.writes += 1

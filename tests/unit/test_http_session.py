@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, Stopped, Transient
-from syncd.http import HttpSession, RateBudget, RetryPolicy
+from syncd.http import HttpSession, RateBudget, RetryPolicy, redact
+from syncd.service.runs import RequestCounter
 from syncd.simulators.server import Fault, SimRequest, SimResponse, SimServer
 from tests.support.raw_server import RawServer, closed_port, drip
 
@@ -273,6 +274,29 @@ def test_every_exchange_is_reported_without_its_query(server: SimServer, connect
     session = connect(server.url, on_request=lambda method, path, status, ms: told.append((method, path, status)))
     session.read("things/", params={"token": "hidden-value"})
     assert told == [("GET", "things/", 0), ("GET", "things/", 200)]
+
+
+def test_a_question_that_is_posted_counts_as_a_read(server: SimServer, connect: Connect) -> None:
+    counter = RequestCounter()
+    session = connect(server.url, on_request=counter)
+    session.read("things/", json={"ask": 1})
+    session.write("POST", "things/1/", json={"add": 1})
+    assert [record.method for record in server.requests()] == ["POST", "POST"]
+    assert counter.take() == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("POST access_token: the shop refused client_id", "POST access_token: the shop refused client_id"),
+        ("shops.a.client_secret: missing: the key", "shops.a.client_secret: missing: the key"),
+        ("access_token: theseus-1", "access_token: ***"),
+        ("client_secret=missing", "client_secret=***"),
+        ('{"refresh_token": "the"}', '{"refresh_token": "***"}'),
+    ],
+)
+def test_our_own_words_after_the_name_of_a_secret_stay(text: str, shown: str) -> None:
+    assert redact(text) == shown
 
 
 def test_secrets_do_not_reach_errors(server: SimServer, connect: Connect) -> None:

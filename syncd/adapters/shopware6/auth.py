@@ -24,7 +24,7 @@ _EARLY_S = 60
 _LONGEST_LIFE_S = 86_400
 _REFUSED_FOR = timedelta(seconds=30)
 _ADVICE = (
-    "Check client_id and client_secret: Shopware's administration, Settings > System > Integrations. The secret is "
+    "Check client_id and client_secret in Shopware's administration, Settings > System > Integrations. The secret is "
     "shown once; a new one can be made there."
 )
 
