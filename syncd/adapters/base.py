@@ -71,6 +71,7 @@ class Capabilities:
         creates: Products can be made here.
         withdraws: Products can be taken from customers here.
         image_content: Images that are written come with their content; else the side fetches them from their address.
+        makes_images: ``create_product`` takes the images of a product with it; they come with their content.
     """
 
     relative: bool
@@ -87,6 +88,7 @@ class Capabilities:
     creates: bool = False
     withdraws: bool = False
     image_content: bool = False
+    makes_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,8 @@ class SideAdapter(Protocol):
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product, or variations of one, each at most once. Only if ``capabilities.creates``.
 
-        What is made counts its stock and has none yet. Whatever the answer lacks is in ``Made.missing``.
+        What is made counts its stock and has none yet. Whatever the answer lacks is in ``Made.missing``. An image that
+        the side does not take is in ``Made.left_out`` and holds up nothing.
         """
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | Unknown | None:

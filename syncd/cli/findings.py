@@ -136,7 +136,8 @@ def _local(at: datetime) -> str:
 def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
     """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
 
-    A conflict (kind "field_conflict") is closed without an option: you have read both values.
+    A conflict (kind "field_conflict") and images that a new product lacks (kind "images_left_out") are closed without
+    an option: you have read what they say.
     Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
     change like any other.
     """

@@ -27,7 +27,7 @@ class Unit:
         tax_rate: Per cent, ``None`` if the side does not say.
         attributes: What makes it differ from its siblings, by name in the order that the side gives; empty for a
             product without variations.
-        images: Of a variation; without content.
+        images: Of a variation; as those of the product.
     """
 
     source_id: str
@@ -54,7 +54,7 @@ class Product:
         description: HTML or plain text as the side keeps it; to be sanitised by whoever shows it.
         units: What can be sold; one without attributes if the product has no variations.
         is_group: Whether the units are variations.
-        images: Of the product; without content.
+        images: Of the product; with content only where it is to be made with them (``Capabilities.makes_images``).
     """
 
     source_id: str
@@ -98,12 +98,14 @@ class Made:
         units: Readings of the units that it has, by ``Unit.source_id``.
         missing: What became of the others.
         parent: Reading of a product with variations.
+        left_out: Images that the side did not take, by key.
     """
 
     product_id: str
     units: Mapping[str, RemoteListing]
     missing: Mapping[str, Refused | Unknown | NotSent] = field(default_factory=dict)
     parent: RemoteListing | None = None
+    left_out: Mapping[str, Refused] = field(default_factory=dict)
 
 
 class Way(StrEnum):

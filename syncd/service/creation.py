@@ -24,9 +24,10 @@ from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
 from syncd.service import creation_plan, till_plan
 from syncd.service.approval import may_go_on, open_stop
 from syncd.service.creation_memo import Memo, as_json, from_json
-from syncd.service.creation_outcome import leave_to_a_person, record, release
+from syncd.service.creation_outcome import leave_to_a_person, record, release, tell_of_images
 from syncd.service.creation_plan import PlannedProduct, PlannedUnit, check_plan_of_creations, lapse, shop_of
 from syncd.service.findings import creations_subject, offers_subject, open_subjects
+from syncd.service.image_loads import with_images
 from syncd.state.models import Listing
 from syncd.state.product_models import Creation
 
@@ -192,6 +193,8 @@ class Creator:
         if product is None:
             return
         mark = uuid.uuid4().hex
+        product, left_out = with_images(side, self._source, product)
+        self._alive()
         if not self._intend(planned, product, mark):
             return
         # Without a price, or for nothing, it is not shown before somebody has looked at it.
@@ -209,6 +212,8 @@ class Creator:
             raise
         with side.db.write() as session:
             record(session, side, self._source, self._run, planned, product, result)
+            if isinstance(result, Made):
+                tell_of_images(session, side, self._source, planned, {**left_out, **result.left_out})
         _log(side, planned, result)
         if failure is not None:
             raise failure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, End, Pair, kept
+from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, End, Pair, kept
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.prices import canonical_rate
 from syncd.core.products import Made
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 RULE = "made"
 """``link_rule`` of listings that syncd made for their partner."""
+_TOLD_IMAGES = 5
 
 
 def record(
@@ -104,6 +105,31 @@ def leave_to_a_person(
             f"{unit.external_id} ID`. Until then it is not made again."
         )
         open_finding(session, replace(found, message=message, advice=advice), side.now())
+
+
+def tell_of_images(
+    session: Session,
+    side: SideContext,
+    source: SideContext,
+    planned: PlannedProduct,
+    left_out: Mapping[str, Refused],
+) -> None:
+    """Tell which images a product was made without: they do not come later by themselves."""
+    if not left_out:
+        return
+    reasons = "; ".join(f"{key}: {refused.message}" for key, refused in sorted(left_out.items())[:_TOLD_IMAGES])
+    more = f"; and {len(left_out) - _TOLD_IMAGES} more" if len(left_out) > _TOLD_IMAGES else ""
+    without = f"without {len(left_out)} of its images"
+    found = Found(
+        kind="images_left_out",
+        subject=f"{shop_of(side, source).name} {planned.source_id} {IMAGES}",
+        severity="info",
+        side_id=shop_of(side, source).id,
+        item_id=session.get_one(Listing, planned.units[0].listing_id).item_id,
+        message=f"{side.name} has the new product {planned.label} {without}: {reasons}{more}",
+        advice="Add what you miss there by hand; then `syncd findings resolve {id}` closes this.",
+    )
+    open_finding(session, found, side.now())
 
 
 def _made(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _CHUNK = 500
-FIELD_KINDS = ("field_refused", "field_conflict", "field_altered")
+FIELD_KINDS = ("field_refused", "field_conflict", "field_altered", "images_left_out")
 """Findings about one field of one listing of a shop; their subject is ``SHOP ID FIELD``."""
 
 

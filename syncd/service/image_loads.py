@@ -1,19 +1,26 @@
-"""Images of the hub for a shop that does not show them yet: addresses, and content where the shop needs it."""
+"""Images that one side has and another is to show: addresses, and content where it needs it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from syncd.core.fields import IMAGES
 from syncd.core.images import LARGEST_BYTES, Image, keys_of
 from syncd.core.model import Refused
-from syncd.errors import InvalidResponse
+from syncd.errors import InvalidResponse, Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from syncd.core.model import ListingRef
     from syncd.core.products import Product
     from syncd.service.field_plan import PlannedField
     from syncd.service.side import SideContext
+
+
+_MOST = 50
+"""Most images that go with one product that is made."""
 
 
 def images_for(side: SideContext, field: PlannedField) -> dict[str, Image] | Refused | None:
@@ -42,6 +49,40 @@ def images_for(side: SideContext, field: PlannedField) -> dict[str, Image] | Ref
     return found
 
 
+def with_images(side: SideContext, source: SideContext, product: Product) -> tuple[Product, dict[str, Refused]]:
+    """A product of ``source`` with the content of its images, and why some are missing.
+
+    Without any image where ``side`` makes products without. What cannot be had holds up nothing: a product that sells
+    matters more than what it looks like.
+    """
+    if not side.adapter.capabilities.makes_images or IMAGES not in source.owners_of(source.id):
+        return _without_images(product), {}
+    loaded: dict[str, Image | Refused] = {}
+
+    def with_content(images: Sequence[Image]) -> tuple[Image, ...]:
+        for image in images:
+            if image.key not in loaded:
+                loaded[image.key] = _tried(source, image, len(loaded))
+        return tuple(found for image in images if isinstance(found := loaded[image.key], Image))
+
+    units = tuple(replace(unit, images=with_content(unit.images)) for unit in product.units)
+    filled = replace(product, images=with_content(product.images), units=units)
+    return filled, {key: found for key, found in loaded.items() if isinstance(found, Refused)}
+
+
+def _without_images(product: Product) -> Product:
+    return replace(product, images=(), units=tuple(replace(unit, images=()) for unit in product.units))
+
+
+def _tried(source: SideContext, image: Image, before: int) -> Image | Refused:
+    if before >= _MOST:
+        return Refused("too_many_images", f"no more than {_MOST} images go with a product")
+    try:
+        return _loaded(source, image)
+    except Transient as error:
+        return Refused("image_not_read", f"image {image.key} could not be had: {error.detail}")
+
+
 def _known(product: Product | None, source: ListingRef) -> dict[str, Image]:
     """Images of a product, or of one variation, by key."""
     if product is None:
@@ -53,13 +94,14 @@ def _known(product: Product | None, source: ListingRef) -> dict[str, Image]:
     return {image.key: image for image in images}
 
 
-def _loaded(hub: SideContext, image: Image) -> Image | Refused:
+def _loaded(source: SideContext, image: Image) -> Image | Refused:
+    owner = "the till" if source.is_hub else source.name
     try:
-        content = hub.adapter.read_image(image.address) if image.address else None
+        content = source.adapter.read_image(image.address) if image.address else None
     except InvalidResponse as error:
-        return Refused("image_not_read", f"the till does not hand out image {image.key}: {error.detail}")
+        return Refused("image_not_read", f"{owner} does not hand out image {image.key}: {error.detail}")
     if content is None:
-        return Refused("image_not_read", f"the till does not hand out image {image.key}")
+        return Refused("image_not_read", f"{owner} does not hand out image {image.key}")
     if len(content) > LARGEST_BYTES:
         return Refused("image_too_large", f"image {image.key} has {len(content) // 1024} KB")
     return replace(image, content=content)

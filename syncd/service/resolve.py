@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 SETTLED_BY = "person"
+READ_BY_A_PERSON = frozenset({"field_conflict", "images_left_out"})
+"""Kinds of findings that nothing but a person's word closes while their product is there."""
 
 _UNSETTLED = ("unknown", "parked")
 
@@ -88,10 +90,10 @@ def resolve(db: Database, finding_id: int, *, applied: bool, now: datetime) -> R
 
 
 def close_read(db: Database, finding_id: int, *, now: datetime) -> bool:
-    """Close a finding that only a person can: a conflict whose two values were read. Returns whether it is one."""
+    """Close a finding that was read and needs nothing more (``READ_BY_A_PERSON``). Returns whether it is one."""
     with db.write(fenced=False) as session:
         finding = session.get(Finding, finding_id)
-        if finding is None or finding.kind != "field_conflict" or finding.closed_at is not None:
+        if finding is None or finding.kind not in READ_BY_A_PERSON or finding.closed_at is not None:
             return False
         return close_finding(session, finding.kind, finding.subject, now, by="syncd findings resolve")
 

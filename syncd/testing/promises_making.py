@@ -10,11 +10,13 @@ from decimal import Decimal
 import pytest
 
 from syncd.core.attributes import attributes_text
-from syncd.core.fields import ATTRIBUTES, DESCRIPTION, GTIN, NAME, NO, PRICE, PUBLISHED, SKU, TAX_RATE, YES
+from syncd.core.fields import ATTRIBUTES, DESCRIPTION, GTIN, IMAGES, NAME, NO, PRICE, PUBLISHED, SKU, TAX_RATE, YES
+from syncd.core.images import keys_of
 from syncd.core.model import ZERO, Refused, RemoteListing, StockMode, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
 from syncd.testing.goods import GOODS, SIMPLE, VARIED
+from syncd.testing.promises_images import FAKE, PICTURES
 from syncd.testing.reading import changes, read_everything
 from syncd.testing.side import SideDriver, Trouble
 
@@ -210,6 +212,27 @@ class MakingPromises:
         assert (set() if found is None else {one.sku for one in found.units.values()}) == there
         if trouble is Trouble.HTML and after == 0:
             assert found is None, "nothing had reached the side"
+
+    def test_makes_a_product_with_its_images(self, side: SideDriver) -> None:
+        """In their order; one that is none holds up nothing and is named."""
+        if not side.adapter.capabilities.makes_images:
+            pytest.skip("images of products come after their making on this side")
+        pictures = (*(PICTURES[key] for key in "312"), FAKE)
+        made = _made(side, _new(replace(_LAMP, images=pictures)))
+        assert side.images("LAMP") == [PICTURES[key].content for key in "312"]
+        assert list(made.left_out) == ["fake"]
+        assert len(keys_of(made.units["100"].fields[IMAGES])) == 3
+
+    def test_makes_variations_with_their_images(self, side: SideDriver) -> None:
+        """Each with its own, beside those of their product."""
+        if not side.adapter.capabilities.makes_images:
+            pytest.skip("images of products come after their making on this side")
+        first, *others = _SHIRT.units
+        units = (replace(first, images=(PICTURES["4"],)), *others)
+        made = _made(side, _new(replace(_SHIRT, units=units, images=(PICTURES["3"], PICTURES["4"]))))
+        assert made.parent is not None
+        assert len(keys_of(made.parent.fields[IMAGES])) == 2
+        assert [side.images(f"SHIRT-{size}") for size in _SIZES] == [[PICTURES["4"].content], [], []]
 
 
 def _made(side: SideDriver, new: NewProduct, *, whole: bool = True) -> Made:

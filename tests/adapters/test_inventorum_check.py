@@ -58,7 +58,9 @@ def test_missing_rights_are_named(account: Account, scope: str) -> None:
 def test_rights_that_only_the_making_of_products_needs_are_named_and_no_mistake(account: Account) -> None:
     account.sim.set(scope="products:read products:update orders:read basic:read")
     assert account.adapter.check().ok
-    assert "create_in_inventorum needs products:create and tax_types:read" in line(account, "rights").message
+    assert (
+        "create_in_inventorum needs products:create, images:create, tax_types:read" in line(account, "rights").message
+    )
     assert "tax_types:read" in line(account, "taxes").message
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from syncd.core.images import Image
 from syncd.core.model import Refused, Unknown
 from syncd.core.products import Made, MakeResult, NewProduct, Product, Unit
 from syncd.errors import PermissionMissing
 from syncd.simulators.inventorum.model import TaxType
+from syncd.simulators.pictures import drawn
 from syncd.simulators.server import Fault, SimRequest
 from syncd.testing.goods import GOODS
 from tests.conformance.drivers import InventorumDriver, open_inventorum
@@ -243,3 +245,42 @@ def test_a_product_of_the_same_name_without_variations_is_told() -> None:
         found = side.adapter.find_product(NewProduct("m", SHIRT), since)
         assert isinstance(found, Unknown)
         assert "of another kind" in found.reason
+
+
+PICTURED = replace(LAMP, images=(Image("1", "", "Lamp", drawn(1)), Image("2", "", "Lamp", drawn(2))))
+
+
+def uploads(side: InventorumDriver) -> int:
+    return len([record for record in side.server.requests() if record.target.endswith("/images/")])
+
+
+def test_images_are_uploaded_before_and_named_as_new() -> None:
+    """As documented for products (section 10); what is not taken is told by its key."""
+    with till() as side:
+        webp = Image("3", "", "", b"RIFF\x1a\x00\x00\x00WEBPVP8L")
+        ((body,), result) = sent(side, replace(PICTURED, images=(*PICTURED.images, webp)))
+        assert [set(each) for each in body["images"]] == [{"id", "new"}] * 2
+        assert isinstance(result, Made)
+        assert list(result.left_out) == ["3"]
+        assert side.images("LAMP") == [drawn(1), drawn(2)]
+
+
+def test_a_refused_product_leaves_its_uploads_for_the_next_try() -> None:
+    with till() as side:
+        side.sim.state.settings.unique_codes = True
+        first = with_unit(PICTURED, sku=GOODS[0].sku)
+        (_, result) = sent(side, first)
+        assert isinstance(result, Refused)
+        assert uploads(side) == 2
+        assert isinstance(side.adapter.create_product(NewProduct("m", PICTURED)), Made)
+        assert side.images("LAMP") == [drawn(1), drawn(2)]
+        assert uploads(side) == 2
+
+
+def test_without_the_right_to_upload_a_product_is_made_without_images() -> None:
+    with till() as side:
+        side.sim.state.settings.scope = side.sim.state.settings.scope.replace("images:create", "")
+        side.adapter.check()
+        (_, result) = sent(side, PICTURED)
+        assert isinstance(result, Made)
+        assert "images:create" in result.left_out["1"].message

@@ -20,6 +20,7 @@ from syncd.adapters.inventorum.mapping import row_id
 from syncd.adapters.inventorum.paging import read_growing, read_newest_last
 from syncd.adapters.inventorum.settings import InventorumSettings
 from syncd.adapters.inventorum.times import BEFORE_EVERYTHING, start_of, to_wire
+from syncd.adapters.openly import open_files
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof
 from syncd.errors import PermissionMissing, Rejected, StateError
 from syncd.http import HttpSession, RateBudget
@@ -52,6 +53,7 @@ CAPABILITIES = Capabilities(
     fields=WRITABLE,
     describes=True,
     creates=True,
+    makes_images=True,
 )
 
 
@@ -79,16 +81,11 @@ class InventorumAdapter:
             may_write=context.may_write,
         )
         self._http = http
-        self._images = HttpSession(
-            side=context.side,
-            base_url=settings.base_url,
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            headers={"Accept": "image/*"},
+        self._images = open_files(
+            context,
+            settings.base_url,
+            requests_per_second=settings.requests_per_second,
             timeout_s=settings.request_timeout_seconds,
-            deadline_s=3 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
         )
         self._api = BearerApi(http, context.tokens, settings, context.now)
         self._client = InventorumClient(self._api)
@@ -267,8 +264,7 @@ class InventorumAdapter:
 
         Source: section 6.4.
         """
-        reply = self._images.read(address)
-        return reply.body if reply.status == 200 else None
+        return self._images.read(address)
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product with its variations, in one request; see ``SideAdapter.create_product``.

@@ -48,7 +48,7 @@ NEEDED_RIGHTS = {
     "products:update": "book stock",
     "orders:read": "read sales as evidence",
 }
-RIGHTS_TO_MAKE = ("products:create", "tax_types:read")
+RIGHTS_TO_MAKE = ("products:create", "images:create", "tax_types:read")
 """Needed besides to make products at the till."""
 
 
@@ -122,8 +122,14 @@ class BearerApi:
 
         return self._authorised(send, version, doubt_400=known_good)
 
-    def write(self, method: str, path: str, *, version: int, json: Any) -> Reply:
+    def write(self, method: str, path: str, *, version: int, **body: Any) -> Reply:
         """Send a write once; and once more only if the first was refused for its token, which applies nothing.
+
+        Args:
+            method: HTTP method.
+            path: Relative to the base address, ending in ``/``.
+            version: ``X-Api-Version``.
+            body: As ``HttpSession.write`` takes it: ``json``, or ``files`` with ``data``.
 
         Returns:
             As ``read``.
@@ -134,7 +140,7 @@ class BearerApi:
         """
 
         def send(headers: Mapping[str, str]) -> Reply:
-            return self._http.write(method, path, json=json, headers=headers)
+            return self._http.write(method, path, headers=headers, **body)
 
         return self._authorised(send, version, doubt_400=False)
 

@@ -62,7 +62,7 @@ def _rights(scope: str) -> CheckLine:
     missing = missing_rights(scope)
     if not missing:
         more = missing_rights(scope, RIGHTS_TO_MAKE)
-        note = f"; only create_in_inventorum needs {' and '.join(more)} as well, which it lacks" if more else ""
+        note = f"; only create_in_inventorum needs {', '.join(more)} as well, which it lacks" if more else ""
         return CheckLine(ok=True, subject="rights", message=f"all needed: {', '.join(NEEDED_RIGHTS)}{note}")
     named = ", ".join(f"{right} ({NEEDED_RIGHTS[right]})" for right in missing)
     message = f"the token lacks {named}; create one that has them"

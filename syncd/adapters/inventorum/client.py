@@ -44,6 +44,8 @@ TAXES_VERSION: Final = 12
 """Documented."""
 RETURNS_VERSION: Final = 10
 """Recorded."""
+IMAGES_VERSION: Final = 12
+"""Documented; answers ``{id, urls, type, new}``."""
 CATEGORIES_VERSION: Final = 12
 """Documented."""
 
@@ -217,6 +219,20 @@ class InventorumClient:
             SideError: As ``BearerApi.write``. It is sent once.
         """
         return self._api.write("POST", "products/", version=CREATE_VERSION, json=body)
+
+    def upload_image(self, name: str, content: bytes, mime: str) -> Reply:
+        """Upload an image for a product, which shows it once the product names its id.
+
+        Source: section 10 [docs:images v12].
+
+        Returns:
+            As ``adjust_inventory``.
+
+        Raises:
+            SideError: As ``BearerApi.write``. It is sent once.
+        """
+        file = {"image": (name, content, mime)}
+        return self._api.write("POST", "images/", version=IMAGES_VERSION, data={"type": "product"}, files=file)
 
     def taxes(self) -> list[Fields]:
         """Read the account's tax types: ``id``, ``name`` and ``tax_rate`` in per cent.

@@ -8,6 +8,7 @@ nor names are unique at the till, so what fits twice is told, and never made aga
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from syncd.adapters.inventorum import booking, mapping
 from syncd.adapters.inventorum.field_writes import KEPT_S
 from syncd.adapters.inventorum.paging import read_newest_last
 from syncd.adapters.inventorum.products import attributes_of
+from syncd.adapters.inventorum.uploads import Uploads
 from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.core.fields import PRICE
 from syncd.core.keys import gtin_key, sku_key
@@ -30,9 +32,13 @@ if TYPE_CHECKING:
 
     from syncd.adapters.inventorum.client import InventorumClient
     from syncd.adapters.inventorum.field_writes import TaxRates
+    from syncd.core.images import Image
     from syncd.core.model import RemoteListing
     from syncd.core.products import MakeResult, NewProduct, Product, Unit
     from syncd.http import Reply
+
+_Place = tuple[str | None, str]
+"""Source id of a variation, ``None`` for the product, and the key of one of its images."""
 
 LONGEST_CODE = 30
 """Characters of an article number or EAN (section 11, no. 13)."""
@@ -44,6 +50,7 @@ class ProductMaker:
     def __init__(self, client: InventorumClient, rates: TaxRates) -> None:
         self._client = client
         self._rates = rates
+        self._uploads = Uploads(client)
         self._types: dict[Decimal, list[int]] = {}
         self._until = 0.0
 
@@ -67,11 +74,16 @@ class ProductMaker:
             if isinstance(body, Refused):
                 return body
             units.append(body)
-        reply = self._client.create_product(_body(new, units))
+        images = _images_of(new.product)
+        ids = dict(zip(images, self._uploads.bring(images.values()), strict=True))
+        left_out = {key: number for (_, key), number in ids.items() if isinstance(number, Refused)}
+        reply = self._client.create_product(_body(new, units, ids))
         if reply.status in {200, 201}:
-            return self._read_made(reply, new)
+            made = self._read_made(reply, new)
+            return replace(made, left_out=left_out) if isinstance(made, Made) else made
         if 200 <= reply.status < 300:
             return Unknown(f"status {reply.status}: taken for later, without a result")
+        self._uploads.keep(images.values(), ids.values())
         return booking.refused(reply, "products:create")
 
     def find(self, new: NewProduct, start_date: str) -> Made | Unknown | None:
@@ -189,20 +201,39 @@ class ProductMaker:
         return Refused("no_tax_type", f"the account has {which} {rate}, the tax rate of {unit.label} in the shop")
 
 
-def _body(new: NewProduct, units: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What is sent. A product with variations has neither codes nor stock of its own."""
+def _body(new: NewProduct, units: Sequence[dict[str, Any]], ids: Mapping[_Place, int | Refused]) -> dict[str, Any]:
+    """What is sent. A product with variations has neither codes nor stock of its own.
+
+    ``ids`` are those of its images: one that no product has yet is named as new (section 10).
+    """
     product = new.product
     head = {
         "name": product.name,
         "description": texts.as_text(product.description),
         "in_shop": new.publish,
-        "images": [],
+        "images": _named(None, ids),
     }
     if not product.is_group:
         return {**head, **units[0]}
     shared = {key: units[0][key] for key in ("price", "gross_price", "tax_type")}
-    variations = [{"name": product.name, **unit} for unit in units]
+    variations = [
+        {"name": product.name, "images": _named(each.source_id, ids), **unit}
+        for each, unit in zip(product.units, units, strict=True)
+    ]
     return {**head, **shared, "quantity": "0", "attributes": {}, "variations": variations}
+
+
+def _images_of(product: Product) -> dict[_Place, Image]:
+    """All images of a product and its variations, each at its place: no two places share an upload."""
+    found: dict[_Place, Image] = {(None, image.key): image for image in product.images}
+    if product.is_group:
+        found |= {(unit.source_id, image.key): image for unit in product.units for image in unit.images[:1]}
+    return found
+
+
+def _named(source_id: str | None, ids: Mapping[_Place, int | Refused]) -> list[dict[str, Any]]:
+    places = ((number, place) for place, number in ids.items() if place[0] == source_id)
+    return [{"id": number, "new": True} for number, _ in places if not isinstance(number, Refused)]
 
 
 def _pairs(detail: Fields, product: Product) -> list[tuple[Fields, Unit]]:

@@ -25,7 +25,7 @@ from syncd.core.fields import (
     TAX_RATE,
     YES,
 )
-from syncd.core.images import keys_of
+from syncd.core.images import Image, keys_of, keys_text
 from syncd.core.model import (
     ZERO,
     Applied,
@@ -337,10 +337,19 @@ class MemoryWorld:
         parent, product = new.into, new.product
         if product.is_group and parent is None:
             parent = self.make(new.mark, product.name, None, None, publish=new.publish, text=product.description)
+            self._take_images(parent, product.images)
         for unit in units:
             mark = new.unit_mark(unit) if product.is_group else new.mark
             name = " ".join([product.name, *unit.attributes.values()])
-            self.make(mark, name, unit, parent, publish=new.publish, text=product.description)
+            made = self.make(mark, name, unit, parent, publish=new.publish, text=product.description)
+            self._take_images(made, unit.images[:1] if product.is_group else product.images)
+
+    def _take_images(self, external_id: str, images: Sequence[Image]) -> None:
+        """Images that came with the making, where the side takes them: those with content."""
+        found = {image.key: image.content for image in images if image.content}
+        if found:
+            self.images |= found
+            self._touch(external_id, _edited(self.things[external_id].listing, {IMAGES: keys_text(found)}))
 
     def make(
         self, mark: str, name: str, unit: Unit | None, parent: str | None, *, publish: bool, text: str = EMPTY

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
 from syncd.adapters.evidence import by_our_clock
+from syncd.adapters.openly import open_files
 from syncd.adapters.shopware6.catalogue import Catalogue
 from syncd.adapters.shopware6.changes import ORDERS, PRODUCTS, ChangeReader
 from syncd.adapters.shopware6.check import Check
@@ -23,7 +24,7 @@ from syncd.adapters.shopware6.wire import Malformed, api_time
 from syncd.adapters.shopware6.withdrawing import withdraw
 from syncd.adapters.shopware6.writes import StockWriter
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse, StateError
+from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +56,12 @@ class Shopware6Adapter:
         self._now = context.now
         self._client_id = settings.client_id
         self._client = ShopClient(context)
+        self._files = open_files(
+            context,
+            settings.url,
+            requests_per_second=settings.requests_per_second,
+            timeout_s=settings.request_timeout_seconds,
+        )
         self._catalogue = Catalogue(self._client)
         self._changes = ChangeReader(self._client, self._catalogue, timedelta(seconds=context.overlap_s))
         self._writer = StockWriter(self._client, self._catalogue)
@@ -62,7 +69,7 @@ class Shopware6Adapter:
         categories = Categories(self._client, facts, make=settings.create_categories)
         images = ImageWriter(self._client)
         self._field_writer = FieldWriter(self._client, self._catalogue, facts, categories, images)
-        self._reader = ProductReader(self._catalogue)
+        self._reader = ProductReader(self._client, self._catalogue)
         self._maker = ProductMaker(self._client, self._catalogue, facts)
         self._capabilities = Capabilities(
             relative=False,
@@ -137,8 +144,8 @@ class Shopware6Adapter:
             raise InvalidResponse(self._side, "POST search/product", str(error)) from error
 
     def read_image(self, address: str) -> bytes | None:
-        """Not yet: images of the shop stay there."""
-        raise StateError(f"{self._side} hands out no images ({address})")
+        """Fetch an image as customers do, without the token."""
+        return self._files.read(address)
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (inactive, unless it is to be published), or more variants of one."""
@@ -164,6 +171,7 @@ class Shopware6Adapter:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+        self._files.close()
 
     def _read_all(self) -> Iterator[ChangePage]:
         walk = self._catalogue.walk()

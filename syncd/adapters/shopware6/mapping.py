@@ -271,19 +271,26 @@ def shown_images(row: Row) -> list[Shown] | None:
     ``None`` if it does not say, or if they are not for syncd to change: a product that has images of its own, and never
     had one from the till, keeps them as they are.
     """
-    rows = rows_of(row, "media")
-    if rows is None:
+    if rows_of(row, "media") is None:
         return None
     kept_here = row.get("customFields")
     written = isinstance(kept_here, Mapping) and kept_here.get(IMAGES_MARK) is True
+    shown = images_in_order(row)
+    return shown if written or not shown or any(each.key is not None for each in shown) else None
+
+
+def images_in_order(row: Row) -> list[Shown]:
+    """All images that a row says of, the cover first, whoever they are from."""
     cover = row.get("coverId")
-    ordered = sorted(rows, key=lambda each: (each.get("id") != cover, _position(each), str(each.get("id"))))
+    ordered = sorted(
+        rows_of(row, "media") or [], key=lambda each: (each.get("id") != cover, _position(each), str(each.get("id")))
+    )
     shown = []
     for each in ordered:
         kept = each.get("customFields")
         key = kept.get(IMAGE_KEY) if isinstance(kept, Mapping) else None
         shown.append(Shown(row_id(each), row_id(each, "mediaId"), key if isinstance(key, str) and key else None))
-    return shown if written or not shown or any(each.key is not None for each in shown) else None
+    return shown
 
 
 def images_of(row: Row) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
 from syncd.adapters.evidence import by_our_clock
+from syncd.adapters.openly import open_files
 from syncd.adapters.woocommerce.catalogue import Catalogue
 from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
@@ -25,7 +26,7 @@ from syncd.adapters.woocommerce.terms import ShopTerms
 from syncd.adapters.woocommerce.withdrawing import withdraw
 from syncd.adapters.woocommerce.writes import WRITABLE, FieldWriter, StockWriter
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse, OutcomeUnknown, StateError
+from syncd.errors import InvalidResponse, OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +64,12 @@ class WooCommerceAdapter:
         self._catalogue = Catalogue(self._client, prices, terms)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
+        self._files = open_files(
+            context,
+            settings.url,
+            requests_per_second=settings.requests_per_second,
+            timeout_s=settings.request_timeout_seconds,
+        )
         self._media = Media(context) if settings.media_user else None
         images = ImageWriter(self._client, self._media)
         self._field_writer = FieldWriter(self._client, self._catalogue, prices, terms, images)
@@ -136,8 +143,8 @@ class WooCommerceAdapter:
             raise InvalidResponse(self._side, f"GET products/{product_id}", str(error)) from error
 
     def read_image(self, address: str) -> bytes | None:
-        """Not yet: images of the shop stay there."""
-        raise StateError(f"{self._side} hands out no images ({address})")
+        """Fetch an image as customers do, without the key."""
+        return self._files.read(address)
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (a draft, unless it is to be published), or more variations of one."""
@@ -160,6 +167,7 @@ class WooCommerceAdapter:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+        self._files.close()
         if self._media is not None:
             self._media.close()
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.attributes import options_of
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
-from syncd.adapters.woocommerce.feeds import Query, whole_list
+from syncd.adapters.woocommerce.feeds import Query, is_id, whole_list
 from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, SKU
+from syncd.core.images import Image
 from syncd.core.model import StockMode
 from syncd.core.products import Product, Unit
 from syncd.errors import InvalidResponse, NotFound
@@ -69,6 +70,7 @@ class ProductReader:
             units=tuple(self._unit(each, row) for each in rows),
             description=words.get(DESCRIPTION, ""),
             is_group=is_group,
+            images=_images(row.get("images")),
         )
 
     def _variations(self, product_id: str) -> list[Row]:
@@ -94,6 +96,7 @@ class ProductReader:
             price=money.get(PRICE) or None,
             tax_rate=rate,
             attributes=_attributes(row, product) if is_variation else {},
+            images=_images([row.get("image")]) if is_variation else (),
         )
 
     def _rate(self, row: Row, product: Row) -> Decimal | None:
@@ -113,6 +116,17 @@ def _attributes(row: Row, product: Row) -> dict[str, str]:
     found = {name: chosen[name] for name in [*order, *chosen] if name in chosen}
     # Without any its id is all that tells it from its siblings.
     return found or {_NAMELESS: _text(row.get("name")) or str(mapping.row_id(row))}
+
+
+def _images(given: object) -> tuple[Image, ...]:
+    """Images in the shop's order; what has no address cannot be shown elsewhere (recording 05)."""
+    rows = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
+    found = [
+        Image(str(each["id"]), str(each["src"]), _text(each.get("alt")) or _text(each.get("name")))
+        for each in rows
+        if is_id(each.get("id")) and isinstance(each.get("src"), str) and each["src"]
+    ]
+    return tuple({image.key: image for image in found}.values())
 
 
 def _entries(row: Row, field: str) -> list[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SEARCH = re.compile(r"/api/search/([a-z-]+)")
 _ITEM = re.compile(r"/api/([a-z-]+)/([^/]+)")
+_FILE = re.compile(r"/media/([^/]+)")
 _UPLOAD = re.compile(r"/api/_action/media/([^/]+)/upload")
 _NUMBER = re.compile(r"/api/_action/number-range/reserve/([a-z_]+)(?:/([0-9a-f]{32}|null))?")
 _JSON = "application/json"
@@ -67,6 +68,8 @@ class Shopware6Sim:
     def _answer(self, request: SimRequest) -> SimResponse:
         if request.path == "/api/oauth/token" and request.method == "POST":
             return self.auth.token(request)
+        if request.method == "GET" and (found := _FILE.fullmatch(request.path)):
+            return self._file(found[1])
         self.auth.require(request)
         route = (request.method, request.path)
         if route == ("GET", "/api/_info/version"):
@@ -95,6 +98,9 @@ class Shopware6Sim:
         found = self._search.find(entity, criteria)
         view = View(self._search, criteria)
         rows = [view.show(entity, row) for row in found.rows]
+        for row in rows if entity == "media" else []:
+            if str(row.get("url") or "").startswith("/"):
+                row["url"] = request.url.partition("/api/")[0] + row["url"]
         return SimResponse(200, {"total": found.total, "data": rows, "aggregations": []})
 
     def _item(self, request: SimRequest, entity: str, row_id: str) -> SimResponse:
@@ -163,9 +169,16 @@ class Shopware6Sim:
         self.shop.files[media_id] = request.body
         row.update(
             fileName=name, fileExtension=ending, mimeType=kind, fileSize=len(request.body),
-            url=f"{request.url.partition('/api/')[0]}/media/{name}.{ending}", updatedAt=self.shop.stamp(),
+            url=f"/media/{name}.{ending}", updatedAt=self.shop.stamp(),
         )  # fmt: skip
         return SimResponse(204, headers={"Location": f"/api/media/{media_id}"})
+
+    def _file(self, name: str) -> SimResponse:
+        """An image as customers fetch it."""
+        for row in self.shop.rows("media").values():
+            if f"{row['fileName']}.{row['fileExtension']}" == name and row["id"] in self.shop.files:
+                return SimResponse(200, self.shop.files[row["id"]], {"Content-Type": row["mimeType"]})
+        return SimResponse(404)
 
     def _require(self, rights: set[str]) -> None:
         missing = self.auth.missing(rights)

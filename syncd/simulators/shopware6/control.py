@@ -183,6 +183,7 @@ class Control:
             row = self.shop.with_number(sku)
             media = self.shop.insert("media", {"mimeType": image_kind(data), "fileExtension": "png"})
             media["fileName"] = f"own-{media['id']}"
+            media["url"] = f"/media/{media['fileName']}.png"
             self.shop.files[media["id"]] = data
             places = [each["position"] or 0 for each in self._media(row)]
             position = (min(places, default=0) - 1) if first else (max(places, default=0) + 1)

@@ -1,0 +1,33 @@
+"""What a side shows to everybody, asked for without its credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.http import HttpSession, OpenFiles, RateBudget
+
+if TYPE_CHECKING:
+    from syncd.adapters.base import AdapterContext
+
+
+def open_files(context: AdapterContext, home: str, *, requests_per_second: float, timeout_s: float) -> OpenFiles:
+    """Images of a side's products.
+
+    Args:
+        context: The adapter's.
+        home: Address of the side; images may lie on its host, or on any in the public network.
+        requests_per_second: At most.
+        timeout_s: Longest silence during one request.
+    """
+    session = HttpSession(
+        side=context.side,
+        base_url=home,
+        budget=RateBudget(requests_per_second),
+        stop=context.stop,
+        headers={"Accept": "image/*"},
+        timeout_s=timeout_s,
+        deadline_s=3 * timeout_s,
+        on_request=context.on_request,
+        now=context.now,
+    )
+    return OpenFiles(session, home)
