@@ -183,12 +183,15 @@ class Day:
         self.show.chapter("New in the shop: made at the till by syncd, with the shop's quantity")
         self.stage.till_server.add_fault(Fault("lost_after", "POST", "/products/$"))
         self.show.say("the till's answer to the new product is lost: it must not be made twice")
-        self.stage.shop.people.create_product("WEB-ONLY", "Poster “Möwe”", 6, "15.00")
-        bare = dict.fromkeys(("description", "brand", "categories", "images"), "")
+        with self.stage.shop.shop.lock:  # nobody sees it before it is whole
+            self.stage.shop.people.create_product("WEB-ONLY", "Poster “Möwe”", 6, "15.00")
+            self.stage.shop.people.add_image("WEB-ONLY", b64encode(drawn(4)).decode())
+        bare = dict.fromkeys(("description", "brand", "categories"), "")
+        bare["images"] = self.stage.shop_fields()["WEB-ONLY"]["images"]
         self.tally.opening["WEB-ONLY"] = Decimal(6)
         self.tally.fields["WEB-ONLY"] = {"name": "Poster “Möwe”", "price": "15.00", **bare}
         self.tally.add("new in the shop", "WEB-ONLY", 0)
-        self.show.say("new in the shop: 6 × WEB-ONLY, 15.00")
+        self.show.say("new in the shop: 6 × WEB-ONLY, 15.00, with an image")
         self._settle("new in the shop")
         if self.tally.unsettled:
             return
@@ -198,7 +201,9 @@ class Day:
 
     def _on_the_shelf(self) -> None:
         self.show.chapter("On the shelf: a brand, categories and images, at the till and in the shop")
-        simple = sorted(sku for sku, fields in self.tally.fields.items() if "name" in fields and sku != "NEW-MUG")
+        simple = sorted(
+            sku for sku, fields in self.tally.fields.items() if "name" in fields and sku not in {"NEW-MUG", "WEB-ONLY"}
+        )
         sku = self._random.choice(simple)
         self.stage.till.set_brand(sku, "Föhr & Töchter")
         self._relabel(sku, "brand", "Föhr & Töchter")
