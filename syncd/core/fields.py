@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from html import unescape
+from typing import TYPE_CHECKING
 
-from syncd.core.attributes import carried, same_values
+from syncd.core.attributes import carried, merely_renamed, same_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EMPTY = ""
 
@@ -191,10 +195,21 @@ class WriteField:
     conflict: bool = False
 
 
-FieldVerdict = Keep | Agree | WriteField
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """One end was edited, and nobody can tell where the other end keeps it: nothing is written, and a person is told.
+
+    Attributes:
+        to: Where it would be written.
+    """
+
+    to: End
 
 
-def judge(field: str, owner: Owner, shows: Pair, past: Past) -> FieldVerdict:
+FieldVerdict = Keep | Agree | WriteField | Unplaced
+
+
+def judge(field: str, owner: Owner, shows: Pair, past: Past, siblings: Sequence[Pair] = ()) -> FieldVerdict:
     """Decide on one field by its kind: ``reconcile``, with a value to write that the other end can show.
 
     Args:
@@ -202,28 +217,63 @@ def judge(field: str, owner: Owner, shows: Pair, past: Past) -> FieldVerdict:
         owner: Who may change it.
         shows: What both ends show, whole.
         past: What is known from before.
+        siblings: Of attributes, what both ends of other variations of the product showed when they agreed last.
 
     >>> judge(ATTRIBUTES, Owner.HUB, Pair("Size: L", "Größe: M"), Past(Pair("Size: M", "Größe: M")))
     WriteField(to=<End.SHOP: 'shop'>, value='Größe: L', overwritten=None, conflict=False)
     """
+    if field == ATTRIBUTES and past.agreed is not None:
+        return _judge_attributes(owner, shows, past, past.agreed, siblings)
     verdict = reconcile(owner, kept(shows.hub), kept(shows.shop), past)
     if not isinstance(verdict, WriteField):
         return verdict
-    if field in AS_FOUND and past.agreed is None:
+    return Agree() if field in AS_FOUND and past.agreed is None else replace(verdict, value=shows.at(verdict.to.other))
+
+
+def _judge_attributes(owner: Owner, shows: Pair, past: Past, agreed: Pair, siblings: Sequence[Pair]) -> FieldVerdict:
+    """What is edited is placed where the other end keeps it; names alone are no edit."""
+    now = Pair(kept(shows.hub), kept(shows.shop))
+    if now == past.refused:
+        return Keep()
+    hub, shop = (agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else now.at(end) for end in End)
+    verdict = reconcile(owner, hub, shop, replace(past, refused=None))
+    if isinstance(verdict, Keep) and Pair(hub, shop) == agreed != now and owner is not Owner.NONE:
         return Agree()
-    value = shows.at(verdict.to.other)
-    if field == ATTRIBUTES:
-        to, agreed = verdict.to, past.agreed or shows
-        before, there = _remembered(agreed.at(to.other)), _remembered(agreed.at(to))
-        value = carried(before, value, shows.at(to) if there is None else there)
-        if value == shows.at(to):
-            return Agree()
-    return replace(verdict, value=value)
+    if not isinstance(verdict, WriteField):
+        return verdict
+    to = verdict.to
+    before, there = _remembered(agreed.at(to.other)), _remembered(agreed.at(to))
+    others = [
+        (pair.at(to.other), pair.at(to)) for pair in siblings if not (_is_digest(pair.hub) or _is_digest(pair.shop))
+    ]
+    value = carried(before, shows.at(to.other), shows.at(to) if there is None else there, others, shows.at(to))
+    if value is None:
+        if not _was_answered(now, past.refused, agreed, to):
+            return Unplaced(to)
+        value = carried(before, shows.at(to.other), shows.at(to), others) or shows.at(to)
+    return Agree() if value == shows.at(to) else replace(verdict, value=value)
+
+
+def _says_what_it_said(agreed: str, shown: str) -> bool:
+    before = _remembered(agreed)
+    return kept(shown) == agreed if before is None else merely_renamed(before, shown)
+
+
+def _was_answered(now: Pair, told: Pair | None, agreed: Pair, to: End) -> bool:
+    """Whether a person was told of an edit that could not be placed, and has since edited the other end alone."""
+    if told is None:
+        return False
+    changed = [end for end in End if now.at(end) != told.at(end)]
+    return changed == [to] or (changed == [to.other] and told.at(to.other) == agreed.at(to.other))
 
 
 def _remembered(value: str) -> str | None:
     """A value that was agreed on; ``None`` if only its digest is known."""
-    return None if value.startswith(_DIGEST) else value
+    return None if _is_digest(value) else value
+
+
+def _is_digest(value: str) -> bool:
+    return value.startswith(_DIGEST)
 
 
 def reconcile(owner: Owner, hub: str | None, shop: str | None, past: Past) -> FieldVerdict:

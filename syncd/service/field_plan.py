@@ -8,9 +8,25 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
-from syncd.core.fields import ALL, EMPTY, NO, PRICE, PUBLISHED, Agree, End, Owner, Pair, Past, WriteField, judge, kept
+from syncd.core import fields as core
+from syncd.core.fields import (
+    ALL,
+    ATTRIBUTES,
+    EMPTY,
+    NO,
+    PRICE,
+    PUBLISHED,
+    Agree,
+    End,
+    Owner,
+    Pair,
+    Past,
+    WriteField,
+    kept,
+)
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
+from syncd.service.attribute_edits import Siblings, tell_unplaced, was_refused_by_a_side
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
 from syncd.state.models import Finding, Listing, Side
@@ -116,13 +132,14 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
     copied = _copied_to_hub(session, side.id if side.is_hub else hub_id, [shop for _, _, shop in pairs])
     found: dict[int, list[PlannedField]] = {}
     rows = {row.id: row for row, _, _ in pairs}
+    siblings = Siblings(session)
     for row, hub, shop in pairs:
         if row.fields_recheck_at is not None:
             settled.discard(row.id)
             continue
         if _other(row, hub, shop).fields_recheck_at is not None:
             continue  # as soon as the other end was read again this one is compared anew
-        writes = list(_decide(session, side, hub, shop, past, is_copied=shop.id in copied))
+        writes = list(_decide(session, side, hub, shop, past, siblings, is_copied=shop.id in copied))
         taken = {write.field for write in found.get(row.id, [])}
         found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
     for listing_id, fields in found.items():
@@ -216,6 +233,7 @@ def _decide(
     hub: Listing,
     shop: Listing,
     known: Mapping[tuple[int, str], FieldPair],
+    siblings: Siblings,
     *,
     is_copied: bool,
 ) -> Iterator[PlannedField]:
@@ -225,23 +243,28 @@ def _decide(
         row = known.get((shop.id, field))
         past = past_of(row)
         now = _pair(there.get(field), here.get(field))
-        if row is not None and past.refused not in (None, now):
-            forget_refusal(session, side, shop, row)
-            past = past_of(row)
+        stale = row if past.refused not in (None, now) else None
+        if stale is not None and field != ATTRIBUTES:
+            forget_refusal(session, side, shop, stale)
         if now is None:
             continue  # one of the two says nothing of it
         full = Pair(there[field], here[field])
         # What the product was made without comes to it, whoever owns it from then on.
         owner = Owner.BOTH if is_copied and owned_by is Owner.HUB and past.agreed is None else owned_by
-        verdict = judge(field, owner, full, past)
+        is_edit = field == ATTRIBUTES and past.agreed not in (None, now)
+        verdict = core.judge(field, owner, full, past, siblings.of(shop) if is_edit else ())
+        if stale is not None and field == ATTRIBUTES and isinstance(verdict, core.Keep | Agree):
+            forget_refusal(session, side, shop, stale)  # else what a person was told is needed until it is written
         match verdict:
             case Agree():
                 if past.agreed is not None and past.agreed.hub != past.agreed.shop:
                     close_finding(session, "field_altered", _subject(session, shop, field), side.now())
                 note_agreed(session, side, shop.id, field, now, row)
-            case WriteField(to=to) if to is not end:
+            case WriteField(to=to) | core.Unplaced(to=to) if to is not end:
                 hub.fields_pending = hub.fields_pending or to is End.HUB
                 shop.fields_pending = shop.fields_pending or to is End.SHOP
+            case core.Unplaced() if row is not None and field in side.adapter.capabilities.fields:
+                tell_unplaced(session, side, shop, row, full)
             case WriteField() if field in side.adapter.capabilities.fields:
                 other = shop if side.is_hub else hub
                 yield PlannedField(
@@ -261,7 +284,9 @@ def _decide(
 def forget_refusal(session: Session, side: SideContext, shop: Listing, pair: FieldPair) -> None:
     """The pair that was refused is not shown any more: what is there now is tried, or needs no write."""
     pair.refused_hub = pair.refused_shop = None
-    close_finding(session, "field_refused", _subject(session, shop, pair.field), side.now())
+    subject = _subject(session, shop, pair.field)
+    if not close_finding(session, "field_refused", subject, side.now()) and pair.field == ATTRIBUTES:
+        close_finding(session, "field_conflict", subject, side.now())  # it was no side that refused it
 
 
 def _subject(session: Session, shop: Listing, field: str) -> str:
@@ -274,7 +299,8 @@ def try_refused_again(session: Session, side_id: int, fields: Collection[str] = 
     Asked for when the process starts, with each read of everything, and of codes when one was changed by us.
     """
     here = select(Listing.id).where(Listing.side_id == side_id)
-    refused = FieldPair.listing_id.in_(here), FieldPair.refused_hub.is_not(None), FieldPair.field.in_(fields)
+    ours = FieldPair.listing_id.in_(here), FieldPair.field.in_(fields)
+    refused = *ours, FieldPair.refused_hub.is_not(None), was_refused_by_a_side(side_id)
     listings = select(FieldPair.listing_id).where(*refused)
     session.execute(update(Listing).where(Listing.id.in_(listings)).values(fields_pending=True))
     session.execute(update(FieldPair).where(*refused).values(refused_hub=None, refused_shop=None))

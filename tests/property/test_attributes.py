@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.attributes import attributes_of, attributes_text, carried, same_values
+from syncd.core.attributes import attributes_of, attributes_text, carried, merely_renamed, same_values
+from syncd.core.fields import ATTRIBUTES as ATTRIBUTE_FIELD
+from syncd.core.fields import Agree, Owner, Pair, Past, judge
 from syncd.core.link import Variation, match_variations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WORDS = st.text(st.characters(blacklist_categories=("C", "Z")), min_size=1, max_size=6)
 NAMES = st.sampled_from(["Size", "Größe", "Color", "Farbe", "C:D", "back\\slash", "a"]) | WORDS
@@ -49,15 +54,99 @@ def test_an_edit_arrives_under_the_other_sides_names(here: dict[str, str], data:
     assert carried(attributes_text(here), attributes_text(now), attributes_text(there)) == attributes_text(expected)
 
 
-@given(ATTRIBUTES, ATTRIBUTES, ATTRIBUTES)
-def test_an_edit_is_carried_over_once(before: dict[str, str], now: dict[str, str], there: dict[str, str]) -> None:
-    """What is edited is there, nothing of the other side's own is lost but what it replaces, and then it rests."""
-    result = carried(attributes_text(before), attributes_text(now), attributes_text(there))
-    edited = [value for name, value in now.items() if before.get(name) != value]
-    shown = Counter(value.casefold() for value in attributes_of(result).values())
-    assert all(shown[value.casefold()] for value in edited)
-    assert {name.casefold() for name in there} <= {name.casefold() for name in attributes_of(result)}
-    assert carried(attributes_text(now), attributes_text(now), result) == result
+SIBLINGS = st.lists(st.tuples(ATTRIBUTES, ATTRIBUTES), max_size=3)
+
+
+def texts(pairs: list[tuple[dict[str, str], dict[str, str]]]) -> list[tuple[str, str]]:
+    return [(attributes_text(one), attributes_text(other)) for one, other in pairs]
+
+
+def folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+@given(ATTRIBUTES, ATTRIBUTES, ATTRIBUTES, SIBLINGS)
+def test_an_edit_arrives_or_is_told(
+    before: dict[str, str], now: dict[str, str], there: dict[str, str], siblings: list[tuple[dict[str, str], ...]]
+) -> None:
+    """Whatever was before: no more is changed than was edited, nothing is added that was not new here, and it rests."""
+    pairs = [(one, other) for one, other in siblings]
+    result = carried(attributes_text(before), attributes_text(now), attributes_text(there), texts(pairs))
+    if result is None:
+        return
+    edited = {name: value for name, value in now.items() if before.get(name) != value}
+    new = folded(now) - folded(before)
+    shown = attributes_of(result)
+    assert folded(there) <= folded(shown)
+    assert len(shown) - len(there) <= len(new)
+    changed = [name for name, value in shown.items() if there.get(name) != value]
+    assert len(changed) <= len(edited)
+    renamed = [value for name, value in before.items() if name.casefold() not in folded(now)]
+    for name, value in edited.items():
+        is_renamed = name.casefold() in new and value in renamed
+        translations = {word for one, two in pairs if value in one.values() for word in two.values()}
+        assert is_renamed or value.casefold() in folded(shown.values()) or translations & set(shown.values())
+    assert carried(attributes_text(now), attributes_text(now), result, texts(pairs)) == result
+
+
+@given(ATTRIBUTES, ATTRIBUTES, st.randoms(use_true_random=False), SIBLINGS)
+def test_another_name_writes_nothing(
+    here: dict[str, str], there: dict[str, str], random: Random, siblings: list[tuple[dict[str, str], ...]]
+) -> None:
+    """Also where the other side has no such attribute."""
+    renamed = {f"{name} anew" if random.random() < 0.5 else name: value for name, value in here.items()}
+    if len(set(here.values())) < len(here) or not distinct(renamed):
+        return
+    before, now, text = attributes_text(here), attributes_text(renamed), attributes_text(there)
+    pairs = [(one, other) for one, other in siblings]
+    assert merely_renamed(before, now)
+    assert carried(before, now, text, texts(pairs)) == text
+    agreed = Pair(before, text)
+    assert judge(ATTRIBUTE_FIELD, Owner.HUB, Pair(now, text), Past(agreed)) == Agree() or now == before
+    assert judge(ATTRIBUTE_FIELD, Owner.HUB, Pair(text, now), Past(Pair(text, before))) == Agree() or now == before
+
+
+@st.composite
+def dictionaries(draw: st.DrawFn) -> tuple[dict[str, tuple[str, dict[str, str]]], list[dict[str, int]]]:
+    """Attributes in two languages, with variations that each have one of their values; some names and words are shared.
+
+    Values are as many as an attribute offers; two attributes share none, so that only their use tells which is which.
+    """
+    names = draw(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=3, unique=True))
+    attributes = {}
+    for name in names:
+        other = name if draw(st.booleans()) else f"{name.lower()}{name.lower()}"
+        same = draw(st.booleans())
+        attributes[name] = other, {f"{name}{n}": f"{name}{n}" if same else f"{other}-{n}" for n in range(3)}
+    rows = st.fixed_dictionaries({name: st.integers(0, 2) for name in names})
+    return attributes, draw(st.lists(rows, min_size=1, max_size=6))
+
+
+@given(dictionaries(), st.data())
+def test_an_edit_is_never_misplaced(
+    truth: tuple[dict[str, tuple[str, dict[str, str]]], list[dict[str, int]]], data: st.DataObject
+) -> None:
+    """What is learned from variations is what the two sides mean, in the other side's words where it has shown them."""
+    attributes, rows = truth
+    pairs = [
+        (
+            {name: f"{name}{n}" for name, n in row.items()},
+            {attributes[name][0]: attributes[name][1][f"{name}{n}"] for name, n in row.items()},
+        )
+        for row in rows
+    ]
+    (here, there), *siblings = pairs
+    name = data.draw(st.sampled_from(sorted(here)))
+    value = data.draw(st.sampled_from([*attributes[name][1], "new"]))
+    other, words = attributes[name]
+    known = any(one[name] == value for one, _ in pairs)
+    expected = {**there, other: words[value] if known else value}
+    text = carried(
+        attributes_text(here), attributes_text({**here, name: value}), attributes_text(there), texts(siblings)
+    )
+    assert text in (None, attributes_text(expected))
+    if other == name or there[other] == here[name]:
+        assert text is not None, "it is known by its name, or by its value"
 
 
 @given(st.lists(ATTRIBUTES.filter(bool), max_size=5), st.randoms(use_true_random=False), st.data())
