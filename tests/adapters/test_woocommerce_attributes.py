@@ -98,3 +98,32 @@ def test_a_variation_that_is_gone_is_refused_and_its_product_stays() -> None:
         assert isinstance(result, Refused)
         assert result.gone
         assert "Petrol" not in str(parent_attributes(shop, ref))
+
+
+def test_an_option_in_other_letters_is_another_one_of_the_product_alone() -> None:
+    """Customers could not choose it: the page of the product compares letter by letter."""
+    with simulated() as shop:
+        ref = variation(shop)
+        colour, size = (str(each["option"]) for each in shop.sim.shop.by_id[int(ref.external_id)].attributes)
+        offered = parent_attributes(shop, ref)[0]["options"]
+        assert isinstance(offered, list)
+        text = f"color: {colour.upper()}\nsize: {size}"
+        assert written(shop, ref, text) == Written({ATTRIBUTES: text})
+        assert parent_attributes(shop, ref)[0]["options"] == [*offered, colour.upper()]
+
+
+def test_a_shared_attribute_has_one_word_whatever_the_letters() -> None:
+    """The shop keeps its own spelling, and offers nothing twice."""
+    with simulated() as shop:
+        ref = variation(shop)
+        row = shop.sim.shop.by_id[int(ref.external_id)]
+        shop.sim.shop.attributes[7] = {"id": 7, "name": "color", "slug": "pa_color"}
+        parent_attributes(shop, ref)[0]["id"] = row.attributes[0]["id"] = 7
+        colour, size = (str(each["option"]) for each in row.attributes)
+        offered = list(parent_attributes(shop, ref)[0]["options"])  # type: ignore[call-overload]  # a list, as seeded
+        before = posts(shop)
+        assert written(shop, ref, f"color: {colour.upper()}\nsize: {size}") == Written(
+            {ATTRIBUTES: f"color: {colour}\nsize: {size}"}
+        )
+        assert posts(shop) == before + 1
+        assert parent_attributes(shop, ref)[0]["options"] == offered

@@ -46,7 +46,11 @@ def is_storable(attributes: Mapping[str, str]) -> bool:
 
 
 def extended(row: Row, options: Mapping[str, Sequence[str]]) -> list[dict[str, Any]] | None:
-    """A product's attributes with more options, as they are to be sent; ``None`` if it has them all."""
+    """A product's attributes with more options, as they are to be sent; ``None`` if it has them all.
+
+    Options of the product alone are compared letter by letter, as the page of the product does; of a shared attribute
+    they are terms of the shop, of which two never differ by their case alone.
+    """
     known = [dict(each) for each in _entries(row)]
     before = repr(known)
     for name, values in options.items():
@@ -55,8 +59,9 @@ def extended(row: Row, options: Mapping[str, Sequence[str]]) -> list[dict[str, A
             known.append({"name": name, "visible": True, "variation": True, "options": list(values)})
             continue
         present = [str(option) for option in same.get("options") or []]
-        folded = {_text(option).casefold() for option in present}
-        same["options"] = [*present, *(value for value in values if value.casefold() not in folded)]
+        spelled = str.casefold if same.get("id") else str
+        there = {spelled(_text(option)) for option in present}
+        same["options"] = [*present, *(value for value in values if spelled(value) not in there)]
         same["variation"] = True
     return known if repr(known) != before else None
 

@@ -34,23 +34,50 @@ class Parts:
         ids = [php.intval(item.get("id") if isinstance(item, dict) else item) for item in php.as_list(sent)]
         return [brand_id for brand_id in ids if brand_id in self.shop.brands]
 
-    def attributes(self, sent: Any, *, options: bool) -> list[dict[str, Any]]:
-        """A product's attributes with their options, or a variation's with its one option."""
+    def attributes(self, sent: Any) -> list[dict[str, Any]]:
+        """A product's attributes with their options. Of a shared one they are terms, which differ by more than case."""
         made: list[dict[str, Any]] = []
         for position, item in enumerate(i for i in php.as_list(sent) if isinstance(i, dict)):
-            shared = self.shop.attributes.get(php.intval(item.get("id")))
-            name = shared["name"] if shared else str(item.get("name") or "")
-            slug = shared["slug"] if shared else name
-            head = {"id": shared["id"] if shared else 0, "name": name}
-            if not options:
-                slug = slug if shared else text.slug(slug)
-                made.append({**head, "slug": slug, "option": text.plain(item.get("option") or "")})
-                continue
-            split = [part.strip() for option in php.as_list(item.get("options")) for part in str(option).split("|")]
+            head, shared = self._attribute(item)
+            options = [part.strip() for option in php.as_list(item.get("options")) for part in str(option).split("|")]
+            if shared:
+                terms = self.shop.terms.setdefault(head["id"], [])
+                for option in options:
+                    if _term(option, terms) is None:
+                        terms.append(option)
+                options = list(dict.fromkeys(_term(option, terms) or option for option in options))
             visible, variation = (php.string_to_bool(item.get(key)) for key in ("visible", "variation"))
-            tail = {"visible": visible, "variation": variation, "options": split}
-            made.append({**head, "slug": slug, "position": php.intval(item.get("position", position)), **tail})
+            tail = {"visible": visible, "variation": variation, "options": options}
+            made.append({**head, "position": php.intval(item.get("position", position)), **tail})
         return made
+
+    def chosen(self, sent: Any, parent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A variation's one option of each attribute that its product uses for variations; others count for nothing.
+
+        Of a shared attribute it is a term, found whatever its letters, else what an address would be made of. (Source:
+        the variations controller, ``set_attributes``; an option that the product does not list is taken, seen, 05 #20.)
+        """
+        made: list[dict[str, Any]] = []
+        for item in (i for i in php.as_list(sent) if isinstance(i, dict)):
+            head, shared = self._attribute(item)
+            slug = head["slug"] if shared else text.slug(head["slug"])
+            own = next(
+                (a for a in parent if a["id"] == head["id"] and text.slug(a["name"]) == text.slug(head["name"])), None
+            )
+            if own is None or not own["variation"]:
+                continue
+            option = text.plain(item.get("option") or "")
+            if shared:
+                known = [*self.shop.terms.get(head["id"], []), *own["options"]]
+                option = _term(option, known) or text.slug(option)
+            made.append({**head, "slug": slug, "option": option})
+        return made
+
+    def _attribute(self, item: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        shared = self.shop.attributes.get(php.intval(item.get("id")))
+        name = shared["name"] if shared else str(item.get("name") or "")
+        slug = shared["slug"] if shared else name
+        return {"id": shared["id"] if shared else 0, "name": name, "slug": slug}, bool(shared)
 
     def images(self, sent: Any) -> list[dict[str, Any]] | None:
         """The new list of images; ``None`` if none was sent. Nothing is downloaded: the address alone decides.
@@ -102,3 +129,8 @@ class Parts:
         image = {"id": image_id, **stamps, "src": url, "name": name, "alt": alt}
         self.shop.attachments[image_id] = {**image, "slug": name.rpartition(".")[0], "loaded_from": src}
         return image
+
+
+def _term(option: str, terms: list[str]) -> str | None:
+    """The database compares names of terms without regard to case."""
+    return next((term for term in terms if term.casefold() == option.casefold()), None)

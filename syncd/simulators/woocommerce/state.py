@@ -83,6 +83,7 @@ class Shop:
         self.categories = {UNCATEGORIZED: Category(UNCATEGORIZED, "Uncategorized", "uncategorized")}
         self.brands: dict[int, Category] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
+        self.terms: dict[int, list[str]] = {}
         self.image_ids: set[int] = set()
         self.attachments: dict[int, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}

@@ -233,7 +233,11 @@ class ProductWriter:
         if values.get("brands") is not None:
             product.brands = self.parts.brands(values["brands"])
         if values.get("attributes") is not None:
-            product.attributes = self.parts.attributes(values["attributes"], options=not product.is_variation)
+            product.attributes = (
+                self.parts.chosen(values["attributes"], self.shop.by_id[product.parent_id].attributes)
+                if product.is_variation
+                else self.parts.attributes(values["attributes"])
+            )
         if images is not None:
             product.images = images
         self.shop.write_meta(product.meta, values.get("meta_data"))
