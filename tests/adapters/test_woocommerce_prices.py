@@ -167,6 +167,39 @@ def test_a_parent_of_another_class_has_its_variations_read_again() -> None:
         assert money(listings(shop.changes())[str(row.id)])[1] == "0"
 
 
+@pytest.mark.parametrize("settings", SHOPS)
+@pytest.mark.parametrize("sold", [False, True])
+def test_a_parent_whose_class_changed_while_nobody_looked(settings: dict[str, Any], sold: bool) -> None:
+    """A new process knows no parent, and meets this one by an order before its change is listed (``sold``)."""
+    with simulated(**settings) as shop:
+        shop.settled()
+        row = stored(shop, variation_sku(shop))
+        others = [child.id for child in shop.sim.shop.children(shop.sim.shop.by_id[row.parent_id])]
+        shop.clock.move(5)
+        shop.adapter._client.post(f"products/{row.parent_id}", {"tax_class": "zero-rate"})
+        if sold:
+            shop.sim.people.order([{"sku": row.sku, "quantity": 1}])
+        shop.restart()
+        found = listings(shop.changes())
+        assert {money(found[str(child)])[1] for child in others} == {"0"}
+        quiet = shop.counting()
+        shop.changes(seconds=200)
+        assert len(quiet()) <= 5, "read once, not with every cycle"
+
+
+def test_variations_are_read_with_their_parent_once_for_each_process() -> None:
+    with simulated() as shop:
+        shop.settled()
+        row = stored(shop, variation_sku(shop))
+        shop.restart()
+        for times in (1, 0, 0):
+            shop.clock.move(5)
+            shop.adapter._client.post(f"products/{row.parent_id}", {"name": f"Name {shop.clock.seconds}"})
+            counted = shop.counting()
+            shop.changes(seconds=200)
+            assert len([one for one in counted() if "/variations" in one.target and "include=" in one.target]) == times
+
+
 @pytest.mark.parametrize("status", ["none", "shipping"])
 @pytest.mark.parametrize("gross", [True, False])
 def test_a_product_that_is_not_taxed_says_no_rate_and_its_price_as_it_is(status: str, gross: bool) -> None:

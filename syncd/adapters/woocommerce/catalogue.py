@@ -41,6 +41,7 @@ class Catalogue:
         self._children: dict[int, frozenset[int]] = {}
         self._pooled: dict[int, bool] = {}
         self._suspects: dict[str, ListingRef] = {}
+        self._followed: set[int] = set()
         self.global_route: bool | None = None
 
     def everything(self, products: Tally, variations: Tally) -> Iterator[ChangePage]:
@@ -59,6 +60,7 @@ class Catalogue:
         for listings, total in self._all_variations(parents, variations):
             sums = None if total is None or request.total is None else request.total + total
             yield ChangePage(listings=tuple(listings), total=sums)
+        self._followed.update(parents)
 
     def products(self, rows: Iterable[Row]) -> list[RemoteListing]:
         """Read product rows, and remember those that are parents."""
@@ -66,6 +68,16 @@ class Catalogue:
         for row in rows:
             self._learn(row)
             listings.append(mapping.product_listing(row, self._prices.of(row), self._terms.of(row)))
+        return listings
+
+    def changed_products(self, rows: Sequence[Row]) -> list[RemoteListing]:
+        """Read product rows of a feed. A parent that it shows first since the start has its variations read again.
+
+        What it was when they were read last, by another process, is not known; how it was met since does not say it.
+        """
+        listings = self.products(rows)
+        for parent in {mapping.row_id(row) for row in rows if mapping.is_group(row)} - self._followed:
+            self._suspect(parent)
         return listings
 
     def variations(self, rows: Sequence[Row], parent_id: int | None = None) -> list[RemoteListing]:
@@ -120,7 +132,7 @@ class Catalogue:
         The parent began or ceased to keep their stock, is taxed otherwise, or has another code, which those without one
         of their own show: read before their parent, they seemed to have it themselves. (Those that leave their
         parent's list are the engine's to look after, by ``RemoteListing.children``; new and restored ones have new
-        dates.)
+        dates.) A parent that nobody knew before it changed hints at all of that.
         """
         return list(self._suspects.values())
 
@@ -227,9 +239,14 @@ class Catalogue:
         self._children[parent] = children
         if before is None:
             return
-        if replace(before, name=now.name) == now:
+        if replace(before, name=now.name) != now:
+            self._suspect(parent)
+
+    def _suspect(self, parent: int) -> None:
+        if parent not in self._children:
             return
-        for child in children:
+        self._followed.add(parent)
+        for child in self._children[parent]:
             self._pooled.pop(child, None)
             self._suspects[str(child)] = ListingRef(str(child), str(parent))
 

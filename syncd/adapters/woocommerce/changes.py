@@ -196,7 +196,7 @@ class ChangeReader:
     def _product_pages(self, cycle: _Cycle) -> Iterator[ChangePage]:
         for listed in self._feed(cycle, "products", "products", mapping.PRODUCT_FIELDS, **mapping.AS_STORED):
             rows = _latest(listed)
-            listings = self._catalogue.products(rows)
+            listings = self._catalogue.changed_products(rows)
             cycle.read.update(listing.ref.external_id for listing in listings)
             cycle.parents += [
                 mapping.row_id(row) for row in rows if mapping.is_group(row) and self._is_news(cycle, "products", row)
