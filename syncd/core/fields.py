@@ -32,6 +32,8 @@ SKU = "sku"
 """Merchant's code of a sellable unit."""
 GTIN = "gtin"
 """EAN/GTIN/UPC of a sellable unit."""
+CODES = (SKU, GTIN)
+"""Fields that a side may refuse because another product has the value."""
 BRAND = "brand"
 """Who makes it, of a product that is no variation."""
 CATEGORIES = "categories"

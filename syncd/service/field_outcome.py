@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from sqlalchemy import select
 
-from syncd.core.fields import GTIN, SKU, kept, says_the_same, told
+from syncd.core.fields import CODES, kept, says_the_same, told
 from syncd.core.model import NotSent, Refused, Unknown, Written
+from syncd.service.code_swaps import in_the_way
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, note_agreed, shown, try_refused_again
 from syncd.service.findings import Found, close_finding, open_finding
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 
-_CODES = (SKU, GTIN)
 _IGNORED = "it answers as if it had stored it, and shows what it showed before"
 
 
@@ -103,8 +103,8 @@ def _written(
         _tell_of_conflict(session, side, planned, field)
         tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, returned)
         _settle(side, {field.field: write}, "confirmed", None)
-        if field.field in _CODES:
-            try_refused_again(session, field.shop_id, _CODES)  # the code that it had is free now
+        if field.field in CODES:
+            try_refused_again(session, field.shop_id, CODES)  # the code that it had is free now
     if side.is_hub:
         offer_to_others(session, [row])
     return sum(write.state == "confirmed" for write in writes.values())
@@ -136,14 +136,24 @@ def _refuse(
     name = session.get_one(Side, shop.side_id).name
     pair = _pair_row(session, side, field)
     pair.refused_hub, pair.refused_shop = field.now.hub, field.now.shop
+    words = error
+    advice = "Change it on one of the two sides; it is tried again then. Nothing was cut or left out silently."
+    source = shop.side_id if side.is_hub else session.scalars(select(Side.id).where(Side.role == "hub")).one()
+    if waiting := in_the_way(session, row, source, field.field, field.wants):
+        others = [f"{one.name} ({one.external_id}), which is to have “{code}”" for one, code in waiting]
+        words = f"“{field.wants}” is the code of {', that of '.join(others)}: they wait for each other"
+        advice = (
+            f"If these codes are right, give one of them another code in {side.name} for a moment, by hand; the others "
+            "then get theirs at once, and that one as well. syncd leaves no product without its code meanwhile."
+        )
     found = Found(
         kind="field_refused",
         subject=f"{name} {shop.external_id} {field.field}",
         side_id=side.id,
         item_id=row.item_id,
         message=f"{side.name} does not take the {field.field} “{told(field.field, field.wants)}” of {planned.label}: "
-        f"{error}",
-        advice="Change it on one of the two sides; it is tried again then. Nothing was cut or left out silently.",
+        f"{words}",
+        advice=advice,
     )
     open_finding(session, found, side.now())
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
+from syncd.core.fields import CODES
 from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import Adopt, Ignore, ListingState, Move, PastWrite, judge_reading
 from syncd.service.creation_plan import reconsider
 from syncd.service.evidence import look_before, name_cause, store_events
 from syncd.service.field_partners import offer_to_others, offer_to_siblings
-from syncd.service.field_plan import as_json, distrust_fields
+from syncd.service.field_plan import as_json, distrust_fields, try_refused_again
 from syncd.service.findings import close_finding
 from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, move
@@ -72,6 +73,7 @@ class Observer:
         self._contradicted: set[str] = set()
         self._showing_other: list[Listing] = []
         self._changed_rows: list[Listing] = []
+        self._codes_moved = False
         self._is_source = side.is_hub or side.offers
 
     def apply(self, session: Session, page: ChangePage) -> None:
@@ -240,6 +242,7 @@ class Observer:
             self._changed_rows.append(row)
         if codes == (row.sku_key, row.gtin_key, row.stock_mode):
             return
+        self._codes_moved = self._codes_moved or codes[:2] != (row.sku_key, row.gtin_key)
         if row.item_id is not None:
             row.pending = True
             self._run.modes_changed = self._run.modes_changed or codes[2] != row.stock_mode
@@ -262,6 +265,10 @@ class Observer:
 
     def _compare_fields(self, session: Session) -> None:
         rows, self._showing_other = self._showing_other, []
+        if self._codes_moved:  # one that was refused may be free now
+            self._codes_moved = False
+            for shop_id in self._side.shop_owners:
+                try_refused_again(session, shop_id, CODES)
         if self._side.is_hub:
             offer_to_others(session, rows)
             changed, self._changed_rows = [*self._changed_rows, *rows], []

@@ -141,7 +141,8 @@ def _waiting(session: Session, side: SideContext, source: SideContext, only: Seq
 def _unwanted(session: Session, side: SideContext, source: SideContext, rows: Sequence[Listing]) -> set[int]:
     """Of some listings those that are not made as they are now; they are looked at again when they change.
 
-    Linked, gone, parted by a person; not counted by themselves; not seen by customers; deleted at the hub before.
+    Linked, gone, parted by a person; not counted by themselves; deleted at the hub before; not seen by customers,
+    itself (a draft, a variation that is switched off) or with its product.
     """
     hidden = {
         row.external_id
@@ -162,7 +163,8 @@ def _unwanted(session: Session, side: SideContext, source: SideContext, rows: Se
         or row.link_rule == PARTED
         or row.stock_mode != StockMode.OWN
         or row.external_id in pools
-        or (not row.published if row.parent_external_id is None else row.parent_external_id in hidden)
+        or not row.published
+        or row.parent_external_id in hidden
         or row.id in buried
     }
 

@@ -108,6 +108,11 @@ class Between:
             query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id)
             return [(row.kind, row.message) for row in session.scalars(query)]
 
+    def advice(self) -> list[str]:
+        """What is said to do about what is open."""
+        with self.account.db.read() as session:
+            return list(session.scalars(select(Finding.advice).where(Finding.closed_at.is_(None)).order_by(Finding.id)))
+
 
 @dataclass
 class Pair(Between):

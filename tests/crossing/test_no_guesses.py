@@ -79,3 +79,30 @@ def test_a_draft_that_was_made_is_no_altered_field(sqlite_database: Database, tm
         pair.sync(4)
         assert pair.shop.shop.with_sku("A")[0].status == "draft"
         assert pair.findings() == []
+
+
+def test_a_private_variation_is_no_part_of_what_is_made_at_the_till(sqlite_database: Database, tmp_path: Path) -> None:
+    """Seen later, it is told of: the till takes a product's variations all at once."""
+    with open_pair(sqlite_database, tmp_path, OFFERS) as pair:
+        pair.till.create_product("OLD", "Old", 1)
+        pair.shop.people.create_product("OLD", "Old", 1)
+        pair.sync()
+        attributes = [{"name": "Size", "variation": True, "options": ["M", "L"]}]
+        values = {"type": "variable", "name": "Shirt", "attributes": attributes}
+        parent = pair.shop.writer.create(values, "page", lambda product: {"id": product.id})["id"]
+        for size, status in (("M", "publish"), ("L", "private")):
+            unit = {"sku": f"SHIRT-{size}", "status": status, "manage_stock": True, "stock_quantity": 2}
+            options = [{"name": "Size", "option": size}]
+            more = {**unit, "regular_price": "9.00", "attributes": options}
+            pair.shop.writer.create_variation(parent, more, "page", lambda product: {"id": product.id})
+        pair.sync(3)
+        (made,) = [each for each in pair.till.state.products.values() if each.name == "Shirt"]
+        products = pair.till.state.products
+        assert [products[each].product_code for each in made.variations] == ["SHIRT-M"]
+        assert [kind for kind, _ in pair.findings()] == ["unlinked"]
+        (hidden,) = pair.shop.shop.with_sku("SHIRT-L")
+        hidden.status = "publish"
+        pair.shop.shop.touch(hidden)
+        pair.sync(3)
+        assert [products[each].product_code for each in made.variations] == ["SHIRT-M"]
+        assert "not_made" in [kind for kind, _ in pair.findings()]

@@ -164,6 +164,35 @@ def test_a_draft_waits_until_customers_see_it(database: Database) -> None:
     assert holds(account)["S-M"][0] == 3
 
 
+def test_a_variation_that_is_switched_off_is_not_made_with_its_product(database: Database) -> None:
+    """As a draft is not; one that customers see later joins its product, if the till can take it."""
+    account = account_of(database)
+    put_shirt(account, "M", "L")
+    web = account.worlds["web"]
+    web.put("w-L", 3, name="Shirt L", sku="S-L", parent="w-shirt", fields={PRICE: "20.00"}, published=False)
+    account.settle_down()
+    assert "S-M" in holds(account)
+    assert "S-L" not in holds(account)
+    assert [each.kind for each in account.findings()] == ["unlinked"], "as a draft is told of"
+    web.put("w-M", 3, name="Shirt M", sku="S-M", parent="w-shirt", fields={PRICE: "20.00"}, published=False)
+    account.settle_down()
+    assert holds(account)["S-M"][0] == 3, "one that is switched off later stays"
+    web.put("w-L", 3, name="Shirt L", sku="S-L", parent="w-shirt", fields={PRICE: "20.00"})
+    account.settle_down()
+    assert holds(account)["S-L"] == (3, holds(account)["S-M"][1])
+
+
+def test_a_product_whose_variations_are_all_switched_off_is_not_made(database: Database) -> None:
+    account = account_of(database)
+    put_shirt(account)
+    account.worlds["web"].put("w-M", 3, name="Shirt M", sku="S-M", parent="w-shirt", published=False)
+    account.settle_down()
+    assert not account.worlds["till"].made
+    account.worlds["web"].put("w-M", 3, name="Shirt M", sku="S-M", parent="w-shirt")
+    account.settle_down()
+    assert holds(account)["S-M"][0] == 3
+
+
 @pytest.mark.parametrize("mode", [StockMode.UNMANAGED, StockMode.PARENT])
 def test_what_the_shop_does_not_count_waits_until_it_does(database: Database, mode: StockMode) -> None:
     account = account_of(database)
