@@ -181,6 +181,7 @@ def test_a_parent_whose_class_changed_while_nobody_looked(settings: dict[str, An
             shop.sim.people.order([{"sku": row.sku, "quantity": 1}])
         shop.restart()
         found = listings(shop.changes())
+        assert {str(child) for child in others} <= found.keys()
         assert {money(found[str(child)])[1] for child in others} == {"0"}
         quiet = shop.counting()
         shop.changes(seconds=200)

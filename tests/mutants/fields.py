@@ -174,4 +174,70 @@ FIELD_MUTANTS = (
         ),
         ("tests/conformance/test_adapters.py", "-k", "below_another"),
     ),
+    Mutant(
+        "attributes-placed",
+        "an edit of attributes is written only where it is known to belong",
+        (
+            Edit(
+                "syncd/core/attributes.py",
+                "        elif place not in present:\n            return None\n",
+                "        elif place not in present:\n            place = name.casefold()\n",
+            ),
+        ),
+        ("tests/engine/test_attribute_edits.py",),
+    ),
+    Mutant(
+        "attributes-words",
+        "a value arrives in the word that the other side has for it",
+        (Edit("syncd/core/attributes.py", "return dict(seen).get(value, value) if", "return value if"),),
+        ("tests/engine/test_attribute_edits.py",),
+    ),
+    Mutant(
+        "attributes-names",
+        "attributes that are called otherwise from now on are no edit",
+        (
+            Edit(
+                "syncd/core/fields.py",
+                "agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else now.at(end)",
+                "now.at(end)",
+            ),
+        ),
+        ("tests/engine/test_attribute_edits.py",),
+    ),
+    Mutant(
+        "attributes-answered",
+        "what a person enters where an edit could not be placed stays",
+        (Edit("syncd/core/fields.py", "if not _was_answered(now, past.refused, agreed, to):", "if now:"),),
+        ("tests/engine/test_attribute_edits.py",),
+    ),
+    Mutant(
+        "options-letters",
+        "options of a product alone differ by their letters",
+        (
+            Edit(
+                "syncd/adapters/woocommerce/attributes.py",
+                'str.casefold if same.get("id") else str',
+                "str.casefold",
+            ),
+        ),
+        ("tests/adapters/test_woocommerce_attributes.py",),
+    ),
+    Mutant(
+        "parents-followed",
+        "variations are read again when their parent changed before it was known",
+        (Edit("syncd/adapters/woocommerce/catalogue.py", " - self._followed:", " - {*self._parents}:"),),
+        ("tests/adapters/test_woocommerce_prices.py", "-k", "nobody_looked"),
+    ),
+    Mutant(
+        "codes-freed",
+        "a code that was refused is tried again when one changed there",
+        (
+            Edit(
+                "syncd/service/observe.py",
+                "self._codes_moved or codes[:2] != (row.sku_key, row.gtin_key)",
+                "False",
+            ),
+        ),
+        ("tests/crossing/test_codes.py",),
+    ),
 )

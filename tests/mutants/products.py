@@ -138,11 +138,8 @@ PRODUCT_MUTANTS = (
         "till-seen",
         "what is not published in the shop waits",
         (
-            Edit(
-                "syncd/service/till_plan.py",
-                "(not row.published if row.parent_external_id is None else row.parent_external_id in hidden)",
-                "(not row.id)",
-            ),
+            Edit("syncd/service/till_plan.py", "        or not row.published\n", ""),
+            Edit("syncd/service/till_plan.py", "        or row.parent_external_id in hidden\n", ""),
         ),
         _TILL,
     ),
