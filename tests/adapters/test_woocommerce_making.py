@@ -129,3 +129,18 @@ def test_options_are_added_to_those_of_the_product() -> None:
         made(shop, NewProduct("n", more, first.product_id))
         options = {each["name"]: each["options"] for each in stored(shop, first.product_id).attributes}
         assert options == {"Size": ["M", "L"], "Color": ["Navy"]}
+
+
+def test_a_variation_takes_the_attributes_that_its_product_shares_with_others() -> None:
+    """By their numbers: under a name alone the shop knows no such attribute of the product, and leaves it open."""
+    with simulated() as shop:
+        shop.sim.shop.attributes[7] = {"id": 7, "name": "Size", "slug": "pa_size"}
+        shared = {"id": 7, "visible": True, "variation": True, "options": ["S"]}
+        values = {"name": "Shirt", "type": "variable", "attributes": [shared]}
+        answer = shop.adapter._client.post("products", values)
+        assert isinstance(answer, dict)
+        result = made(shop, NewProduct("m", SHIRT, into=str(answer["id"])))
+        (unit,) = result.units.values()
+        chosen = [(each["id"], each["option"]) for each in stored(shop, unit.ref.external_id).attributes]
+        assert chosen == [(7, "M")]
+        assert stored(shop, str(answer["id"])).attributes[0]["options"] == ["S", "M"]

@@ -66,6 +66,17 @@ def extended(row: Row, options: Mapping[str, Sequence[str]]) -> list[dict[str, A
     return known if repr(known) != before else None
 
 
+def chosen(options: Mapping[str, str], *rows: Row) -> list[dict[str, Any]]:
+    """A variation's options as they are sent, with the numbers that attributes have in these rows.
+
+    Of an attribute that products share a name alone would be another attribute, which the product does not have.
+    """
+    numbers = {_text(each.get("name")).casefold(): each.get("id") for row in rows for each in _entries(row)}
+    return [
+        {"id": numbers.get(name.casefold()) or 0, "name": name, "option": option} for name, option in options.items()
+    ]
+
+
 class AttributeWriter:
     """Prepares writes of variations' attributes."""
 
@@ -89,13 +100,7 @@ class AttributeWriter:
             # Its numbers are needed beside their names, also of what was added.
             answer = self._client.post(product, {"attributes": more}, {"_fields": "id,attributes"})
             parent = answer if isinstance(answer, Mapping) else parent
-        numbers = {_text(each.get("name")).casefold(): each.get("id") for each in [*_entries(parent), *_entries(row)]}
-        return {
-            "attributes": [
-                {"id": numbers.get(name.casefold()) or 0, "name": name, "option": option}
-                for name, option in wanted.items()
-            ]
-        }
+        return {"attributes": chosen(wanted, parent, row)}
 
 
 def _entries(row: Row) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
 from syncd.adapters.woocommerce import mapping
-from syncd.adapters.woocommerce.attributes import NOT_AN_OPTION, extended, is_storable
+from syncd.adapters.woocommerce.attributes import NOT_AN_OPTION, chosen, extended, is_storable
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.feeds import PER_PAGE, Query, row_time, whole_list
 from syncd.adapters.woocommerce.wire import stored_name, stored_text
@@ -147,16 +147,15 @@ class ProductMaker:
         listing = self._catalogue.products([row])[0]
         return Made(listing.ref.external_id, {new.product.units[0].source_id: listing})
 
-    def _parent(self, new: NewProduct) -> RemoteListing:
+    def _parent(self, new: NewProduct) -> Row:
         attributes = [
             {"name": name, "visible": True, "variation": True, "options": options}
             for name, options in _options(new.product.units).items()
         ]
         body = {**self._head(new), "type": "variable", "attributes": attributes}
-        row = self._post("products", body, mapping.PRODUCT_FIELDS)
-        return self._catalogue.products([row])[0]
+        return self._post("products", body, mapping.PRODUCT_FIELDS)
 
-    def _extended(self, new: NewProduct, into: str) -> RemoteListing | Refused:
+    def _extended(self, new: NewProduct, into: str) -> Row | Refused:
         """Give a product of the shop the options that more variations need; what it has stays."""
         row = self._client.item(f"products/{into}", f"{mapping.PRODUCT_FIELDS},attributes", mapping.AS_STORED)
         if row.get("status") == "trash":
@@ -166,9 +165,10 @@ class ProductMaker:
         more = extended(row, _options(new.product.units))
         if more is not None:
             row = self._post(f"products/{into}", {"attributes": more}, mapping.PRODUCT_FIELDS)
-        return self._catalogue.products([row])[0]
+        return row
 
-    def _variations(self, new: NewProduct, parent: RemoteListing, bodies: Mapping[str, dict[str, Any]]) -> Made:
+    def _variations(self, new: NewProduct, row: Row, bodies: Mapping[str, dict[str, Any]]) -> Made:
+        parent = self._catalogue.products([row])[0]
         product_id = parent.ref.external_id
         made = Made(product_id, {}, {}, parent)
         trouble: Unknown | NotSent | None = None
@@ -179,7 +179,7 @@ class ProductMaker:
                 try:
                     answer = self._client.post(
                         f"products/{product_id}/variations/batch",
-                        {"create": [_variation(new, unit, bodies[unit.source_id]) for unit in units]},
+                        {"create": [_variation(new, unit, bodies[unit.source_id], row) for unit in units]},
                     )
                     entries = answer.get("create") if isinstance(answer, Mapping) else None
                     answers = entries if isinstance(entries, list) else []
@@ -225,11 +225,11 @@ class ProductMaker:
         return answer
 
 
-def _variation(new: NewProduct, unit: Unit, body: Mapping[str, Any]) -> dict[str, Any]:
+def _variation(new: NewProduct, unit: Unit, body: Mapping[str, Any], product: Row) -> dict[str, Any]:
     return {
         **body,
         "status": "publish",  # a draft's variations are not seen; once it is published they are
-        "attributes": [{"name": name, "option": option} for name, option in unit.attributes.items()],
+        "attributes": chosen(unit.attributes, product),
         "meta_data": [{"key": MADE_KEY, "value": new.unit_mark(unit)}],
     }
 
