@@ -80,6 +80,37 @@ def carried(
     return None if wanted is None else attributes_text(wanted)
 
 
+def named_there(attributes: Mapping[str, str], siblings: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    r"""Attributes of a new variation as its siblings show them on the other side; ``None`` if nobody can tell.
+
+    What siblings have here and do not show there is left out; what none of them has is new there, too.
+
+    Args:
+        attributes: Of the new variation, as it is here.
+        siblings: Of other variations of its product, what both sides showed when they agreed last.
+
+    >>> named_there({"Größe": "L"}, [("Größe: M", "Size: M")])
+    {'Size': 'L'}
+    >>> named_there({"Größe": "L"}, [("Größe: M", "Size: medium")])
+    """
+    pairs = [(attributes_of(one), attributes_of(other)) for one, other in siblings]
+    if not pairs:
+        return dict(attributes)
+    known = _known({*attributes, *(name for one, _ in pairs for name in one)}, pairs)
+    names = {name.casefold(): name for _, other in pairs for name in other}
+    is_all_known = names.keys() <= set(known.values())
+    result: dict[str, str] = {}
+    for name, value in attributes.items():
+        place = known.get(name.casefold())
+        if place is not None:
+            result[names[place]] = _translated(value, _seen(name.casefold(), place, pairs))
+        elif not is_all_known:
+            return None
+        elif not any(_same_name(name, one) for one, _ in pairs):
+            result[name] = value
+    return result
+
+
 def merely_renamed(before: str, now: str) -> bool:
     r"""Whether attributes of one side are called otherwise at most, and say what they said.
 

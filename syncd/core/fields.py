@@ -245,9 +245,7 @@ def _judge_attributes(owner: Owner, shows: Pair, past: Past, agreed: Pair, sibli
         return verdict
     to = verdict.to
     before, there = _remembered(agreed.at(to.other)), _remembered(agreed.at(to))
-    others = [
-        (pair.at(to.other), pair.at(to)) for pair in siblings if not (_is_digest(pair.hub) or _is_digest(pair.shop))
-    ]
+    others = [(pair.at(to.other), pair.at(to)) for pair in siblings if not is_cut(pair)]
     value = carried(before, shows.at(to.other), shows.at(to) if there is None else there, others, shows.at(to))
     if value is None:
         if not _was_answered(now, past.refused, agreed, to):
@@ -271,11 +269,12 @@ def _was_answered(now: Pair, told: Pair | None, agreed: Pair, to: End) -> bool:
 
 def _remembered(value: str) -> str | None:
     """A value that was agreed on; ``None`` if only its digest is known."""
-    return None if _is_digest(value) else value
+    return None if value.startswith(_DIGEST) else value
 
 
-def _is_digest(value: str) -> bool:
-    return value.startswith(_DIGEST)
+def is_cut(pair: Pair) -> bool:
+    """Whether of one of the two values only a digest is remembered."""
+    return _remembered(pair.hub) is None or _remembered(pair.shop) is None
 
 
 def reconcile(owner: Owner, hub: str | None, shop: str | None, past: Past) -> FieldVerdict:

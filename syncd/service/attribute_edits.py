@@ -5,11 +5,14 @@ No calls to sides. The rule itself is ``core.attributes``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
-from syncd.core.fields import ATTRIBUTES, Pair, kept, told
+from syncd.core.attributes import attributes_text, named_there
+from syncd.core.fields import ATTRIBUTES, Pair, is_cut, kept, told
+from syncd.core.model import Refused
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import FieldPair
@@ -18,7 +21,11 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from syncd.core.products import Product
     from syncd.service.side import SideContext
+
+
+_UNKNOWN = "which attributes of its other variations there those of the new one are cannot be known"
 
 
 class Siblings:
@@ -34,23 +41,48 @@ class Siblings:
             return []
         family = shop.side_id, shop.parent_external_id
         if family not in self._known:
-            self._known[family] = self._pairs(*family)
+            self._known[family] = agreed_in(self._session, *family)
         return [pair for listing_id, pair in self._known[family].items() if listing_id != shop.id]
 
-    def _pairs(self, side_id: int, parent: str) -> dict[int, Pair]:
-        query = (
-            select(FieldPair)
-            .join(Listing, Listing.id == FieldPair.listing_id)
-            .where(Listing.side_id == side_id, Listing.parent_external_id == parent, Listing.gone_at.is_(None))
-            .where(Listing.item_id.is_not(None), FieldPair.field == ATTRIBUTES)
-            .order_by(FieldPair.listing_id)
-        )
-        rows = self._session.scalars(query)
-        return {
-            row.listing_id: Pair(row.agreed_hub, row.agreed_shop)
-            for row in rows
-            if row.agreed_hub is not None and row.agreed_shop is not None
-        }
+
+def agreed_in(session: Session, shop_id: int, parent: str) -> dict[int, Pair]:
+    """What both ends of the variations of a shop's product showed when they agreed last, by row id of the listing."""
+    query = (
+        select(FieldPair)
+        .join(Listing, Listing.id == FieldPair.listing_id)
+        .where(Listing.side_id == shop_id, Listing.parent_external_id == parent, Listing.gone_at.is_(None))
+        .where(Listing.item_id.is_not(None), FieldPair.field == ATTRIBUTES)
+        .order_by(FieldPair.listing_id)
+    )
+    pairs = {row.listing_id: (row.agreed_hub, row.agreed_shop) for row in session.scalars(query)}
+    return {row: Pair(hub, shop) for row, (hub, shop) in pairs.items() if hub is not None and shop is not None}
+
+
+def named_as_there(
+    session: Session, side: SideContext, source: SideContext, family: str, product: Product
+) -> Product | Refused:
+    """A product's new variations with the attributes that their siblings on a side show.
+
+    Args:
+        session: Any session.
+        side: Where they are to be made, in a product that is there.
+        source: Where they come from.
+        family: The shop's id of the product, whichever of the two is the shop.
+        product: What is to be made.
+    """
+    shop = source if side.is_hub else side
+    pairs = agreed_in(session, shop.id, family).values()
+    siblings = [(one.shop, one.hub) if side.is_hub else (one.hub, one.shop) for one in pairs if not is_cut(one)]
+    units = []
+    for unit in product.units:
+        attributes = named_there(unit.attributes, siblings)
+        if attributes is None:
+            shows = told(ATTRIBUTES, attributes_text(unit.attributes))
+            return Refused(
+                "attributes_unknown", f"{_UNKNOWN}: “{shows}”; add it there by hand, with the same SKU or EAN"
+            )
+        units.append(replace(unit, attributes=attributes))
+    return replace(product, units=tuple(units))
 
 
 def tell_unplaced(session: Session, side: SideContext, shop: Listing, row: FieldPair, shows: Pair) -> None:

@@ -23,6 +23,7 @@ from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import InvalidResponse, OutcomeUnknown, SideError, Stopped
 from syncd.service import creation_plan, till_plan
 from syncd.service.approval import may_go_on, open_stop
+from syncd.service.attribute_edits import named_as_there
 from syncd.service.creation_memo import Memo, as_json, from_json
 from syncd.service.creation_outcome import leave_to_a_person, record, release, tell_of_images
 from syncd.service.creation_plan import PlannedProduct, PlannedUnit, check_plan_of_creations, lapse, shop_of
@@ -192,6 +193,8 @@ class Creator:
         product = self._read(planned)
         if product is None:
             return
+        named = self._named(planned, product)
+        product = product if isinstance(named, Refused) else named
         mark = uuid.uuid4().hex
         product, left_out = with_images(side, self._source, product)
         self._alive()
@@ -203,7 +206,7 @@ class Creator:
         result: MakeResult
         failure: SideError | Stopped | None = None
         try:
-            result = side.adapter.create_product(new)
+            result = named if isinstance(named, Refused) else side.adapter.create_product(new)
         except (OutcomeUnknown, InvalidResponse) as error:
             result, failure = Unknown(f"{error.request}: {error.detail}"), error
         except (SideError, Stopped) as error:
@@ -217,6 +220,14 @@ class Creator:
         _log(side, planned, result)
         if failure is not None:
             raise failure
+
+    def _named(self, planned: PlannedProduct, product: Product) -> Product | Refused:
+        """A product as it is to be made: what joins others calls its attributes as they do there."""
+        if planned.into is None:
+            return product
+        family = planned.source_id if self._side.is_hub else planned.into
+        with self._side.db.read() as session:
+            return named_as_there(session, self._side, self._source, family, product)
 
     def _read(self, planned: PlannedProduct) -> Product | None:
         """The product with the planned units, as its side shows it now; ``None`` if it is not to be made now."""

@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, IMAGES, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, End, Pair, kept
+from syncd.core.attributes import attributes_text
+from syncd.core.fields import (
+    ATTRIBUTES,
+    DESCRIPTION,
+    EMPTY,
+    GTIN,
+    IMAGES,
+    NAME,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+    End,
+    Pair,
+    kept,
+)
 from syncd.core.model import ChangePage, NotSent, Refused, Unknown
 from syncd.core.prices import canonical_rate
 from syncd.core.products import Made
@@ -154,7 +169,8 @@ def _made(
         if product is not None:
             (found,) = (each for each in product.units if each.source_id == unit.external_id)
             said = {**({} if product.is_group else _words(product)), **_said(found)}
-            _agree(session, shop, said, hub_row, shop_row, new, reading.fields.keys())
+            asked = {ATTRIBUTES: attributes_text(found.attributes)}  # in the words of the side where it was made
+            _agree(session, shop, said, hub_row, shop_row, new, reading.fields.keys(), asked)
     close_finding(session, "not_made", not_made_subject(side, source, unit.external_id), side.now())
 
 
@@ -174,6 +190,7 @@ def _agree(
     shop_row: Listing,
     new: End,
     told: Collection[str],
+    asked: Mapping[str, str] | None = None,
 ) -> None:
     """What the new listing shows was made of what the other one said: however it is spelled, it is no edit.
 
@@ -189,7 +206,15 @@ def _agree(
             note_agreed(session, shop, shop_row.id, field, pair, session.get(FieldPair, (shop_row.id, field)))
             target, row = (shop, shop_row) if new is End.SHOP else (shop.sources[0], hub_row)
             if field != PUBLISHED:  # that it is made as a draft is our doing
-                tell_if_altered(session, target, shop_row.id, row.sku or row.name, field, said[field], here[field])
+                tell_if_altered(
+                    session,
+                    target,
+                    shop_row.id,
+                    row.sku or row.name,
+                    field,
+                    (asked or {}).get(field, said[field]),
+                    here[field],
+                )
 
 
 def _agree_on_words(session: Session, side: SideContext, source: SideContext, product: Product, made: Listing) -> None:

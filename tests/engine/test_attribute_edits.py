@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 WORDS = {"Rot": "Red", "Blau": "Blue", "Farbe": "Color"}
 
 
-def account_of(database: Database, *shirts: tuple[str, str], owner: Owner = Owner.HUB, shop: bool = True) -> Account:
+def account_of(
+    database: Database, *shirts: tuple[str, str], owner: Owner = Owner.HUB, shop: bool = True, creation: str = "never"
+) -> Account:
     """A shirt in German at the till and in English in the shop (``shop``: the shop names the colour at all)."""
     account = Account(database)
     account.add_side("till", "hub")
-    account.add_side("web", owners=dict.fromkeys((NAME, SKU, ATTRIBUTES), owner))
+    account.add_side("web", owners=dict.fromkeys((NAME, SKU, ATTRIBUTES), owner), creation=creation)
     for side in ("till", "web"):
         account.worlds[side].put(
             side[0], None, sku=None, name="shirt", stock_mode=StockMode.GROUP, fields={NAME: "shirt"}
@@ -196,3 +198,46 @@ def test_another_field_of_the_variation_goes_on_beside_the_conflict(database: Da
     conflict(account)
     assert account.worlds["web"].things["w0"].listing.fields[SKU] == "S-NEW"
     assert account.worlds["web"].quantity("w0") == 2
+
+
+def put_new(account: Account, key: str, **attributes: str) -> None:
+    fields = {ATTRIBUTES: attributes_text(attributes), SKU: key}
+    account.worlds["till"].put(key, 3, sku=key, name="shirt", parent="t", fields=fields)
+
+
+def made(account: Account, key: str) -> list[str]:
+    things = account.worlds["web"].things.values()
+    return [each.listing.fields[ATTRIBUTES] for each in things if each.listing.sku == key]
+
+
+def test_a_new_variation_joins_its_siblings_under_their_names(database: Database) -> None:
+    account = account_of(database, ("Rot", "S"), ("Rot", "M"), ("Blau", "S"), creation="all")
+    put_new(account, "new", Farbe="Blau", Größe="M")
+    put_new(account, "other", Farbe="Grün", Größe="XL", Stoff="Wolle")
+    account.settle_down(3)
+    assert made(account, "new") == ["Color: Blue\nSize: M"]
+    assert made(account, "other") == ["Color: Grün\nSize: XL\nStoff: Wolle"]
+    assert (told(account), [each.message for each in account.findings()]) == ([0, 0], [])
+
+
+def test_a_new_variation_leaves_out_what_its_siblings_do_not_show_there(database: Database) -> None:
+    account = account_of(database, ("Rot", "S"), ("Blau", "M"), shop=False, creation="all")
+    put_new(account, "new", Farbe="Grün", Größe="L")
+    account.settle_down(3)
+    assert made(account, "new") == ["Size: L"]
+
+
+def test_a_new_variation_whose_attributes_cannot_be_placed_is_told_of(database: Database) -> None:
+    account = account_of(database, ("Rot", "S"), creation="all")
+    put_new(account, "new", Farbe="Grün", Größe="L")
+    account.settle_down(3)
+    assert made(account, "new") == []
+    (finding,) = account.findings()
+    assert finding.kind == "not_made"
+    assert "“Farbe: Grün; Größe: L”" in finding.message
+    account.worlds["web"].put(
+        "by-hand", 0, sku="new", name="shirt", parent="w", fields={ATTRIBUTES: "Color: Green\nSize: L", SKU: "new"}
+    )
+    account.settle_down(3)
+    assert account.worlds["web"].quantity("by-hand") == 3
+    assert account.findings() == []
