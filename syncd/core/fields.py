@@ -61,15 +61,17 @@ _DIGEST = "sha256:"
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-z][^>]*>", re.IGNORECASE | re.DOTALL)
 
 
-def kept(value: str) -> str:
+def kept(value: str, field: str = "") -> str:
     """What is remembered of a value to see later whether it is the same: a long one's digest (design 4, rule 3).
+
+    Attributes are remembered whole: what changed of them is to be known.
 
     >>> kept("Mug")
     'Mug'
     >>> kept("long " * 100)[:14]
     'sha256:b55d24f'
     """
-    if len(value) <= _LONGEST_KEPT:
+    if len(value) <= _LONGEST_KEPT or field == ATTRIBUTES:
         return value
     return f"{_DIGEST}{sha256(value.encode()).hexdigest()}"
 
@@ -234,12 +236,11 @@ def judge(field: str, owner: Owner, shows: Pair, past: Past, siblings: Sequence[
 
 def _judge_attributes(owner: Owner, shows: Pair, past: Past, agreed: Pair, siblings: Sequence[Pair]) -> FieldVerdict:
     """What is edited is placed where the other end keeps it; names alone are no edit."""
-    now = Pair(kept(shows.hub), kept(shows.shop))
-    if now == past.refused:
+    if shows == past.refused:
         return Keep()
-    hub, shop = (agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else now.at(end) for end in End)
+    hub, shop = (agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else shows.at(end) for end in End)
     verdict = reconcile(owner, hub, shop, replace(past, refused=None))
-    if isinstance(verdict, Keep) and Pair(hub, shop) == agreed != now and owner is not Owner.NONE:
+    if isinstance(verdict, Keep) and Pair(hub, shop) == agreed != shows and owner is not Owner.NONE:
         return Agree()
     if not isinstance(verdict, WriteField):
         return verdict
@@ -248,7 +249,7 @@ def _judge_attributes(owner: Owner, shows: Pair, past: Past, agreed: Pair, sibli
     others = [(pair.at(to.other), pair.at(to)) for pair in siblings if not is_cut(pair)]
     value = carried(before, shows.at(to.other), shows.at(to) if there is None else there, others, shows.at(to))
     if value is None:
-        if not _was_answered(now, past.refused, agreed, to):
+        if not _was_answered(shows, past.refused, agreed, to):
             return Unplaced(to)
         value = carried(before, shows.at(to.other), shows.at(to), others) or shows.at(to)
     return Agree() if value == shows.at(to) else replace(verdict, value=value)
@@ -268,7 +269,7 @@ def _was_answered(now: Pair, told: Pair | None, agreed: Pair, to: End) -> bool:
 
 
 def _remembered(value: str) -> str | None:
-    """A value that was agreed on; ``None`` if only its digest is known."""
+    """Attributes that were agreed on; ``None`` if only a digest is known, of long ones in an older database."""
     return None if value.startswith(_DIGEST) else value
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select
 
 from syncd.core.attributes import attributes_text, named_there
-from syncd.core.fields import ATTRIBUTES, Pair, is_cut, kept, told
+from syncd.core.fields import ATTRIBUTES, Pair, is_cut, told
 from syncd.core.model import Refused
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.state.models import Finding, Listing, Side
@@ -104,7 +104,7 @@ def tell_unplaced(session: Session, side: SideContext, shop: Listing, row: Field
         "alike are carried over. `syncd findings resolve {id}` closes this.",
     )
     close_finding(session, "field_refused", found.subject, side.now())
-    row.refused_hub, row.refused_shop = kept(shows.hub), kept(shows.shop)
+    row.refused_hub, row.refused_shop = shows.hub, shows.shop
     open_finding(session, found, side.now())
 
 

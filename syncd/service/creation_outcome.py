@@ -201,7 +201,7 @@ def _agree(
     for field in shop.owners_of(shop.id):
         left_out = said.get(field, EMPTY) != EMPTY and here.get(field) == EMPTY
         if field in ends[new.other] and field in here and field in told and not left_out:
-            values = {new: kept(here[field]), new.other: kept(said[field])}
+            values = {new: kept(here[field], field), new.other: kept(said[field], field)}
             pair = Pair(values[End.HUB], values[End.SHOP])
             note_agreed(session, shop, shop_row.id, field, pair, session.get(FieldPair, (shop_row.id, field)))
             target, row = (shop, shop_row) if new is End.SHOP else (shop.sources[0], hub_row)

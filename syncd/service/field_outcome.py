@@ -98,7 +98,8 @@ def _written(
             _refuse(session, side, row, planned, field, _IGNORED)
             _settle(side, {field.field: write}, "rejected", _IGNORED)
             continue
-        note_agreed(session, side, field.shop_listing_id, field.field, field.now.after(end, kept(returned)), pair)
+        now = field.now.after(end, kept(returned, field.field))
+        note_agreed(session, side, field.shop_listing_id, field.field, now, pair)
         _close_refusal(session, side, field)
         _tell_of_conflict(session, side, planned, field)
         tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, returned)

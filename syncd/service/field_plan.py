@@ -242,7 +242,7 @@ def _decide(
     for field, owned_by in side.owners_of(shop.side_id).items():
         row = known.get((shop.id, field))
         past = past_of(row)
-        now = _pair(there.get(field), here.get(field))
+        now = _pair(field, there.get(field), here.get(field))
         stale = row if past.refused not in (None, now) else None
         if stale is not None and field != ATTRIBUTES:
             forget_refusal(session, side, shop, stale)
@@ -335,15 +335,15 @@ def past_of(row: FieldPair | None) -> Past:
     if row is None:
         return Past()
     return Past(
-        agreed=_pair(row.agreed_hub, row.agreed_shop),
-        refused=_pair(row.refused_hub, row.refused_shop),
+        agreed=_pair(row.field, row.agreed_hub, row.agreed_shop),
+        refused=_pair(row.field, row.refused_hub, row.refused_shop),
         unsure=End(row.unsure) if row.unsure else None,
     )
 
 
-def _pair(hub: str | None, shop: str | None) -> Pair | None:
+def _pair(field: str, hub: str | None, shop: str | None) -> Pair | None:
     """Two values as they are remembered. What is remembered already stays as it is."""
-    return Pair(kept(hub), kept(shop)) if hub is not None and shop is not None else None
+    return Pair(kept(hub, field), kept(shop, field)) if hub is not None and shop is not None else None
 
 
 def note_agreed(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from syncd.core.attributes import attributes_text
-from syncd.core.fields import ATTRIBUTES, NAME, SKU, Owner
+from syncd.core.fields import ATTRIBUTES, NAME, SKU, Owner, kept
 from syncd.core.model import StockMode
 from syncd.service.resolve import close_read
+from syncd.state.product_models import FieldPair
 from tests.support.engine import Account
 
 if TYPE_CHECKING:
@@ -241,3 +243,30 @@ def test_a_new_variation_whose_attributes_cannot_be_placed_is_told_of(database: 
     account.settle_down(3)
     assert account.worlds["web"].quantity("by-hand") == 3
     assert account.findings() == []
+
+
+def test_attributes_of_any_length_are_carried_over_by_what_was_edited(database: Database) -> None:
+    account = account_of(database)
+    words = {"Farbe": "Rot", "Größe": "S", "Hinweis": "lang " * 50}
+    for side, shows in (("till", words), ("web", {**words, "Farbe": "Red"})):
+        fields = {ATTRIBUTES: attributes_text(shows), SKU: "LONG"}
+        account.worlds[side].put(f"{side[0]}-long", 3, sku="LONG", name="shirt", parent=side[0], fields=fields)
+    account.settle_down()
+    _forget(account)
+    account.worlds["till"].edit("t-long", **{SKU: "LONGER"})
+    account.settle_down()
+    edit(account, "w-long", **{**words, "Farbe": "Red", "Größe": "XS"})
+    account.settle_down()
+    assert shown(account, "w-long") == attributes_text({**words, "Farbe": "Red"}), "the till counts"
+    edit(account, "t-long", **{**words, "Größe": "M"})
+    account.settle_down()
+    assert shown(account, "w-long") == attributes_text({**words, "Farbe": "Red", "Größe": "M"})
+    assert account.findings() == []
+
+
+def _forget(account: Account) -> None:
+    """As an older version wrote it: of what is long only a digest."""
+    with account.db.write() as session:
+        for row in session.scalars(select(FieldPair).where(FieldPair.field == ATTRIBUTES)):
+            row.agreed_hub, row.agreed_shop = kept(row.agreed_hub or ""), kept(row.agreed_shop or "")
+            assert row.agreed_hub.startswith("sha256:")
