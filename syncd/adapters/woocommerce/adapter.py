@@ -60,7 +60,11 @@ class WooCommerceAdapter:
         self._client = WooClient(context)
         taxes = TaxClasses(self._client, settings.chosen_tax_classes)
         prices = ShopPrices(self._client, taxes)
-        terms = ShopTerms(self._client, make_categories=settings.create_categories)
+        self._terms = terms = ShopTerms(
+            self._client,
+            make_categories=settings.create_categories,
+            default_category=settings.default_category,
+        )
         self._catalogue = Catalogue(self._client, prices, terms)
         self._changes = ChangeReader(self._client, self._catalogue, self._overlap)
         self._writer = StockWriter(self._client)
@@ -102,7 +106,7 @@ class WooCommerceAdapter:
 
     def check(self) -> CheckReport:
         """Try all that syncd uses: index, products, orders, an empty batch, settings, system status."""
-        return Check(self._client, self._now, self._media).run()
+        return Check(self._client, self._now, self._terms, self._media).run()
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product and variation; the cursor is the server's clock at the first answer."""

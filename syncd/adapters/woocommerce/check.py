@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.woocommerce.client import WooClient
     from syncd.adapters.woocommerce.media import Media
+    from syncd.adapters.woocommerce.terms import ShopTerms
 
 _TOLERATED_SKEW_S = 120.0
 _OPTIONAL_ROUTES = {
@@ -27,8 +28,11 @@ _CLICK = "WooCommerce > Settings > Advanced > REST API: permission Read/Write, u
 class Check:
     """Collects lines; each step is tried even if another failed, except that nothing works without a valid key."""
 
-    def __init__(self, client: WooClient, now: Callable[[], datetime], media: Media | None = None) -> None:
+    def __init__(
+        self, client: WooClient, now: Callable[[], datetime], terms: ShopTerms, media: Media | None = None
+    ) -> None:
         self._client = client
+        self._terms = terms
         self._now = now
         self._media = media
         self._lines: list[CheckLine] = []
@@ -49,6 +53,7 @@ class Check:
             self._read("orders", "read orders")
             self._may_write()
             self._stock_management()
+            self._categories()
             self._images()
             self._versions()
             self._optional_routes(routes)
@@ -94,6 +99,13 @@ class Check:
             self._failed("write stock", error, _CLICK if error.exit_code == AuthRejected.exit_code else "")
         else:
             self._add(True, "write stock", "allowed")
+
+    def _categories(self) -> None:
+        """Which category stands for none cannot always be known; that fields go on without it is no fault."""
+        try:
+            self._lines.append(self._terms.default_line())
+        except SideError as error:
+            self._add(True, "categories", f"cannot be read, and are not compared: {describe(error)}")
 
     def _images(self) -> None:
         subject = "images"

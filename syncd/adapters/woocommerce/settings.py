@@ -39,6 +39,11 @@ class WooCommerceSettings(BaseModel):
     create_categories: bool = Field(
         default=True, description="Make categories that the till names and the shop does not have."
     )
+    default_category: str | None = Field(
+        default=None,
+        description="Name or slug of the category that counts as none, because the shop gives it to products without "
+        'one. Left out: the shop is asked. "": each counts as a category.',
+    )
     media_user: str | None = Field(
         default=None,
         description="Name of the WordPress user whose application password syncd brings images with. Left out: the "

@@ -2,7 +2,7 @@
 
 Products name their categories by id; what a category is called and which one is above it stands in a list of its own.
 Names are escaped like texts ("Bücher &amp; Hefte", recording 05). A category that exists is refused with
-``term_exists``, and a product without one is put into the shop's default category.
+``term_exists``, and a product without one is put into the shop's default category (``default_category``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
+from syncd.adapters.woocommerce.default_category import DefaultCategory
 from syncd.adapters.woocommerce.feeds import Malformed, Query, is_id, whole_list
 from syncd.adapters.woocommerce.wire import stored_name
 from syncd.core.fields import BRAND, CATEGORIES, EMPTY
@@ -26,6 +27,7 @@ from syncd.errors import InvalidResponse, Rejected, SideError, Transient
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from syncd.adapters.base import CheckLine
     from syncd.adapters.woocommerce.feeds import Row
 
 KEPT_S = 600.0
@@ -34,8 +36,6 @@ FRESH_S = 60.0
 """How long it is neither read again to write by it, nor for a term that it does not have."""
 
 _FIELDS = "id,name,slug,parent"
-_DEFAULTS = frozenset({"uncategorized", "unkategorisiert"})
-"""Slugs of the category that the shop gives to products without one; WooCommerce translates it when it is installed."""
 _EXISTS = "term_exists"
 _DEEPEST = 20
 
@@ -53,20 +53,30 @@ class Terms:
         self._route = route
         self._lock = threading.Lock()
         self._terms: dict[int, tuple[str, int]] = {}
+        self._slugs: dict[int, str] = {}
         self._read_at = self._asked_at = -KEPT_S
 
     def path(self, number: int) -> Path | None:
         """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
         with self._lock:
-            now = time.monotonic()
-            patience = FRESH_S if number not in self._terms and self._read_at >= self._asked_at else KEPT_S
-            if now >= self._asked_at + patience:
-                self._asked_at = now
-                try:
-                    self._read()
-                except SideError as error:
-                    logger.bind(side=error.side, detail=error.detail).debug("woocommerce.terms_not_read")
+            self._read_if_needed(number)
             return self._known(number)
+
+    def oldest(self) -> int | None:
+        """Lowest number of all; ``None`` if the list cannot be read now, or is empty."""
+        with self._lock:
+            self._read_if_needed(None)
+            return min(self._terms, default=None)
+
+    def all(self) -> dict[int, tuple[str, str]]:
+        """Name and slug by number, read now.
+
+        Raises:
+            SideError: The list cannot be read.
+        """
+        with self._lock:
+            self._read()
+            return {number: (name, self._slugs[number]) for number, (name, _) in self._terms.items()}
 
     def ids_of(self, paths: Iterable[Path], *, make: bool = True) -> list[int] | Refused:
         """Ids of the terms with these paths; those that are missing are made, the highest first.
@@ -88,6 +98,18 @@ class Terms:
                     number = self._make(path[depth - 1], number) if found is None else found
                 ids.append(number)
             return ids
+
+    def _read_if_needed(self, number: int | None) -> None:
+        """Read the list if it is old, or lacks a number; if that cannot be done, not again for a while."""
+        now = time.monotonic()
+        lacks = number not in self._terms if number is not None else not self._terms
+        if now < self._asked_at + (FRESH_S if lacks and self._read_at >= self._asked_at else KEPT_S):
+            return
+        self._asked_at = now
+        try:
+            self._read()
+        except SideError as error:
+            logger.bind(side=error.side, detail=error.detail).debug("woocommerce.terms_not_read")
 
     def _known(self, number: int) -> Path | None:
         names: list[str] = []
@@ -120,27 +142,35 @@ class Terms:
         if not isinstance(number, int) or not is_id(number):
             self._read_at = -KEPT_S
             raise Transient(self._client.side, f"POST {self._route}", "the answer is no term")
-        self._terms[number] = (name, parent)
+        self._terms[number], self._slugs[number] = (name, parent), str(answer.get("slug") or "")
         logger.bind(side=self._client.side, name=name, route=self._route).info("woocommerce.term_made")
         return number
 
     def _read(self) -> None:
-        terms = {}
+        terms, slugs = {}, {}
         try:
             for rows in whole_list(ListRequest(self._client, self._route, _FIELDS), Query()):
                 for row in rows:
                     parent = row.get("parent")
                     above = parent if isinstance(parent, int) and is_id(parent) else 0
                     terms[int(row["id"])] = (_plain(row.get("name")), above)
+                    slugs[int(row["id"])] = str(row.get("slug") or "")
         except Malformed as error:
             raise InvalidResponse(self._client.side, f"GET {self._route}", str(error)) from error
-        self._terms, self._read_at = terms, time.monotonic()
+        self._terms, self._slugs, self._read_at = terms, slugs, time.monotonic()
 
 
 class ShopTerms:
-    """The fields ``categories`` and ``brand`` of a shop's products."""
+    """The fields ``categories`` and ``brand`` of a shop's products.
 
-    def __init__(self, client: WooClient, *, make_categories: bool = True) -> None:
+    Args:
+        client: Sends.
+        make_categories: Whether categories that the shop lacks are made.
+        default_category: See ``DefaultCategory``.
+    """
+
+    def __init__(self, client: WooClient, *, make_categories: bool = True, default_category: str | None = None) -> None:
+        self._default = DefaultCategory(client, default_category)
         self._categories = Terms(client, "products/categories")
         self._brands = Terms(client, "products/brands")
         self._make_categories = make_categories
@@ -180,8 +210,10 @@ class ShopTerms:
         given = _entries(row, "categories")
         if given is None:
             return None
-        if len(given) == 1 and given[0].get("slug") in _DEFAULTS:
-            return []
+        if len(given) == 1:
+            none = self._is_default(given[0])
+            if none is not False:
+                return [] if none else None
         paths = []
         for each in given:
             number = each.get("id")
@@ -190,6 +222,21 @@ class ShopTerms:
                 return None
             paths.append(path)
         return paths
+
+    def _is_default(self, entry: Mapping[str, object]) -> bool | None:
+        """Whether a product in this category alone is in none. Beside others it is one that a person chose."""
+        number, name, slug = entry.get("id"), _plain(entry.get("name")), str(entry.get("slug") or "")
+        if not isinstance(number, int):
+            return False
+        return self._default.counts_as_none(number, name, slug, self._categories.oldest)
+
+    def default_line(self) -> CheckLine:
+        """What ``syncd check`` says of the category that stands for none.
+
+        Raises:
+            SideError: The shop cannot be asked.
+        """
+        return self._default.line(self._categories.all())
 
 
 def _entries(row: Row, name: str) -> list[Mapping[str, object]] | None:

@@ -22,7 +22,7 @@ from syncd.simulators.woocommerce.problems import ApiError, no_route
 from syncd.simulators.woocommerce.products import ProductApi
 from syncd.simulators.woocommerce.rows import Product
 from syncd.simulators.woocommerce.settings import WooCommerceSettings
-from syncd.simulators.woocommerce.state import UNCATEGORIZED, Shop
+from syncd.simulators.woocommerce.state import Shop
 from syncd.simulators.woocommerce.store_info import StoreInfo
 from syncd.simulators.woocommerce.writer import ProductWriter
 
@@ -59,8 +59,8 @@ class WooCommerceSim:
         self.people = Control(self.shop, self.writer, self.desk, self._media)
         self._auth = Authenticator(self.settings)
         self._routes: dict[str, dict[str, Handler]] = {}
-        info = StoreInfo(self.shop)
-        for api in (ProductApi(self.shop, self.writer), OrderApi(self.shop, self.desk), info):
+        self._info = StoreInfo(self.shop)
+        for api in (ProductApi(self.shop, self.writer), OrderApi(self.shop, self.desk), self._info):
             for methods, pattern, handler in api.routes():
                 self._routes.setdefault(pattern, {}).update(dict.fromkeys(methods.split(), handler))
         self._patterns = [(re.compile(pattern), handlers) for pattern, handlers in self._routes.items()]
@@ -88,7 +88,7 @@ class WooCommerceSim:
         product = self._seeded("variable" if item.variations else "simple", item, quantities, rng)
         product.name = item.name
         product.slug = self.shop.take_slug(item.name)
-        product.categories = [UNCATEGORIZED]
+        product.categories = [self.shop.default_category]
         product.tax_class = _TAX_CLASSES.get(int(item.tax_rate), "")
         price = _net(item) if self.shop.settings.net_prices else str(item.price)
         if not item.variations:
@@ -168,8 +168,8 @@ class WooCommerceSim:
             path = request.param("rest_route")
         path = re.sub(r"/{2,}", "/", path).strip("/")
         with self.shop.lock:
-            # The key is looked at only where the address contains wp-json/wc/ (seen, 07 #19, #36 and #41).
-            looked_at = not keyless and path.startswith("wc/")
+            # The key is looked at only where the address contains wp-json/wc/ (seen, 07 #19, #36 and #41) or wc-.
+            looked_at = not keyless and path.startswith(("wc/", "wc-"))
             key = self._auth.identify(request, self.shop.now()) if looked_at else None
         if key is not None:
             self._auth.check_permission(key, request.method)
@@ -179,6 +179,8 @@ class WooCommerceSim:
             return Call(request, root, {}, query).reply(self._index(root) if path else self._site(root))
         if path.startswith("wp/v2/") and (answer := self._media.answer(request, path)) is not None:
             return answer
+        if path == "wc-admin/options" and request.method == "GET":
+            return self._info.options(Call(request, root, {}, query), known=key is not None)
         handlers, args = self._match(path)
         if handlers is None:
             raise no_route()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.woocommerce.render import View
 from syncd.simulators.woocommerce.rows import Order, Product
-from syncd.simulators.woocommerce.state import UNCATEGORIZED, Category
+from syncd.simulators.woocommerce.state import Category
 from syncd.simulators.woocommerce.text import html, slug, title
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ class Control:
             "set_brand": self.set_brand,
             "set_option": self.set_option,
             "set_categories": self.set_categories,
+            "rename_category": self.rename_category,
+            "make_default_category": self.make_default_category,
+            "delete_term": self.delete_term,
             "add_image": self.add_image,
             "remove_image": self.remove_image,
             "fields": self.fields,
@@ -263,9 +266,30 @@ class Control:
         """An administrator ticks categories, made if they are missing."""
         with self.shop.lock:
             product = self._by_sku(sku)
-            product.categories = [self._term(self.shop.categories, name) for name in names] or [UNCATEGORIZED]
+            product.categories = [self._term(self.shop.categories, name) for name in names]
+            product.categories = product.categories or [self.shop.default_category]
             self.shop.touch(product)
             return {"id": product.id}
+
+    def rename_category(self, name: str, to: str) -> dict[str, Any]:
+        """An administrator renames a category, with its slug; no product's date moves."""
+        with self.shop.lock:
+            term = self.shop.categories[self._term(self.shop.categories, name)]
+            term.name, term.slug = title(to), slug(to)
+            return {"id": term.id}
+
+    def make_default_category(self, name: str) -> dict[str, Any]:
+        """An administrator has products without a category put into another one, made if it is missing."""
+        with self.shop.lock:
+            self.shop.default_category = self._term(self.shop.categories, name)
+            return {"id": self.shop.default_category}
+
+    def delete_term(self, kind: str, name: str) -> dict[str, Any]:
+        """An administrator deletes one of the ``categories`` or ``brands``."""
+        with self.shop.lock:
+            number = self._term(self.shop.categories if kind == "categories" else self.shop.brands, name)
+            self.shop.remove_term(kind, number)
+            return {"id": number}
 
     def _term(self, terms: dict[int, Category], name: str) -> int:
         found = next((term.id for term in terms.values() if term.name == title(name)), None)
@@ -328,7 +352,8 @@ class Control:
             }
 
     def _words(self, product: Product) -> dict[str, str]:
-        categories = [self.shop.categories[number].name for number in product.categories if number != UNCATEGORIZED]
+        numbers = [] if product.categories == [self.shop.default_category] else product.categories
+        categories = [self.shop.categories[number].name for number in numbers]
         contents = (self.shop.files.get(image["src"], b"") for image in product.images)
         return {
             "name": unescape(product.name),

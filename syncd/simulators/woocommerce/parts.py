@@ -8,7 +8,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from syncd.simulators.woocommerce import dates, php, text
 from syncd.simulators.woocommerce.problems import ApiError
-from syncd.simulators.woocommerce.state import UNCATEGORIZED
 
 if TYPE_CHECKING:
     from syncd.simulators.woocommerce.state import Shop
@@ -25,9 +24,11 @@ class Parts:
         self.shop = shop
 
     def categories(self, sent: Any) -> list[int]:
-        """Known ids; none at all becomes Uncategorized, a name alone counts for nothing (seen, 05 #9)."""
+        """Known ids; none at all becomes the default one, a name alone counts for nothing (seen, 05 #9)."""
         ids = [php.intval(item.get("id")) for item in php.as_list(sent) if isinstance(item, dict)]
-        return [category_id for category_id in ids if category_id in self.shop.categories] or [UNCATEGORIZED]
+        return [category_id for category_id in ids if category_id in self.shop.categories] or [
+            self.shop.default_category
+        ]
 
     def brands(self, sent: Any) -> list[int]:
         """Known ids, as objects or bare; there is no default one."""

@@ -51,6 +51,7 @@ class WooCommerceSettings:
         calc_taxes: Taxes are enabled.
         prices_include_tax: Product prices are gross.
         currency: ISO code.
+        keys_of_administrator: The keys' user is an administrator, not a shop manager.
         media_user: Name of the administrator, for WordPress's own routes.
         media_password: Application password of that user.
         user_may_upload: Whether the user may upload files.
@@ -80,6 +81,7 @@ class WooCommerceSettings:
     calc_taxes: bool = True
     prices_include_tax: bool = True
     currency: str = "EUR"
+    keys_of_administrator: bool = True
     media_user: str = "shopadmin"
     media_password: str = "simu late dpas swor d000 0000"  # noqa: S105 - an obvious test default of a simulator
     user_may_upload: bool = True

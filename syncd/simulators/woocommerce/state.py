@@ -81,6 +81,7 @@ class Shop:
         self.trashed_orders: Table[Order] = Table()
         self.refunds: Table[Refund] = Table()
         self.categories = {UNCATEGORIZED: Category(UNCATEGORIZED, "Uncategorized", "uncategorized")}
+        self.default_category = UNCATEGORIZED
         self.brands: dict[int, Category] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
         self.terms: dict[int, list[str]] = {}
@@ -130,6 +131,15 @@ class Shop:
         self._enter_codes(product)
         if product.is_variation:
             self.by_id[product.parent_id].variations.append(product.id)
+
+    def remove_term(self, kind: str, number: int) -> None:
+        """Delete a category or brand; products without one left are in the default category. No date moves."""
+        del (self.categories if kind == "categories" else self.brands)[number]
+        for product in self.by_id.values():
+            if kind == "categories" and number in product.categories:
+                left = [each for each in product.categories if each != number]
+                product.categories = left or [self.default_category]
+            product.brands = [each for each in product.brands if kind == "categories" or each != number]
 
     def remove_product(self, product: Product) -> None:
         """Delete for good, with its variations."""

@@ -134,6 +134,8 @@ class StoreInfo:
                 if old.name == name and old.parent == parent:
                     message = "A term with the name provided already exists with this parent."
                     raise ApiError(400, "term_exists", message, resource_id=old.id)
+            if parent and parent not in self._terms(kind):
+                raise ApiError(400, "missing_parent", "Parent term does not exist.")
             term = Category(self.shop.next_term_id, name, text.slug(name), parent)
             self.shop.next_term_id += 1
             self._terms(kind)[term.id] = term
@@ -158,7 +160,7 @@ class StoreInfo:
         with self.shop.lock:
             term = self._find_term(kind, call)
             data = self._term(kind, call, term)
-            del self._terms(kind)[term.id]
+            self.shop.remove_term(kind, term.id)
             return call.reply(data)
 
     def _attribute(self, call: Call, attribute: dict[str, Any]) -> dict[str, Any]:
@@ -249,6 +251,17 @@ class StoreInfo:
         if name not in self._settings()[group]:
             raise ApiError(404, "rest_setting_setting_invalid", "Invalid setting.")
         return call.reply(self._option(call, group, name))
+
+    def options(self, call: Call, *, known: bool) -> SimResponse:
+        """``GET wc-admin/options``: options of WordPress, for keys of administrators.
+
+        Source: WooCommerce 10.5, ``src/Admin/API/Options.php``. Not recorded; of the options only one is known here.
+        """
+        if not (known and self.shop.settings.keys_of_administrator):
+            message = "Sorry, you cannot view these options."
+            raise ApiError(403 if known else 401, "woocommerce_rest_cannot_view", message)
+        values = {"default_product_cat": str(self.shop.default_category)}
+        return call.reply({name: values.get(name, False) for name in str(call.query.get("options", "")).split(",")})
 
     def system_status(self, call: Call) -> SimResponse:
         """``GET /system_status``: versions and a few settings."""
