@@ -208,9 +208,18 @@ class FieldsWrite:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The side took the fields. ``fields`` is what it shows of them now, which may be spelled in its own way."""
+    """The side took the fields.
+
+    Attributes:
+        fields: What it shows of them now, which may be spelled in its own way.
+        lost: Fields of which something that was sent is not there, with the reason: a category that was deleted just
+            now. They do not count as written, and are tried again.
+        kept: Fields that it stored as they were sent, by the ids of their parts, however it shows them.
+    """
 
     fields: Mapping[str, str]
+    lost: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def record(
     row = session.get_one(Listing, planned.listing_id)
     writes = {write.field: write for write in session.scalars(select(FieldWrite).where(FieldWrite.id.in_(ids)))}
     match result:
-        case Written(fields=fields):
-            run.counts.fields_written += _written(session, side, row, planned, writes, fields)
+        case Written() as written:
+            run.counts.fields_written += _written(session, side, row, planned, writes, written)
         case Refused(code=code, message=message, gone=gone):
             _refused(session, side, row, planned, f"{code}: {message}", gone=gone)
             _settle(side, writes, "rejected", f"{code}: {message}")
@@ -82,16 +82,25 @@ def _written(
     row: Listing,
     planned: PlannedFields,
     writes: Mapping[str, FieldWrite],
-    fields: Mapping[str, str],
+    result: Written,
 ) -> int:
     """Note what the side shows now; returns how many fields it took."""
-    row.fields = as_json({**shown(row), **fields})
+    row.fields = as_json({**shown(row), **result.fields})
     row.fields_recheck_at = side.now() + side.settle
     for field in planned.fields:
-        end, returned = field.verdict.to, fields[field.field]
+        end, returned = field.verdict.to, result.fields[field.field]
         write, pair = writes[field.field], _pair_row(session, side, field)
         write.shown = returned
-        ignored = returned == field.shows and not says_the_same(field.field, returned, field.wants)
+        lost = result.lost.get(field.field)
+        if lost is not None:
+            # What it shows besides is our own doing, and no edit. Lost twice in a row it is a refusal.
+            pair.unsure = end.value
+            if field.past.unsure is end and returned == field.shows:
+                _refuse(session, side, row, planned, field, lost)
+            _settle(side, {field.field: write}, "rejected", lost)
+            continue
+        took = field.field in result.kept or says_the_same(field.field, returned, field.wants)
+        ignored = returned == field.shows and not took
         if ignored and field.past.unsure is not end:
             # It said yes and did nothing: not agreed. After a lost answer it may be our own value, spelled anew.
             pair.unsure = field.past.unsure.value if field.past.unsure else None
@@ -102,7 +111,8 @@ def _written(
         note_agreed(session, side, field.shop_listing_id, field.field, now, pair)
         _close_refusal(session, side, field)
         _tell_of_conflict(session, side, planned, field)
-        tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, returned)
+        told_as = field.wants if field.field in result.kept else returned
+        tell_if_altered(session, side, field.shop_listing_id, planned.label, field.field, field.wants, told_as)
         _settle(side, {field.field: write}, "confirmed", None)
         if field.field in CODES:
             try_refused_again(session, field.shop_id, CODES)  # the code that it had is free now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.fields import BRAND, CATEGORIES
+from syncd.core.fields import BRAND, CATEGORIES, NAME
 from syncd.core.model import FieldsWrite, ListingRef, NotSent, Refused, Written
 from syncd.simulators.server import Fault
 from tests.support.woocommerce import Shop, listings, simulated
@@ -89,3 +89,27 @@ def test_a_term_escaped_by_the_shop_is_read_as_it_was_typed() -> None:
         shop.sim.people.set_brand(sku, "Föhr & Töchter")
         (found,) = [one for one in listings(shop.read_all()).values() if one.sku == sku]
         assert (found.fields[CATEGORIES], found.fields[BRAND]) == ("Bücher & Hefte", "Föhr & Töchter")
+
+
+@pytest.mark.parametrize(("field", "kind"), [(CATEGORIES, "categories"), (BRAND, "brands")])
+def test_one_that_is_deleted_while_the_list_counts_is_lost_and_made_anew(field: str, kind: str) -> None:
+    """WooCommerce leaves out an id that it does not have, without a word (recording 05)."""
+    with simulated() as shop:
+        first, second = refs(shop)[:2]
+        shop.adapter.write_fields([FieldsWrite(first, {field: "Wool"})])
+        shop.sim.people.delete_term(kind, "Wool")
+        (result,) = shop.adapter.write_fields([FieldsWrite(second, {field: "Wool", NAME: "Mug"})])
+        assert isinstance(result, Written)
+        assert dict(result.fields) == {field: "", NAME: "Mug"}
+        assert list(result.lost) == [field]
+        assert shop.adapter.write_fields([FieldsWrite(second, {field: "Wool"})]) == [Written({field: "Wool"})]
+
+
+def test_one_below_another_that_is_deleted_is_made_anew() -> None:
+    with simulated() as shop:
+        first, second = refs(shop)[:2]
+        shop.adapter.write_fields([FieldsWrite(first, {CATEGORIES: "Wool"})])
+        shop.sim.people.delete_term("categories", "Wool")
+        write = FieldsWrite(second, {CATEGORIES: "Wool > Merino"})
+        assert isinstance(shop.adapter.write_fields([write])[0], NotSent)
+        assert shop.adapter.write_fields([write]) == [Written({CATEGORIES: "Wool > Merino"})]

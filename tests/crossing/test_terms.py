@@ -49,3 +49,37 @@ def test_a_renamed_default_category_keeps_the_tills_out_of_no_shop(sqlite_databa
         pair.sync()
         assert pair.shop.people.fields()["A"]["categories"] == ""
         assert pair.findings() == []
+
+
+@pytest.mark.parametrize("owner", ["both", "inventorum"])
+def test_a_category_and_a_brand_deleted_in_the_shop_a_moment_ago_are_made_anew(
+    sqlite_database: Database, tmp_path: Path, owner: str
+) -> None:
+    """The next product that needs them is not without them, and syncd does not believe that it has them."""
+    with open_pair(sqlite_database, tmp_path, BOTH.replace("both", owner)) as pair:
+        offer(pair, "A", "B")
+        pair.till.set_categories("A", ["Wool"])
+        pair.till.set_brand("A", "ACME")
+        pair.sync()
+        pair.shop.people.delete_term("categories", "Wool")
+        pair.shop.people.delete_term("brands", "ACME")
+        pair.till.set_categories("B", ["Wool"])
+        pair.till.set_brand("B", "ACME")
+        pair.sync(4)
+        fields = pair.shop.people.fields()["B"]
+        assert (fields["categories"], fields["brand"]) == ("Wool", "ACME")
+        assert pair.findings() == []
+
+
+def test_the_tills_category_that_is_the_shops_default_is_taken(sqlite_database: Database, tmp_path: Path) -> None:
+    """In the shop it counts as none; that it shows none is no refusal, and is not written again."""
+    with open_pair(sqlite_database, tmp_path) as pair:
+        pair.shop.people.rename_category("Uncategorized", "Sonstiges")
+        offer(pair, "A")
+        pair.till.set_categories("A", ["Sonstiges"])
+        pair.sync()
+        before = pair.now()
+        pair.sync()
+        pair.poll(full=True)
+        assert pair.findings() == []
+        assert pair.writes(before) == {"till": [], "shop": []}

@@ -104,6 +104,7 @@ class MemoryWorld:
         overwritten: What such writes replaced, at once: (external id, field, value).
         spell: How the side spells a value that it was given.
         refuses: Values of fields that the side does not take.
+        lacks: Values that name something it does not have any more: it leaves them out, and says so.
         creation_faults: The same for making products: ``lost_before``, ``lost_after``, ``half`` (the product and every
             other unit is made, the answer to the rest lost), ``late``, ``dies`` and those that apply nothing.
         withdrawal_faults: The same for taking products from customers: ``lost_before``, ``lost_after``, ``dies`` and
@@ -128,6 +129,7 @@ class MemoryWorld:
     overwritten: list[tuple[str, str, str]] = field(default_factory=list)
     spell: Callable[[str], str] = str
     refuses: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     creation_faults: list[str] = field(default_factory=list)
     late_products: list[tuple[datetime, NewProduct]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
@@ -319,7 +321,10 @@ class MemoryWorld:
             self.field_writes.append(write)
             if any(value in self.refuses for value in write.values.values()):
                 return Refused("not_taken", "a value cannot be stored")
-            shown = {field: self.spell(value) for field, value in write.values.items()}
+            lost = {
+                field: f"there is no {value} any more" for field, value in write.values.items() if value in self.lacks
+            }
+            shown = {field: EMPTY if field in lost else self.spell(value) for field, value in write.values.items()}
             self.images |= {key: image.content for key, image in write.images.items()}
             if any(key not in self.images for key in keys_of(write.values.get(IMAGES, EMPTY))):
                 return Refused("no_image", "nothing is known of an image")
@@ -330,7 +335,7 @@ class MemoryWorld:
                 ]
             self.before_write[write.ref.external_id] = (thing.listing, self.now())
             self._touch(write.ref.external_id, _edited(thing.listing, shown))
-            return Written(shown)
+            return Written(shown, lost)
 
     def make_product(self, new: NewProduct, units: Sequence[Unit]) -> None:
         """Make a product, and of its variations these."""

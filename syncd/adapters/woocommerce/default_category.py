@@ -108,4 +108,4 @@ def _told_by(client: WooClient) -> int:
         return 0
     value = body.get(_OPTION) if isinstance(body, Mapping) else None
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12 else value
-    return number if is_id(number) else 0
+    return number if isinstance(number, int) and is_id(number) else 0

@@ -36,7 +36,11 @@ FRESH_S = 60.0
 """How long it is neither read again to write by it, nor for a term that it does not have."""
 
 _FIELDS = "id,name,slug,parent"
-_EXISTS = "term_exists"
+_MEANWHILE = {
+    "term_exists": "somebody made the same one just now",
+    "missing_parent": "somebody deleted the one above it just now",
+}
+"""Refusals of a new term that say that the list is another one by now."""
 _DEEPEST = 20
 
 
@@ -99,6 +103,11 @@ class Terms:
                 ids.append(number)
             return ids
 
+    def forget(self) -> None:
+        """Somebody changed the list: it is read again before anything is written by it."""
+        with self._lock:
+            self._read_at = -KEPT_S
+
     def _read_if_needed(self, number: int | None) -> None:
         """Read the list if it is old, or lacks a number; if that cannot be done, not again for a while."""
         now = time.monotonic()
@@ -135,9 +144,9 @@ class Terms:
             answer = self._client.post(self._route, body)
         except SideError as error:
             self._read_at = -KEPT_S  # it may have been made: the next try looks first
-            if not isinstance(error, Rejected) or error.key != _EXISTS:
+            if not isinstance(error, Rejected) or error.key not in _MEANWHILE:
                 raise
-            raise Transient(error.side, error.request, "somebody made the same one just now") from error
+            raise Transient(error.side, error.request, _MEANWHILE[error.key]) from error
         number = answer.get("id") if isinstance(answer, Mapping) else None
         if not isinstance(number, int) or not is_id(number):
             self._read_at = -KEPT_S
@@ -206,6 +215,24 @@ class ShopTerms:
             item["brands"] = [{"id": number} for number in ids]
         return item
 
+    def stored(self, row: Row, sent: Mapping[str, object]) -> tuple[dict[str, str], frozenset[str]]:
+        """Which fields of ``item`` lost a term, and which were stored whole.
+
+        WooCommerce leaves out ids that it does not have, without a word (recording 05, #9): somebody deleted the term
+        after the list was read.
+        """
+        lost, kept = {}, set()
+        for name, field, terms in (("categories", CATEGORIES, self._categories), ("brands", BRAND, self._brands)):
+            if name not in sent:
+                continue
+            missing = _ids(sent, name) - _ids(row, name)
+            if missing:
+                terms.forget()
+                lost[field] = f"the shop does not have {name} {', '.join(map(str, sorted(missing)))} any more"
+            elif _ids(sent, name):
+                kept.add(field)
+        return lost, frozenset(kept)
+
     def _paths(self, row: Row) -> list[Path] | None:
         given = _entries(row, "categories")
         if given is None:
@@ -239,11 +266,15 @@ class ShopTerms:
         return self._default.line(self._categories.all())
 
 
-def _entries(row: Row, name: str) -> list[Mapping[str, object]] | None:
+def _entries(row: Mapping[str, object], name: str) -> list[Mapping[str, object]] | None:
     value = row.get(name)
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         return None
     return value
+
+
+def _ids(row: Mapping[str, object], name: str) -> set[int]:
+    return {number for each in _entries(row, name) or () if isinstance(number := each.get("id"), int)}
 
 
 def _plain(name: object) -> str:

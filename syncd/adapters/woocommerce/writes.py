@@ -136,7 +136,10 @@ class FieldWriter:
         def item(write: FieldsWrite) -> dict[str, Any]:
             return {**mapping.fields_item(write), **bodies[write.ref]}
 
-        return _send_all(self._client, _Kind(item, self._result, _FIELDS_ANSWER), writes, refused)
+        def result(answer: object, write: FieldsWrite) -> FieldsResult:
+            return self._result(answer, write, bodies[write.ref])
+
+        return _send_all(self._client, _Kind(item, result, _FIELDS_ANSWER), writes, refused)
 
     def _body(
         self, write: FieldsWrite, money: dict[str, str] | Refused | NotSent
@@ -194,7 +197,7 @@ class FieldWriter:
             for index, write in writes.items()
         }
 
-    def _result(self, item: object, write: FieldsWrite) -> FieldsResult:
+    def _result(self, item: object, write: FieldsWrite, sent: Mapping[str, object]) -> FieldsResult:
         row = mapping.answered(item, write.ref)
         if not isinstance(row, Mapping):
             return row
@@ -210,7 +213,8 @@ class FieldWriter:
         missing = sorted(write.values.keys() - shown.keys())
         if missing:
             return Unknown(f"the answer does not show {', '.join(missing)}")
-        return Written({field: shown[field] for field in write.values})
+        lost, kept = self._terms.stored(row, sent)
+        return Written({field: shown[field] for field in write.values}, lost, kept)
 
 
 def _send_all(
