@@ -192,3 +192,20 @@ def test_what_the_owner_takes_away_is_missed_by_its_key(shop: Shop) -> None:
     assert write(shop, ref, "1", "2") == Written({IMAGES: "1\n2"})
     assert contents(shop, sku) == [drawn(1), drawn(2), drawn(9)]
     assert uploads(shop) == 2
+
+
+ALIKE = {key: Image(key, PICTURES["1"].address, "Mug", drawn(1)) for key in ("1", "5", "6")}
+
+
+def test_images_that_look_the_same_are_two(shop: Shop) -> None:
+    """Each is shown as often as at the till, and each is known by its key; nothing is sent a second time."""
+    sku, ref = simple(shop)
+    (result,) = shop.adapter.write_fields([FieldsWrite(ref, {IMAGES: "1\n5"}, ALIKE)])
+    assert result == Written({IMAGES: "1\n5"})
+    assert by_sku(shop.read_all(), sku).fields[IMAGES] == "1\n5"
+    (result,) = shop.adapter.write_fields([FieldsWrite(ref, {IMAGES: "6\n1\n5"}, ALIKE)])
+    assert result == Written({IMAGES: "6\n1\n5"})
+    assert (uploads(shop), contents(shop, sku)) == (3, [drawn(1)] * 3)
+    other = next(one for one in by_id(shop).values() if one != ref)
+    (result,) = shop.adapter.write_fields([FieldsWrite(other, {IMAGES: "1\n5"}, ALIKE)])
+    assert (result, uploads(shop)) == (Written({IMAGES: "1\n5"}), 3)

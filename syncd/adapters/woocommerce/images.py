@@ -134,10 +134,12 @@ class ImageWriter:
 
     def _uploaded(self, media: Media, write: FieldsWrite, places: list[Shown]) -> list[Shown] | Refused:
         found = []
+        taken = {place.number for place in places}
         for place in places:
-            number = place.number or media.upload(write.images[place.key or ""])
+            number = place.number or media.upload(write.images[place.key or ""], taken)
             if isinstance(number, Refused):
                 return number
+            taken.add(number)
             found.append(Shown(number, place.key))
         return found
 

@@ -8,7 +8,7 @@ content, so that the same image is found again, whichever product it was for and
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from syncd.adapters.woocommerce.feeds import is_id
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from syncd.http import Reply
 
 _ROUTE = "media"
+_MOST_ALIKE = 20
+"""Images of one product with the same content."""
 
 
 class Media:
@@ -64,8 +66,13 @@ class Media:
             return None
         return _refusal(reply, body) if reply.status != 200 else Refused("no_right", "the user may not upload files")
 
-    def upload(self, image: Image) -> int | Refused:
+    def upload(self, image: Image, taken: Collection[int] = ()) -> int | Refused:
         """Number of the image in the library; it is sent only if it is not there yet.
+
+        Args:
+            image: With its content.
+            taken: Numbers that the product shows already. An image that looks the same is another one for the till: it
+                gets a number of its own, the content's name and a count, which is found again like the first.
 
         Raises:
             SideError: The shop cannot be asked now. OutcomeUnknown: It may be there; it is found at the next try.
@@ -73,10 +80,16 @@ class Media:
         kind = image.kind
         if kind is None:
             return Refused("not_an_image", f"image {image.key} is no PNG, JPEG, GIF or WebP")
-        slug = f"syncd-{image.digest[:32]}"
-        known = self._known(slug)
-        if known is not None:
-            return known
+        name = f"syncd-{image.digest[:32]}"
+        for slug in (name, *(f"{name}-{count}" for count in range(2, _MOST_ALIKE + 1))):
+            known = self._known(slug)
+            if known is None:
+                return self._send(image, slug, kind)
+            if known not in taken:
+                return known
+        return Refused("alike", f"the product has more than {_MOST_ALIKE} images that look the same")
+
+    def _send(self, image: Image, slug: str, kind: tuple[str, str]) -> int | Refused:
         reply = self._session.write(
             "POST",
             _ROUTE,

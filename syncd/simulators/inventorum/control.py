@@ -154,15 +154,22 @@ class Control:
 
     @_locked
     def set_images(self, sku: str | int, contents: Sequence[str]) -> dict[str, Any]:
-        """Give a product images, in base64; those that it has with the same content stay. Returns their ids."""
+        """Give a product images, in base64; those that it has with the same content stay. Returns their ids.
+
+        The same content twice is two images.
+        """
         product = self.state.find(sku)
-        present = {self.state.images[number].content: number for number in product.images}
-        wanted = [b64decode(each) for each in contents]
-        for content in wanted:
-            if content not in present:
-                present[content] = next(self.state.ids.image)
-                self.state.images[present[content]] = Image(present[content], 0, content, image_kind(content))
-        product.images = [present[content] for content in wanted]
+        present = [(self.state.images[number].content, number) for number in product.images]
+        images = []
+        for content in map(b64decode, contents):
+            known = next((pair for pair in present if pair[0] == content), None)
+            if known is None:
+                known = (content, next(self.state.ids.image))
+                self.state.images[known[1]] = Image(known[1], 0, content, image_kind(content))
+            else:
+                present.remove(known)
+            images.append(known[1])
+        product.images = images
         self.state.touch(product)
         return {"images": product.images}
 
