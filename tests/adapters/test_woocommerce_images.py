@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from syncd.adapters.woocommerce.images import META_KEY
+from syncd.adapters.woocommerce.image_note import META_KEY, title_of
 from syncd.core.fields import IMAGES
 from syncd.core.images import Image, keys_text
 from syncd.core.model import FieldsResult, FieldsWrite, ListingRef, NotSent, Refused, Unknown, Written
@@ -136,13 +136,91 @@ def test_the_shop_fetches_from_the_tills_address(fetching: Shop) -> None:
 
 
 def test_a_fetch_whose_answer_is_lost_loads_nothing_twice(fetching: Shop) -> None:
+    """What is undone is another value than any that the till can show: it is written once more."""
     sku, ref = simple(fetching)
     fetching.server.add_fault(Fault("lost_after", "POST", f"/products/{ref.external_id}"))
     assert isinstance(write(fetching, ref, "1", "2"), Unknown)
-    assert meta(fetching, sku) == ["1", "2"]
-    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "1\n2", "known by its place"
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "1\n2\n?", "known by their titles"
     assert write(fetching, ref, "2", "1") == Written({IMAGES: "2\n1"})
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "2\n1"
     assert len(fetching.sim.shop.attachments) == 2
+    assert titles(fetching, sku) == [fetching.sim.shop.with_sku(sku)[0].name] * 2, "titles are for people in the end"
+
+
+def titles(shop: Shop, sku: str) -> list[str]:
+    return [str(image["name"]) for image in shop.sim.shop.with_sku(sku)[0].images]
+
+
+def loaded(shop: Shop, sku: str) -> list[str]:
+    """Keys of the addresses that a product's images were loaded from, in order."""
+    numbers = [image["id"] for image in shop.sim.shop.with_sku(sku)[0].images]
+    addresses = {image.address: key for key, image in PICTURES.items()}
+    return [addresses[shop.sim.shop.attachments[number]["loaded_from"]] for number in numbers]
+
+
+def lose(shop: Shop, ref: ListingRef, skip: int) -> FieldsResult | Exception:
+    """Write three images; the answer to the first request, or the whole second one, is lost."""
+    shop.server.add_fault(
+        Fault("lost_before" if skip else "lost_after", "POST", f"/products/{ref.external_id}", after=skip)
+    )
+    try:
+        return write(shop, ref, "1", "2", "3")
+    except OutcomeUnknown as error:
+        return error
+
+
+@pytest.mark.parametrize("skip", [0, 1], ids=["answer to the addresses", "numbers"])
+def test_images_that_a_person_moves_after_a_lost_answer_are_not_mixed_up(fetching: Shop, skip: int) -> None:
+    sku, ref = simple(fetching)
+    lose(fetching, ref, skip)
+    numbers = [image["id"] for image in fetching.sim.shop.with_sku(sku)[0].images]
+    assert len(numbers) == 3
+    fetching.sim.people.order_images(sku, [numbers[2], numbers[0], numbers[1]])
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "3\n1\n2\n?"
+    assert write(fetching, ref, "2", "3") == Written({IMAGES: "2\n3"})
+    assert loaded(fetching, sku) == ["2", "3"]
+    assert len(fetching.sim.shop.attachments) == 3
+
+
+def test_images_that_nobody_can_tell_apart_are_left_alone_and_told_of(fetching: Shop) -> None:
+    """A plugin gives them titles of its own: the till's may be among them, so none is taken away and none is loaded."""
+    sku, ref = simple(fetching)
+    lose(fetching, ref, 0)
+    product = fetching.sim.shop.with_sku(sku)[0]
+    before = [dict(image) for image in product.images]
+    for image in product.images:
+        image["name"] = image["name"].replace(title_of("2"), "Mug in the sun")
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "1\n3\n??"
+    result = write(fetching, ref, "2", "3")
+    assert isinstance(result, Refused)
+    assert result.code == "images_unknown"
+    assert [image["id"] for image in product.images] == [image["id"] for image in before]
+    fetching.sim.people.remove_image(sku, before[1]["id"])
+    assert write(fetching, ref, "2", "3") == Written({IMAGES: "2\n3"})
+    assert loaded(fetching, sku) == ["2", "3"]
+
+
+def test_the_shops_own_images_stay_after_a_lost_answer(fetching: Shop) -> None:
+    sku, ref = simple(fetching)
+    write(fetching, ref, "1")
+    own = fetching.sim.people.add_image(sku, b64encode(drawn(9)).decode(), first=True)["id"]
+    fetching.server.add_fault(Fault("lost_after", "POST", f"/products/{ref.external_id}"))
+    assert isinstance(write(fetching, ref, "1", "2"), Unknown)
+    assert write(fetching, ref, "2") == Written({IMAGES: "2"})
+    images = fetching.sim.shop.with_sku(sku)[0].images
+    assert images[0]["id"] == own
+    assert len(images) == 2
+
+
+def test_a_variation_after_a_lost_answer(fetching: Shop) -> None:
+    sku = next(sku for sku in sorted(fetching.sim.people.stock()) if sku.startswith("V-"))
+    ref = by_sku(fetching.read_all(), sku).ref
+    fetching.server.add_fault(Fault("lost_after", "POST", f"/variations/{ref.external_id}"))
+    assert isinstance(write(fetching, ref, "1"), Unknown)
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "1\n?"
+    assert write(fetching, ref, "1") == Written({IMAGES: "1"})
+    assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "1"
+    assert len(fetching.sim.shop.attachments) == 1
 
 
 def test_a_lost_answer_to_the_product_is_unknown(shop: Shop) -> None:
@@ -173,13 +251,19 @@ def test_a_variation_takes_the_image_that_the_shop_fetches(fetching: Shop) -> No
     assert by_sku(fetching.read_all(), sku).fields[IMAGES] == "2"
 
 
-@pytest.mark.parametrize("text", ["no json", "7", '"x"', "[1, 2, 3]", "null"])
+@pytest.mark.parametrize("text", ["no json", "7", '"x"', "[1, 2, 3]", "null", '{"loading": 1}', '{"loading": ["1"]}'])
 def test_a_damaged_note_of_what_is_whose_is_not_guessed(shop: Shop, text: str) -> None:
+    """The images stay as they are; whatever the till wants, a person is told."""
     sku, ref = simple(shop)
     write(shop, ref, "1")
     product = shop.sim.shop.with_sku(sku)[0]
     shop.sim.shop.write_meta(product.meta, [{"key": META_KEY, "value": text}])
-    assert IMAGES not in by_sku(shop.read_all(), sku).fields
+    assert by_sku(shop.read_all(), sku).fields[IMAGES] == "??"
+    result = write(shop, ref, "2")
+    assert isinstance(result, Refused)
+    assert (result.code, contents(shop, sku)) == ("images_unknown", [drawn(1)])
+    shop.sim.people.remove_image(sku, product.images[0]["id"])
+    assert write(shop, ref, "2") == Written({IMAGES: "2"})
 
 
 def test_what_the_owner_takes_away_is_missed_by_its_key(shop: Shop) -> None:

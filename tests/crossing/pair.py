@@ -39,14 +39,20 @@ adapter = "woocommerce"
 url = "{shop}"
 consumer_key = "ck_sim"
 consumer_secret = "cs_sim"
-media_user = "shopadmin"
-media_password = "{media_password}"
+{media}
 requests_per_second = 1000
 batch_size = 100
 [shops.main.safety]
 max_created = {{ items = 100000 }}
 max_zeroed = {{ items = 100000 }}
 """
+
+
+MEDIA = """\
+media_user = "shopadmin"
+media_password = "{password}"
+"""
+"""With it syncd brings images; without it the shop fetches them from the till."""
 
 
 @dataclass
@@ -123,7 +129,12 @@ class Pair(Between):
 
 @contextmanager
 def open_pair(
-    database: Database, folder: Path, more: str = "", *, catalogue: Sequence[CatalogueProduct] = ()
+    database: Database,
+    folder: Path,
+    more: str = "",
+    *,
+    catalogue: Sequence[CatalogueProduct] = (),
+    brings_images: bool = True,
 ) -> Iterator[Pair]:
     """Open both sides with a catalogue, and an account with more configuration."""
     clock = Clock()
@@ -133,13 +144,14 @@ def open_pair(
     shop.seed(catalogue)
     with SimServer(till) as till_server, SimServer(shop) as shop_server:
         settings = till.settings
+        shop.settings.reachable_host = till_server.url.rpartition("/")[2]
         text = CONFIG.format(
             till=till_server.url,
             shop=shop_server.url,
             client_id=settings.client_id,
             client_secret=settings.client_secret,
             refresh_token=settings.refresh_token,
-            media_password=shop.settings.media_password,
+            media=MEDIA.format(password=shop.settings.media_password) if brings_images else "",
         )
         path = folder / "config.toml"
         path.write_text(text + more, "utf-8")

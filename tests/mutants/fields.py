@@ -159,7 +159,13 @@ FIELD_MUTANTS = (
     Mutant(
         "images-own",
         "a product that only has images of its own keeps them",
-        (Edit("syncd/adapters/woocommerce/images.py", "return None if numbers else {}", "return {}"),),
+        (
+            Edit(
+                "syncd/adapters/woocommerce/image_note.py",
+                "return None if given else",
+                "return Showing(()) if given else",
+            ),
+        ),
         ("tests/conformance/test_adapters.py", "-k", "own_alone"),
     ),
     Mutant(

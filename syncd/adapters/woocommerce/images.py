@@ -1,86 +1,51 @@
-"""Images of the shop's products (woocommerce-api.md section 6; recording 05-create-and-images).
+"""Images of the shop's products are found or brought (woocommerce-api.md section 6; recording 05-create-and-images).
 
 ``images`` replaces the whole list, its first is the cover; an address is loaded anew whenever it is sent, so what is
-there is named by its number. Which of them came from the till is kept with the product: as a map from number to key,
-or, by the request that lets the shop load them and cannot know their numbers, as a list in the order of the images.
+there is named by its number. Which of them came from the till is kept with the product (``image_note``).
 """
 
 from __future__ import annotations
 
-import json
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from syncd.adapters.woocommerce.feeds import is_id
+from syncd.adapters.woocommerce.image_note import Showing, Shown, loading_note, note_of, showing, title_of
+from syncd.adapters.woocommerce.wire import stored_name
 from syncd.core.fields import IMAGES
-from syncd.core.images import keys_of, keys_text
+from syncd.core.images import keys_of
 from syncd.core.model import Refused, Unknown
 from syncd.errors import NotFound, OutcomeUnknown, Rejected
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
     from syncd.adapters.woocommerce.client import WooClient
-    from syncd.adapters.woocommerce.feeds import Row
     from syncd.adapters.woocommerce.media import Media
     from syncd.core.model import FieldsWrite
 
-META_KEY = "_syncd_images"
 _NOT_LOADED = "woocommerce_product_image_upload_error"
-ROW_FIELDS = "id,status,meta_data,images,image"
+_ROW_FIELDS = "id,name,status,meta_data,images,image"
 
+_TITLE = "Image"
 _ADVICE = "give syncd an application password (media_user, media_password), so that it can bring the images itself"
+_UNSURE = Refused(
+    "images_unknown",
+    "it is not known which of the product's images came from the till: remove in the shop those that the till has too",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One image of a product: its number, and its key if it came from the till."""
+class _Product:
+    """What a product shows now.
 
-    number: int
-    key: str | None
-
-
-def shown_images(row: Row, *, variation: bool) -> list[Shown] | None:
-    """All images of a row, the cover first; a variation has at most one.
-
-    ``None`` if it does not say, or if they are not for syncd to change: a product that has images of its own, and never
-    had one from the till, keeps them as they are.
+    Attributes:
+        showing: Its images.
+        name: Its name, for the titles of images.
     """
-    name = "image" if variation else "images"
-    value = row.get(name)
-    if name not in row or not isinstance(row.get("meta_data"), list):
-        return None
-    given = ([value] if value else []) if variation else value
-    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
-        return None
-    numbers = [each.get("id") for each in given]
-    if not all(is_id(number) for number in numbers):
-        return None
-    keys = _keys(row, numbers)
-    return None if keys is None else [Shown(number, keys.get(number)) for number in numbers]
 
-
-def images_field(row: Row, *, variation: bool) -> dict[str, str]:
-    """The field ``images``: those that came from the till; nothing where ``shown_images`` says nothing."""
-    images = shown_images(row, variation=variation)
-    return {} if images is None else {IMAGES: keys_text(image.key for image in images if image.key)}
-
-
-def _keys(row: Row, numbers: list[Any]) -> dict[int, str] | None:
-    """Keys by number; ``None`` for images of which nothing is known."""
-    entries = [entry for entry in row["meta_data"] if isinstance(entry, Mapping) and entry.get("key") == META_KEY]
-    if not entries:
-        return None if numbers else {}
-    text = entries[-1].get("value")
-    try:
-        kept = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    if isinstance(kept, dict):
-        return {int(number): str(key) for number, key in kept.items() if str(number).isdecimal()}
-    if isinstance(kept, list) and len(kept) == len(numbers):
-        return {number: str(key) for number, key in zip(numbers, kept, strict=True) if key}
-    return None
+    showing: Showing
+    name: str
 
 
 class ImageWriter:
@@ -106,7 +71,7 @@ class ImageWriter:
         if isinstance(now, Refused):
             return now
         wanted = keys_of(write.values[IMAGES])[: 1 if variation else None]
-        places = _places(now, wanted)
+        places = _places(now.showing.images, wanted)
         missing = [place.key for place in places if not place.number and place.key]
         lacking = [key for key in missing if key not in write.images]
         if lacking:
@@ -117,20 +82,20 @@ class ImageWriter:
             found = self._uploaded(self._media, write, places)
         if not isinstance(found, list):
             return found
-        kept = {str(place.number): place.key for place in found if place.key}
-        entries = [{"id": place.number} for place in found]
-        return {**_listed(entries, variation=variation), **_meta(kept)}
+        titled = {*now.showing.titled, *(missing if self._media is None else ())}
+        entries = [{"id": each.number, **({"name": now.name} if each.key in titled else {})} for each in found]
+        return {**_listed(entries, variation=variation), **note_of(found)}
 
-    def _now(self, write: FieldsWrite) -> list[Shown] | Refused:
-        """What the product shows now."""
+    def _now(self, write: FieldsWrite) -> _Product | Refused:
+        """What the product shows now, if it is known which of its images came from the till."""
         try:
-            row = self._client.item(_route(write), ROW_FIELDS, {"context": "edit"})
+            row = self._client.item(_route(write), _ROW_FIELDS, {"context": "edit"})
         except NotFound as error:
             return Refused(error.key, error.detail, gone=True)
-        now = shown_images(row, variation=write.ref.parent_external_id is not None)
+        now = showing(row, variation=write.ref.parent_external_id is not None)
         if now is None:
             return Refused("own_images", "the product has images of its own in the shop: remove them there first")
-        return now
+        return _UNSURE if now.unsure else _Product(now, stored_name(html.unescape(str(row.get("name") or _TITLE))))
 
     def _uploaded(self, media: Media, write: FieldsWrite, places: list[Shown]) -> list[Shown] | Refused:
         found = []
@@ -144,28 +109,30 @@ class ImageWriter:
         return found
 
     def _loaded(self, write: FieldsWrite, places: list[Shown], *, variation: bool) -> list[Shown] | Refused | Unknown:
-        """Let the shop fetch what is missing; the same request says which image is which, by its place."""
+        """Let the shop fetch what is missing; the same request says which image is which, by its title."""
         entries: list[dict[str, Any]] = []
         for place in places:
             image = write.images.get(place.key or "")
-            if place.number or image is None:
+            if place.number or image is None or place.key is None:
                 entries.append({"id": place.number})
             else:
-                entries.append({"src": image.address, "alt": image.name})
-        body = {**_listed(entries, variation=variation), **_meta([place.key for place in places])}
+                entries.append({"src": image.address, "alt": image.name, "name": title_of(place.key)})
+        body = {**_listed(entries, variation=variation), **loading_note(places)}
         try:
-            row = self._client.post(_route(write), body, {"_fields": ROW_FIELDS})
+            row = self._client.post(_route(write), body, {"_fields": _ROW_FIELDS})
         except Rejected as error:
             return Refused(error.key, f"{error.detail}; {_ADVICE}" if error.key == _NOT_LOADED else error.detail)
         except OutcomeUnknown as error:
             return Unknown(describe(error))
-        shown = shown_images(row, variation=variation) if isinstance(row, Mapping) else None
-        if shown is None or len(shown) != len(places):
+        now = showing(row, variation=variation) if isinstance(row, Mapping) else None
+        numbers = [image.number for image in now.images] if now is not None else []
+        # This is the answer to our own list, in our order: here, and only here, a place says which image it is.
+        if len(numbers) != len(places) or any(p.number not in (0, n) for p, n in zip(places, numbers, strict=True)):
             return Unknown("the answer does not show the images that were sent")
-        return [Shown(image.number, place.key) for image, place in zip(shown, places, strict=True)]
+        return [Shown(number, place.key) for number, place in zip(numbers, places, strict=True)]
 
 
-def _places(now: list[Shown], wanted: list[str]) -> list[Shown]:
+def _places(now: tuple[Shown, ...], wanted: list[str]) -> list[Shown]:
     """The images that the product is to show, in order; number 0 for those that the shop does not have yet.
 
     Its own ones stay: before those of the till if they were, else after them.
@@ -181,10 +148,6 @@ def _listed(entries: list[dict[str, Any]], *, variation: bool) -> dict[str, Any]
     if variation:
         return {"image": entries[0] if entries else {}}
     return {"images": entries}
-
-
-def _meta(value: object) -> dict[str, Any]:
-    return {"meta_data": [{"key": META_KEY, "value": json.dumps(value)}]}
 
 
 def _route(write: FieldsWrite) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from syncd.adapters import texts
 from syncd.adapters.woocommerce.attributes import attributes_field
 from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
-from syncd.adapters.woocommerce.images import images_field
+from syncd.adapters.woocommerce.image_note import images_field
 from syncd.adapters.woocommerce.wire import (
     LONGEST_CODE,
     LONGEST_READ,

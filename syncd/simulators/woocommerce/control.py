@@ -78,6 +78,7 @@ class Control:
             "delete_term": self.delete_term,
             "add_image": self.add_image,
             "remove_image": self.remove_image,
+            "order_images": self.order_images,
             "fields": self.fields,
             "on_sale": self.on_sale,
             "stock": self.stock,
@@ -313,6 +314,14 @@ class Control:
         with self.shop.lock:
             product = self._by_sku(sku)
             product.images = [each for each in product.images if each["id"] != image]
+            self.shop.touch(product)
+            return {"id": product.id}
+
+    def order_images(self, sku: str, images: list[int]) -> dict[str, Any]:
+        """An administrator puts a product's images into another order, given by their numbers."""
+        with self.shop.lock:
+            product = self._by_sku(sku)
+            product.images.sort(key=lambda image: images.index(image["id"]))
             self.shop.touch(product)
             return {"id": product.id}
 
