@@ -27,6 +27,7 @@ from syncd.core.fields import (
 from syncd.core.guard import FieldChange, SafetyLimits, Stop, check_fields
 from syncd.core.model import ListingRef
 from syncd.service.attribute_edits import Siblings, tell_unplaced, was_refused_by_a_side
+from syncd.service.beside import FIELDS
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
 from syncd.state.models import Finding, Listing, Side
@@ -322,7 +323,9 @@ def close_field_findings(session: Session, shop_name: str, external_id: str, now
 def close_disowned(session: Session, side: SideContext) -> None:
     """The owners changed: of fields that nobody keeps the same any more nothing is left to be told."""
     query = select(Finding.kind, Finding.subject).where(
-        Finding.kind.in_(FIELD_KINDS), Finding.closed_at.is_(None), Finding.subject.startswith(f"{side.name} ")
+        Finding.kind.in_((*FIELD_KINDS, FIELDS)),
+        Finding.closed_at.is_(None),
+        Finding.subject.startswith(f"{side.name} "),
     )
     owned = side.owners_of(side.id)
     for kind, subject in session.execute(query).all():

@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from syncd.core.fields import IMAGES
-from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown
+from syncd.core.model import FieldsWrite, NotSent, Refused, Unknown, Written
 from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
 from syncd.service.approval import may_go_on
 from syncd.service.field_outcome import intend, record
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields, compare, pending_ids
+from syncd.service.field_rests import FieldRests, pending_listings
 from syncd.service.findings import fields_subject, open_subjects
 from syncd.service.image_loads import images_for
 from syncd.service.observe import Observer
@@ -20,6 +21,8 @@ from syncd.service.observe import Observer
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy.orm import Session
 
     from syncd.core.images import Image
     from syncd.core.model import FieldsResult, ListingRef
@@ -33,7 +36,16 @@ _BUDGET_S = 15.0
 
 
 class FieldPusher:
-    """Brings the fields of one side to what their owners say. ``alive`` is called after every call."""
+    """Brings the fields of one side to what their owners say.
+
+    Args:
+        side: The side.
+        hub_id: Row id of the hub.
+        run: The pass.
+        stop: Ends it between two calls.
+        alive: Called after every call.
+        rests: What could not be sent lately; of this process.
+    """
 
     def __init__(
         self,
@@ -42,7 +54,9 @@ class FieldPusher:
         run: RunLog,
         stop: threading.Event,
         alive: Callable[[], None] = lambda: None,
+        rests: FieldRests | None = None,
     ) -> None:
+        self._rests = rests if rests is not None else FieldRests(side)
         self._side = side
         self._hub_id = hub_id
         self._run = run
@@ -64,13 +78,26 @@ class FieldPusher:
             return
         if not self._may_go_on(planned):
             return
+        with self._side.db.read() as session:
+            self._rests.begin(planned, pending_listings(session, self._side))
+        whole = self._write(planned)
+        self._rests.end(planned)
+        if whole:
+            self._rests.tell()
+
+    def _write(self, planned: Sequence[PlannedFields]) -> bool:
+        """Write what does not rest; whether everything was tried."""
         size = max(1, self._side.adapter.capabilities.batch_size)
         until = time.monotonic() + _BUDGET_S
         failures: list[Transient] = []
-        for start in range(0, len(planned), size):
+        awake, whole = self._awake(planned), True
+        for start in range(0, len(awake), size):
             if self._stop.is_set() or not self._side.may_write() or time.monotonic() > until:
+                whole = False
                 break
-            batch = planned[start : start + size]
+            batch = self._awake(awake[start : start + size])
+            if not batch:
+                continue
             self._look([one.ref for one in batch])
             self._try(failures, partial(self._write_batch, batch))
             self._alive()
@@ -78,6 +105,11 @@ class FieldPusher:
                 self._try(failures, partial(self._bring_images, one))
         if failures:
             raise failures[0]
+        return whole
+
+    def _awake(self, planned: Sequence[PlannedFields]) -> list[PlannedFields]:
+        """Without what rests now; what fails meanwhile may have others rest as well."""
+        return [one for one in map(self._rests.awake, planned) if one.fields]
 
     @staticmethod
     def _try(failures: list[Transient], step: Callable[[], None]) -> None:
@@ -103,7 +135,15 @@ class FieldPusher:
         """
         if [field.field for field in planned.fields] != [IMAGES] or self._stop.is_set() or not self._side.may_write():
             return
-        images = images_for(self._side, planned.fields[0])
+        if not self._awake([planned]):
+            return
+        images: Mapping[str, Image] | Refused | NotSent | None
+        try:
+            images = images_for(self._side, planned.fields[0])
+        except RateLimited:
+            raise
+        except SideError as error:
+            images = NotSent(str(error))
         if images is not None:
             self._carry_out([planned], images)
             self._alive()
@@ -142,11 +182,11 @@ class FieldPusher:
         )
 
     def _carry_out(
-        self, planned: Sequence[PlannedFields], images: Mapping[str, Image] | Refused | None = None
+        self, planned: Sequence[PlannedFields], images: Mapping[str, Image] | Refused | NotSent | None = None
     ) -> list[PlannedFields]:
         """Send one call and record its outcome; returns products whose fields are to be tried one by one.
 
-        ``images`` go with it; if they cannot be had, it counts as refused.
+        ``images`` go with it; if they cannot be had, it counts as refused, or as not sent.
         """
         intended = self._intend([one for one in planned if one.fields])
         if not intended:
@@ -154,7 +194,7 @@ class FieldPusher:
         results: Sequence[FieldsResult]
         failure: SideError | Stopped | None = None
         try:
-            if isinstance(images, Refused):
+            if isinstance(images, Refused | NotSent):
                 results = [images] * len(intended)
             else:
                 results = self._side.adapter.write_fields([_write(one, images) for one, _ in intended])
@@ -162,13 +202,29 @@ class FieldPusher:
             results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(intended), error
         except (SideError, Stopped) as error:
             results, failure = [NotSent(str(error))] * len(intended), error
+        # A call for one product that could not be made: what it needs of its own may be what cannot be had.
+        alone = len(intended) == 1 and isinstance(failure, Transient) and not isinstance(failure, RateLimited)
         with self._side.db.write() as session:
             for (one, write_ids), result in zip(intended, results, strict=True):
                 record(session, self._side, self._run, one, write_ids, result)
-        if failure is not None:
+            if failure is None or alone:
+                self._note(session, [(one, result) for (one, _), result in zip(intended, results, strict=True)])
+        if failure is not None and not alone:
             raise failure
         pairs = zip(intended, results, strict=True)
         return [one for (one, _), result in pairs if isinstance(result, Refused | NotSent) and len(one.fields) > 1]
+
+    def _note(self, session: Session, results: Sequence[tuple[PlannedFields, FieldsResult]]) -> None:
+        """Have rest what could not be sent for a reason of its own, not because another one of the call got lost."""
+        in_doubt = any(isinstance(result, Unknown) for _, result in results)
+        for one, result in results:
+            match result:
+                case NotSent(reason=reason) if len(one.fields) == 1 and not in_doubt:
+                    self._rests.failed(session, one, reason)
+                case Written():
+                    self._rests.answered(one, written=True)
+                case Refused() if len(one.fields) == 1:
+                    self._rests.answered(one, written=False)
 
     def _intend(self, planned: Sequence[PlannedFields]) -> list[tuple[PlannedFields, list[int]]]:
         """Commit what is about to be sent; what is planned differently by now stays pending."""

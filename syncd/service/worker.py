@@ -19,6 +19,7 @@ from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
 from syncd.service.doubt import look_at_once
 from syncd.service.field_push import FieldPusher
+from syncd.service.field_rests import FieldRests
 from syncd.service.findings import Found, close_finding, fields_subject, open_finding, open_kinds, open_subjects
 from syncd.service.linking import link_pending, ready_to_link, report_not_counted, report_unlinked
 from syncd.service.lost_updates import read_evidence, weigh_evidence
@@ -76,10 +77,12 @@ class SideWorker:
     _unfinished: int | None = None
     _tried: frozenset[int] = frozenset()
     beside: BesideStock = field(init=False)
+    rests: FieldRests = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.beside = BesideStock(self.side)
+        self.rests = FieldRests(self.side)
 
     def run(self, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> RunOutcome:
         """Carry out one pass.
@@ -201,7 +204,9 @@ class SideWorker:
         if run.kind == "full" and not self.side.is_hub:
             with self.side.db.write() as session:
                 field_plan.try_refused_again(session, self.side.id)
-        pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive)
+        if run.kind == "full":
+            self.rests.clear()
+        pusher = FieldPusher(self.side, self.hub_id, run, self.stop, self.alive, self.rests)
         self.beside.do(FIELDS, pusher.push)
 
     def _settle_creations(self, run: RunLog) -> None:
@@ -253,9 +258,12 @@ class SideWorker:
             # Fields that wait for a person are compared again by polls, not at once for ever.
             waits = bool(open_kinds(session, fields_subject(self.side.name), ("safety_stop",)))
             fields = bool(self.side.shop_owners) and not waits and not self.beside.rests(FIELDS)
-            conditions = [can_be_planned(), *([field_plan.can_be_compared()] if fields else [])]
-            queries = (select(Listing.id).where(Listing.side_id == self.side.id, each) for each in conditions)
-            return any(session.scalar(query.limit(1)) is not None for query in queries)
+            here = select(Listing.id).where(Listing.side_id == self.side.id)
+            if session.scalar(here.where(can_be_planned()).limit(1)) is not None:
+                return True
+            resting = self.rests.waiting
+            compared = here.where(field_plan.can_be_compared()).limit(len(resting) + 1)
+            return fields and not resting.issuperset(session.scalars(compared))
 
     def has_link_work(self) -> bool:
         """Whether listings wait to be linked and both catalogues are known."""

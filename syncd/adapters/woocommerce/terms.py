@@ -59,6 +59,7 @@ class Terms:
         self._terms: dict[int, tuple[str, int]] = {}
         self._slugs: dict[int, str] = {}
         self._read_at = self._asked_at = -KEPT_S
+        self._trouble: SideError | None = None
 
     def path(self, number: int) -> Path | None:
         """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
@@ -86,11 +87,18 @@ class Terms:
         """Ids of the terms with these paths; those that are missing are made, the highest first.
 
         Raises:
-            SideError: The list cannot be read, or a term cannot be made now; no product was touched.
+            SideError: The list cannot be read, or a term cannot be made now; no product was touched. Once the route
+                failed, it is not asked again before ``try_again``.
         """
         with self._lock:
+            if self._trouble is not None:
+                raise self._trouble
             if time.monotonic() >= self._read_at + FRESH_S:
-                self._read()
+                try:
+                    self._read()
+                except SideError as error:
+                    self._trouble = error
+                    raise
             ids = []
             for path in paths:
                 number = 0
@@ -102,6 +110,11 @@ class Terms:
                     number = self._make(path[depth - 1], number) if found is None else found
                 ids.append(number)
             return ids
+
+    def try_again(self) -> None:
+        """A new call begins: the route may be asked again though it failed."""
+        with self._lock:
+            self._trouble = None
 
     def forget(self) -> None:
         """Somebody changed the list: it is read again before anything is written by it."""
@@ -144,6 +157,8 @@ class Terms:
             answer = self._client.post(self._route, body)
         except SideError as error:
             self._read_at = -KEPT_S  # it may have been made: the next try looks first
+            if not isinstance(error, Rejected):
+                self._trouble = error
             if not isinstance(error, Rejected) or error.key not in _MEANWHILE:
                 raise
             raise Transient(error.side, error.request, _MEANWHILE[error.key]) from error
@@ -214,6 +229,11 @@ class ShopTerms:
                 return ids
             item["brands"] = [{"id": number} for number in ids]
         return item
+
+    def begin(self) -> None:
+        """A call that writes products begins: a route that fails is asked once for all of them."""
+        self._categories.try_again()
+        self._brands.try_again()
 
     def stored(self, row: Row, sent: Mapping[str, object]) -> tuple[dict[str, str], frozenset[str]]:
         """Which fields of ``item`` lost a term, and which were stored whole.

@@ -122,6 +122,7 @@ class FieldWriter:
         Raises:
             SideError: Nothing of this call was applied.
         """
+        self._terms.begin()
         # Asked before anything is sent: the answer could not be read otherwise.
         asked = self._money({index: write for index, write in enumerate(writes) if _MONEY & write.values.keys()})
         bodies: dict[ListingRef, dict[str, Any]] = {}
