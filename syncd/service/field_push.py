@@ -90,12 +90,12 @@ class FieldPusher:
         size = max(1, self._side.adapter.capabilities.batch_size)
         until = time.monotonic() + _BUDGET_S
         failures: list[Transient] = []
-        awake, whole = self._awake(planned), True
-        for start in range(0, len(awake), size):
+        whole = True
+        for group in _calls(self._awake(planned), size):
             if self._stop.is_set() or not self._side.may_write() or time.monotonic() > until:
                 whole = False
                 break
-            batch = self._awake(awake[start : start + size])
+            batch = self._awake(group)
             if not batch:
                 continue
             self._look([one.ref for one in batch])
@@ -202,8 +202,7 @@ class FieldPusher:
             results, failure = [Unknown(f"{error.request}: {error.detail}")] * len(intended), error
         except (SideError, Stopped) as error:
             results, failure = [NotSent(str(error))] * len(intended), error
-        # A call for one product that could not be made: what it needs of its own may be what cannot be had.
-        alone = len(intended) == 1 and isinstance(failure, Transient) and not isinstance(failure, RateLimited)
+        alone = len(intended) == 1 and _may_be_its_own(failure, intended[0][0])
         with self._side.db.write() as session:
             for (one, write_ids), result in zip(intended, results, strict=True):
                 record(session, self._side, self._run, one, write_ids, result)
@@ -220,6 +219,8 @@ class FieldPusher:
         for one, result in results:
             match result:
                 case NotSent(reason=reason) if len(one.fields) == 1 and not in_doubt:
+                    self._rests.failed(session, one, reason)
+                case Unknown(reason=reason) if _is_doubtful(one):
                     self._rests.failed(session, one, reason)
                 case Written():
                     self._rests.answered(one, written=True)
@@ -238,6 +239,27 @@ class FieldPusher:
                     sure = replace(one, fields=fields)
                     intended.append((sure, [row.id for row in intend(session, side, self._run, sure)]))
         return intended
+
+
+def _calls(planned: Sequence[PlannedFields], size: int) -> list[Sequence[PlannedFields]]:
+    """In groups for one call each. What got no answer the last time goes alone, at the end.
+
+    A shop may break down over one product of a batch, and answer for none of it: the others must not wait for that one.
+    """
+    sure = [one for one in planned if not _is_doubtful(one)]
+    alone = [one for one in planned if _is_doubtful(one)]
+    return [*(sure[at : at + size] for at in range(0, len(sure), size)), *([one] for one in alone)]
+
+
+def _is_doubtful(planned: PlannedFields) -> bool:
+    return any(field.past.unsure is field.verdict.to for field in planned.fields)
+
+
+def _may_be_its_own(failure: SideError | Stopped | None, planned: PlannedFields) -> bool:
+    """Whether a call for one product alone may have failed because of that product, and not of the side."""
+    if isinstance(failure, OutcomeUnknown):
+        return _is_doubtful(planned)
+    return isinstance(failure, Transient) and not isinstance(failure, RateLimited)
 
 
 def _only(planned: PlannedFields, *, images: bool) -> PlannedFields:

@@ -115,8 +115,11 @@ class FieldRests:
         return replace(one, fields=tuple(each for each in one.fields if not self._sleeps(one.listing_id, each.field)))
 
     def failed(self, session: Session, one: PlannedFields, words: str) -> None:
-        """The only field of a write could not be sent."""
-        (planned,) = one.fields
+        """The fields of a write could not be sent, or got no answer once more."""
+        for each in one.fields:
+            self._failed(session, one, each, words)
+
+    def _failed(self, session: Session, one: PlannedFields, planned: PlannedField, words: str) -> None:
         key, now = (one.listing_id, planned.field), self.side.now()
         before = self._rests.get(key)
         pauses = before.pauses + 1 if before else 1
@@ -177,7 +180,7 @@ def _passes_in_a_row(session: Session, listing_id: int, planned: PlannedField) -
     query = select(FieldWrite.run_id, FieldWrite.state).where(FieldWrite.listing_id == listing_id, *same)
     runs: set[int] = set()
     for run_id, state in session.execute(query.order_by(FieldWrite.id.desc()).limit(2 * _TOLD_AFTER)):
-        if state != "cancelled":
+        if state not in {"cancelled", "unknown"}:
             break
         runs.add(run_id)
     return len(runs)

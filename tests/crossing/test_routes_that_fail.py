@@ -138,3 +138,26 @@ def test_categories_of_the_till_that_cannot_be_read_rest_as_well(sqlite_database
         pair.till_server.clear_faults()
         polls(pair, 31, step_s=60)
         assert (pair.till.fields()["A"]["categories"], pair.findings()) == ("Wool", [])
+
+
+def test_a_product_that_the_shop_breaks_down_over_holds_up_no_other(sqlite_database: Database, tmp_path: Path) -> None:
+    """A batch with it gets no answer, so each of the batch is tried alone the next time."""
+    skus = [f"S{number}" for number in range(6)]
+    with open_pair(sqlite_database, tmp_path) as pair:
+        offer(pair, *skus)
+        (broken,) = pair.shop.shop.with_sku("S0")
+        pair.shop_server.add_fault(Fault("error_500_html", "POST", r"products/batch", times=-1))
+        pair.shop_server.add_fault(Fault("error_500_html", "POST", rf"products/{broken.id}\b", times=-1))
+        for sku in skus:
+            pair.till.set_price(sku, "20.00")
+        polls(pair, 4)
+        prices = {sku: pair.shop.people.fields()[sku]["price"] for sku in skus}
+        assert prices == {**dict.fromkeys(skus, "20.00"), "S0": "9.99"}
+        polls(pair, 12)
+        assert 3 <= hits(pair) <= 8
+        ((kind, message),) = pair.findings()
+        assert kind == "fields_not_written"
+        assert message.startswith("main: price of S0 cannot be written: ")
+        pair.shop_server.clear_faults()
+        polls(pair, 31, step_s=60)
+        assert (pair.shop.people.fields()["S0"]["price"], pair.findings()) == ("20.00", [])
