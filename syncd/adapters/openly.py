@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.core.images import LARGEST_BYTES
 from syncd.http import HttpSession, OpenFiles, RateBudget
 
 if TYPE_CHECKING:
@@ -29,5 +30,6 @@ def open_files(context: AdapterContext, home: str, *, requests_per_second: float
         deadline_s=3 * timeout_s,
         on_request=context.on_request,
         now=context.now,
+        max_body_bytes=LARGEST_BYTES,
     )
     return OpenFiles(session, home)

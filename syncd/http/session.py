@@ -41,6 +41,10 @@ QUESTION = "QUERY"
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
+class _TooLarge(httpx.ReadError):
+    """The answer goes on and on; asked again it would not be shorter."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How reads are retried.
@@ -74,6 +78,7 @@ class HttpSession:
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
         may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``).
+        max_body_bytes: An answer that is longer is broken off: ``InvalidResponse``, of a write ``OutcomeUnknown``.
         sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
             returns the address to use instead and headers to add.
     """
@@ -95,7 +100,9 @@ class HttpSession:
         max_connections: int = 8,
         sign: Callable[[str, str], tuple[str, Mapping[str, str]]] | None = None,
         may_write: Callable[[], bool] = lambda: True,
+        max_body_bytes: int = _MAX_BODY_BYTES,
     ) -> None:
+        self._max_body_bytes = max_body_bytes
         self.side = side
         self._budget = budget
         self._stop = stop
@@ -236,6 +243,8 @@ class HttpSession:
         except _NOT_SENT as error:
             reason = shorten(redact(str(error), secrets)) or type(error).__name__
             raise Transient(self.side, label, f"no connection: {reason}") from error
+        except _TooLarge as error:
+            raise (OutcomeUnknown if write else InvalidResponse)(self.side, label, str(error)) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             # Such an error may quote what the server sent, and a server may repeat what it was sent.
             reason = shorten(redact(str(error), secrets))
@@ -261,8 +270,8 @@ class HttpSession:
             for chunk in response.iter_bytes():
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > _MAX_BODY_BYTES:
-                    raise httpx.ReadError(f"answer larger than {_MAX_BODY_BYTES} bytes")
+                if size > self._max_body_bytes:
+                    raise _TooLarge(f"answer larger than {self._max_body_bytes} bytes")
                 if time.monotonic() - started > self._deadline_s:
                     raise httpx.ReadTimeout(f"answer not complete after {self._deadline_s:.0f} s")
         finally:

@@ -79,6 +79,8 @@ def test_categories_are_left_to_a_person_where_the_shop_says_so() -> None:
         assert isinstance(result, Refused)
         assert "Wool > Merino" in result.message
         assert len(shop.sim.shop.categories) == 1
+        shop.sim.people.set_categories(next(iter(shop.sim.people.stock())), ["Wool"])
+        assert shop.adapter.write_fields([FieldsWrite(ref, {CATEGORIES: "Wool"})]) == [Written({CATEGORIES: "Wool"})]
 
 
 def test_a_term_escaped_by_the_shop_is_read_as_it_was_typed() -> None:

@@ -93,3 +93,28 @@ def test_images_of_which_nobody_knows_whose_they_are_are_told_of(sqlite_database
         pair.shop.people.remove_image("A", image["id"])
         pair.sync()
         assert (keys(pair, "A"), pair.findings()) == ([str(key)], [])
+
+
+UNFIT = [
+    pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(21 * 1024 * 1024), "larger than 20971520 bytes", id="too large"),
+    pytest.param(b"<html>Please log in</html>", "is no PNG, JPEG, GIF or WebP", id="no image"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), UNFIT)
+def test_an_image_that_no_shop_takes_is_told_of_and_fetched_once(
+    sqlite_database: Database, tmp_path: Path, content: bytes, words: str
+) -> None:
+    with open_pair(sqlite_database, tmp_path) as pair:
+        offer(pair, "A", "B")
+        (key,) = pair.till.set_images("A", [b64encode(content).decode()])["images"]
+        pair.till.set_images("B", [picture(1)])
+        pair.sync(4)
+        assert sum(f"/{key}_" in record.target for record in pair.till_server.requests()) == 1
+        ((kind, message),) = pair.findings()
+        assert (kind, words in message) == ("field_refused", True), message
+        assert pair.shop.people.fields()["B"]["images"] == pair.till.fields()["B"]["images"]
+        pair.till.set_images("A", [picture(2)])
+        pair.sync()
+        assert pair.findings() == []
+        assert pair.shop.people.fields()["A"]["images"] == pair.till.fields()["A"]["images"]

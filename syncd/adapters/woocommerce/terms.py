@@ -60,6 +60,7 @@ class Terms:
         self._slugs: dict[int, str] = {}
         self._read_at = self._asked_at = -KEPT_S
         self._trouble: SideError | None = None
+        self._refused = self._outdated = False
 
     def path(self, number: int) -> Path | None:
         """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
@@ -93,7 +94,7 @@ class Terms:
         with self._lock:
             if self._trouble is not None:
                 raise self._trouble
-            if time.monotonic() >= self._read_at + FRESH_S:
+            if self._outdated or time.monotonic() >= self._read_at + FRESH_S:
                 try:
                     self._read()
                 except SideError as error:
@@ -105,6 +106,7 @@ class Terms:
                 for depth in range(1, len(path) + 1):
                     found = self._find(path[:depth])
                     if found is None and not make:
+                        self._refused = True
                         where = " > ".join(path)
                         return Refused("category_unknown", f"the shop has no category {where}; make it there")
                     number = self._make(path[depth - 1], number) if found is None else found
@@ -112,14 +114,15 @@ class Terms:
             return ids
 
     def try_again(self) -> None:
-        """A new call begins: the route may be asked again though it failed."""
+        """A new call begins: a route that failed may be asked again, and what was lacking may have been made."""
         with self._lock:
             self._trouble = None
+            self._outdated, self._refused = self._outdated or self._refused, False
 
     def forget(self) -> None:
         """Somebody changed the list: it is read again before anything is written by it."""
         with self._lock:
-            self._read_at = -KEPT_S
+            self._outdated = True
 
     def _read_if_needed(self, number: int | None) -> None:
         """Read the list if it is old, or lacks a number; if that cannot be done, not again for a while."""
@@ -181,7 +184,7 @@ class Terms:
                     slugs[int(row["id"])] = str(row.get("slug") or "")
         except Malformed as error:
             raise InvalidResponse(self._client.side, f"GET {self._route}", str(error)) from error
-        self._terms, self._slugs, self._read_at = terms, slugs, time.monotonic()
+        self._terms, self._slugs, self._read_at, self._outdated = terms, slugs, time.monotonic(), False
 
 
 class ShopTerms:
@@ -249,7 +252,7 @@ class ShopTerms:
             if missing:
                 terms.forget()
                 lost[field] = f"the shop does not have {name} {', '.join(map(str, sorted(missing)))} any more"
-            elif _ids(sent, name):
+            elif _ids(sent, name) == _ids(row, name):
                 kept.add(field)
         return lost, frozenset(kept)
 
