@@ -220,7 +220,9 @@ class SideAdapter(Protocol):
         """Set fields of up to ``capabilities.batch_size`` products; results in the same order.
 
         Only ``capabilities.fields`` are asked for, and nothing but them changes on the side: no stock, no marker. The
-        answer says what the side shows of every field that was written. What cannot be stored whole is refused.
+        answer says what the side shows of every field that was written. What cannot be stored whole is refused. Where a
+        value names something that the side has lists of (categories, brands), the answer is held against what was sent:
+        what is missing is ``Written.lost``, never taken for the side's way of spelling it.
         """
 
     def read_product(self, product_id: str) -> Product | None:

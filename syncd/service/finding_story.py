@@ -103,7 +103,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "unlinked": ("syncd match --shop SIDE",),
     "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
     "images_left_out": ("syncd explain SKU", "syncd findings resolve ID"),
-    "fields_not_written": ("syncd check",),
+    "fields_not_written": ("syncd check", "syncd sync --full"),
     "field_refused": ("syncd explain SKU",),
     "field_altered": ("syncd explain SKU",),
     "not_made": ("syncd explain SKU",),
