@@ -223,6 +223,7 @@ class SideAdapter(Protocol):
         answer says what the side shows of every field that was written. What cannot be stored whole is refused. Where a
         value names something that the side has lists of (categories, brands), the answer is held against what was sent:
         what is missing is ``Written.lost``, never taken for the side's way of spelling it.
+        Where it takes several requests, and one was carried out before another failed, each field has its own outcome.
         """
 
     def read_product(self, product_id: str) -> Product | None:

@@ -252,5 +252,13 @@ class NotSent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenInPart:
+    """The side took some of the fields, as ``Written``; ``rest`` says what became of each of the others."""
+
+    fields: Mapping[str, str]
+    rest: Mapping[str, Refused | Unknown | NotSent]
+
+
 WriteResult = Applied | Refused | Unknown | NotSent
-FieldsResult = Written | Refused | Unknown | NotSent
+FieldsResult = Written | WrittenInPart | Refused | Unknown | NotSent

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loguru import logger
 from sqlalchemy import select
 
 from syncd.core.fields import CODES, kept, says_the_same, told
-from syncd.core.model import NotSent, Refused, Unknown, Written
+from syncd.core.model import NotSent, Refused, Unknown, Written, WrittenInPart
 from syncd.service.code_swaps import in_the_way
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, note_agreed, shown, try_refused_again
@@ -63,6 +64,9 @@ def record(
     match result:
         case Written() as written:
             run.counts.fields_written += _written(session, side, row, planned, writes, written)
+        case WrittenInPart():
+            _in_part(session, side, run, planned, writes, result)
+            return
         case Refused(code=code, message=message, gone=gone):
             _refused(session, side, row, planned, f"{code}: {message}", gone=gone)
             _settle(side, writes, "rejected", f"{code}: {message}")
@@ -74,6 +78,29 @@ def record(
             _settle(side, writes, "cancelled", reason)
     for write in writes.values():
         _log(side, planned, write)
+
+
+def _in_part(
+    session: Session,
+    side: SideContext,
+    run: RunLog,
+    planned: PlannedFields,
+    writes: Mapping[str, FieldWrite],
+    result: WrittenInPart,
+) -> None:
+    """Record each outcome for its own fields; the listing is read again when the last of them is over."""
+    row = session.get_one(Listing, planned.listing_id)
+    is_over_at = row.fields_recheck_at
+    outcomes: list[tuple[FieldsResult, list[str]]] = [(Written(result.fields), [*result.fields])]
+    outcomes += [
+        (each, [name for name, one in result.rest.items() if one == each])
+        for each in dict.fromkeys(result.rest.values())
+    ]
+    for outcome, names in outcomes:
+        part = replace(planned, fields=tuple(field for field in planned.fields if field.field in names))
+        record(session, side, run, part, [writes[name].id for name in names], outcome)
+    lost = any(isinstance(outcome, Unknown) for outcome, _ in outcomes)
+    row.fields_recheck_at = is_over_at if lost else side.now() + side.settle
 
 
 def _written(

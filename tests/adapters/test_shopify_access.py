@@ -207,7 +207,18 @@ def test_what_errors_beside_the_data_of_a_write_mean(code: str, error: type[Side
     [
         ("INVALID_INVENTORY_ITEM", Refused("invalid_inventory_item", "no", gone=True)),
         ("NON_MUTABLE_INVENTORY_ITEM", Refused("non_mutable_inventory_item", "no")),
-        ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", Refused("idempotency_previous_attempt_failed", "no")),
+        (
+            "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+            Refused("idempotency_previous_attempt_failed", "the shop knows this write, and says that it failed"),
+        ),
+        (
+            "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
+            Refused(
+                "idempotency_key_parameter_mismatch",
+                "the shop knows this write, for another location or inventory item: it did nothing now, and does not "
+                "say what became of it then",
+            ),
+        ),
         ("IDEMPOTENCY_CONCURRENT_REQUEST", Unknown("IDEMPOTENCY_CONCURRENT_REQUEST: no")),
         ("SERVICE_UNAVAILABLE", Unknown("SERVICE_UNAVAILABLE: no")),
     ],

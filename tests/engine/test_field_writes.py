@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from syncd.core.fields import NAME, PRICE, Owner
+from syncd.core.fields import BRAND, NAME, PRICE, Owner
 from syncd.core.guard import SafetyLimits
 from syncd.core.model import Quantity
 from syncd.service.findings import APPROVED, close_finding
@@ -367,3 +367,43 @@ def test_a_price_that_would_become_zero_waits_for_a_person(database: Database) -
     account.worlds["till"].edit("t-0", price="5.00")
     settle(account)
     assert shown(account, "web", "w-0")[PRICE] == "5.00"
+
+
+@pytest.mark.parametrize("fault", ["parts", "parts_lost"])
+def test_each_field_of_a_write_in_parts_has_its_own_outcome(database: Database, fault: str) -> None:
+    """What was stored is known as written, and not sent again; what was refused is told of alone."""
+    account = account_of(database, Owner.BOTH)
+    account.poll()
+    settle(account)
+    web = account.worlds["web"]
+    web.refuses, web.field_faults = ("Mug, blue",), [fault]
+    account.worlds["till"].edit("t-0", name="Mug, blue", price="11.50")
+    account.poll()
+    first = {write.field: write.state for write in _writes(account)}
+    assert first == {PRICE: "confirmed", NAME: "rejected" if fault == "parts" else "unknown"}
+    settle(account, 4)
+    assert shown(account, "web", "w-0") == {NAME: "Mug 0", PRICE: "11.50"}
+    assert [write.field for write in _writes(account)].count(PRICE) == 1
+    assert [found.subject for found in account.findings()] == ["web w-0 name"]
+    account.worlds["till"].edit("t-0", price="12.50")
+    settle(account)
+    assert shown(account, "web", "w-0")[PRICE] == "12.50"
+    assert [found.kind for found in account.findings()] == ["field_refused"]
+
+
+def test_several_refused_fields_of_a_write_in_parts_are_tried_alone(database: Database) -> None:
+    """Two were refused by one request: the one that can be stored is."""
+    account = Account(database)
+    owners = dict.fromkeys((NAME, BRAND, PRICE), Owner.HUB)
+    till, web = account.add_side("till", "hub"), account.add_side("web", owners=owners)
+    for world, key in ((till, "t-0"), (web, "w-0")):
+        put(world, key, "S0", {NAME: "Mug", BRAND: "Acme", PRICE: "10.00"})
+    account.poll()
+    settle(account)
+    web.refuses, web.field_faults = ("No name", "No brand"), ["parts"]
+    till.edit("t-0", name="No name", brand="No brand", price="11.50")
+    account.poll()
+    web.refuses = ("No name",)
+    settle(account, 4)
+    assert shown(account, "web", "w-0") == {NAME: "Mug", BRAND: "No brand", PRICE: "11.50"}
+    assert [found.subject for found in account.findings()] == ["web w-0 name"]

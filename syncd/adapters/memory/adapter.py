@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,7 +14,17 @@ from syncd.adapters.memory.world import MemoryWorld, Writing
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import ALL, ATTRIBUTES, DESCRIPTION, IMAGES, PRICE, TAX_RATE
 from syncd.core.images import Image, keys_of
-from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, Refused, Unknown
+from syncd.core.model import (
+    ChangePage,
+    FetchResult,
+    GoneListing,
+    ListingRef,
+    Proof,
+    Refused,
+    Unknown,
+    Written,
+    WrittenInPart,
+)
 from syncd.core.products import Made, Product, Unit
 from syncd.errors import AuthRejected, OutcomeUnknown, RateLimited, Transient
 
@@ -150,11 +161,26 @@ class MemorySide:
             self.world.late_fields += [(due, write) for write in writes]
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         results = [self.world.apply_fields(write) for write in writes]
+        if fault in {"parts", "parts_lost"}:
+            return [
+                self._in_parts(write, result, lost=fault != "parts")
+                for write, result in zip(writes, results, strict=True)
+            ]
         if fault == "dies":
             raise KeyError(fault)
         if fault == "lost_after":
             raise OutcomeUnknown(self.name, "WRITE", "answer lost")
         return results
+
+    def _in_parts(self, write: FieldsWrite, result: FieldsResult, *, lost: bool) -> FieldsResult:
+        """What would be refused whole is stored as far as it can be; ``lost``: nothing is said of the rest."""
+        taken = {field: value for field, value in write.values.items() if value not in self.world.refuses}
+        if not isinstance(result, Refused) or not taken:
+            return result
+        done = self.world.apply_fields(replace(write, values=taken))
+        outcome = Unknown("answer lost") if lost else result
+        rest = dict.fromkeys(write.values.keys() - taken.keys(), outcome)
+        return WrittenInPart(done.fields, rest) if isinstance(done, Written) else done
 
     def read_product(self, product_id: str) -> Product | None:
         """A product, with its variations if it is a parent."""

@@ -99,7 +99,8 @@ class MemoryWorld:
         stale: Reads show a listing as it was before our last write to it, until ``stale_s`` after it: a cache.
         fresh_by_id: Reads by id show what is there even so.
         lag_s: Pages (not reads by id) show everything as it was so many seconds ago: a replica.
-        field_faults: The same for writes of fields, without ``half``; ``dies``: the process ends once it was applied.
+        field_faults: The same for writes of fields, without ``half``; ``dies``: the process ends once it was applied;
+            ``parts``: of a write that is refused the rest is stored; ``parts_lost``: of what is not, nothing is said.
         field_writes: Writes of fields that reached the side.
         overwritten: What such writes replaced, at once: (external id, field, value).
         spell: How the side spells a value that it was given.

@@ -71,17 +71,17 @@ class ShopifyAdapter:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Orders are evidence unless they were found to take stock from locations that do not count."""
-        known = self._facts.known
+        """Orders are evidence of what is available, unless they take stock from locations that do not count."""
+        known, settings = self._facts.known, self._settings
         return Capabilities(
             relative=True,
             key_life_s=_KEY_LIFE_S,
             atomic=True,
             fractions=False,
-            batch_size=self._settings.batch_size,
+            batch_size=settings.batch_size,
             parallel_writes=1,
-            events=known is None or known.whole,
-            reports_quantity=not self._settings.also_count,
+            events=settings.quantity == "available" if known is None else known.evidence,
+            reports_quantity=not settings.also_count,
             fields=WRITABLE if self._facts.gross is not False else WRITABLE - {PRICE},
             describes=True,
             creates=True,

@@ -96,13 +96,13 @@ class ChangeReader:
         yield ChangePage(cursor=position(done.began))
 
     def events_since(self, moment: datetime) -> list[StockEvent]:
-        """Orders that changed since a moment of the shop's clock; none if stock of theirs may lie elsewhere."""
-        if not self._facts.counted().whole:
+        """Orders that changed since a moment of the shop's clock; none if they are no evidence."""
+        if not self._facts.counted().evidence:
             return []
         return [event for events, _ in self._orders.since(moment) for event in events]
 
     def _documents(self, since: datetime, done: _Pass) -> Iterator[list[StockEvent]]:
-        if not self._facts.counted().whole:
+        if not self._facts.counted().evidence:
             return
         for events, date in self._orders.since(since):
             done.note(date)

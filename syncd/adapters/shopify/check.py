@@ -81,8 +81,11 @@ class Check:
             return
         also = f", counted with {', '.join(counted.names[1:])}" if counted.names[1:] else ""
         self._add(True, "locations", f"{self._quantity} at {counted.names[0]} is kept the same{also}")
-        if not counted.whole:
-            words = "orders take stock from other locations too: they are no evidence for writes in doubt"
+        if not counted.evidence:
+            why = "orders take stock from other locations too"
+            if self._quantity == "on_hand":
+                why = "what is on hand goes down when the goods leave, not with the order"
+            words = f"{why}: they are no evidence for writes in doubt"
             self._add(True, "orders", words)
 
     def _prices(self, shop: Shop) -> None:

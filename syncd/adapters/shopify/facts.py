@@ -53,12 +53,13 @@ class Place:
 class Counted:
     """Locations whose stock counts; the first is written.
 
-    ``whole`` says that no order takes stock from elsewhere, so that every order is evidence.
+    ``evidence`` says that every order moves what counts when it is made: none takes stock from elsewhere, and it is not
+    counted what is on hand, which only goes down when the goods leave.
     """
 
     gids: tuple[str, ...]
     names: tuple[str, ...]
-    whole: bool
+    evidence: bool
 
 
 class ShopFacts:
@@ -132,7 +133,8 @@ class ShopFacts:
         chosen += [self._named(name, places) for name in self._settings.also_count]
         gids = tuple(dict.fromkeys(place.gid for place in chosen))
         elsewhere = [place for place in places if place.online and place.gid not in gids]
-        return Counted(gids, tuple(place.name for place in chosen), whole=not elsewhere)
+        evidence = not elsewhere and self._settings.quantity == "available"
+        return Counted(gids, tuple(place.name for place in chosen), evidence)
 
     def _named(self, name: str, places: list[Place]) -> Place:
         found = [place for place in places if place.goes_by(name)]

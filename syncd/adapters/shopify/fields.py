@@ -6,7 +6,8 @@ has both goes out as two mutations, variants first, because they are refused mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
@@ -16,7 +17,7 @@ from syncd.adapters.shopify.stock import refused_field
 from syncd.adapters.shopify.wire import LONGEST_CODE, Malformed, Row, mapping_of, rows_of
 from syncd.core.attributes import attributes_of, attributes_text
 from syncd.core.fields import ATTRIBUTES, BRAND, DESCRIPTION, GTIN, NAME, PRICE, PUBLISHED, SKU, YES
-from syncd.core.model import FieldsResult, FieldsWrite, NotSent, Refused, RemoteListing, Unknown, Written
+from syncd.core.model import FieldsResult, FieldsWrite, NotSent, Refused, RemoteListing, Unknown, Written, WrittenInPart
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 WORDS = frozenset({NAME, DESCRIPTION, BRAND, PUBLISHED})
 CODES = frozenset({SKU, GTIN, PRICE, ATTRIBUTES})
 WRITABLE = WORDS | CODES
+
+_Answered = dict[str, str] | Refused | Unknown
+"""What a request shows of the fields that it wrote, or what became of all of them."""
 
 _GONE = Refused("not_found", "the shop does not have it any more", gone=True)
 _KEYS = {NAME: "title", BRAND: "vendor"}
@@ -60,7 +64,7 @@ class FieldWriter:
             except Rejected as error:
                 results.append(Refused(error.key or "refused", error.detail))
             except (SideError, Stopped) as error:
-                if not any(isinstance(one, Written | Unknown) for one in results):
+                if not any(isinstance(one, Written | WrittenInPart | Unknown) for one in results):
                     raise
                 trouble = str(error)
                 results.append(NotSent(trouble))
@@ -73,29 +77,13 @@ class FieldWriter:
         codes = self._codes(write, found)
         if isinstance(codes, Refused):
             return codes
-        words = _words(write, listing)
-        shown: dict[str, str] = dict(listing.fields)
-        sent = False
+        parts: list[tuple[frozenset[str], Callable[[], _Answered]]] = []
         if codes and isinstance(found, Unit):
-            answered = self._send_codes(found, codes)
-            if not isinstance(answered, dict):
-                return answered
-            shown |= answered
-            sent = True
+            parts.append((CODES, partial(self._send_codes, found, codes)))
+        words = _words(write, listing)
         if words:
-            try:
-                answered = self._send_words(listing, words)
-            except (Rejected, SideError) as error:
-                if not sent or isinstance(error, OutcomeUnknown):
-                    raise
-                return Unknown(f"written in part: {describe(error)}")
-            if not isinstance(answered, dict):
-                return answered
-            shown |= answered
-        missing = sorted(write.values.keys() - shown.keys())
-        if missing:
-            return Unknown(f"the answer does not show {', '.join(missing)}")
-        return Written({field: shown[field] for field in write.values})
+            parts.append((WORDS, partial(self._send_words, listing, words)))
+        return _in_turn(write, listing.fields, parts)
 
     def _codes(self, write: FieldsWrite, found: Unit | RemoteListing) -> dict[str, Any] | Refused:
         """What is sent of a variant."""
@@ -124,7 +112,7 @@ class FieldWriter:
             sent["optionValues"] = options
         return sent
 
-    def _send_codes(self, unit: Unit, sent: Mapping[str, Any]) -> dict[str, str] | Refused | Unknown:
+    def _send_codes(self, unit: Unit, sent: Mapping[str, Any]) -> _Answered:
         variables = {"product": unit.product, "variants": [{"id": unit.variant, **sent}]}
         answer = self._client.mutate(UPDATE_VARIANTS, variables)
         refused = refused_field(answer, "productVariantsBulkUpdate")
@@ -139,7 +127,7 @@ class FieldWriter:
         except ValueError as error:
             return Unknown(f"the answer cannot be read: {error}")
 
-    def _send_words(self, listing: RemoteListing, sent: Mapping[str, Any]) -> dict[str, str] | Refused | Unknown:
+    def _send_words(self, listing: RemoteListing, sent: Mapping[str, Any]) -> _Answered:
         product = listing.ref.external_id
         answer = self._client.mutate(UPDATE_PRODUCT, {"product": {"id": product, **sent}})
         refused = refused_field(answer, "productUpdate")
@@ -149,6 +137,50 @@ class FieldWriter:
             return words_of(updated(answer.data, product))
         except Malformed as error:
             return Unknown(f"the answer cannot be read: {error}")
+
+
+def _in_turn(
+    write: FieldsWrite, before: Mapping[str, str], parts: Sequence[tuple[frozenset[str], Callable[[], _Answered]]]
+) -> FieldsResult:
+    """Send one request after the other; once one was carried out, each field has its own outcome.
+
+    Raises:
+        SideError: Nothing was applied. OutcomeUnknown: The first may have been.
+    """
+    shown = dict(before)
+    rest: dict[str, Refused | Unknown | NotSent] = {}
+    for at, (names, send) in enumerate(parts):
+        answered: _Answered | NotSent
+        try:
+            answered = send()
+        except (SideError, Stopped) as error:
+            if at == 0:
+                raise
+            answered = _after_others(error)
+        if isinstance(answered, dict):
+            shown |= answered
+        elif at == 0:
+            return answered
+        else:
+            rest |= dict.fromkeys(write.values.keys() & names, answered)
+    taken = write.values.keys() - rest.keys()
+    missing = sorted(taken - shown.keys())
+    rest |= dict.fromkeys(missing, Unknown(f"the answer does not show {', '.join(missing)}"))
+    fields = {field: shown[field] for field in write.values if field not in rest}
+    if rest and fields:
+        return WrittenInPart(fields, rest)
+    return next(iter(rest.values())) if rest else Written(fields)
+
+
+def _after_others(error: SideError | Stopped) -> Refused | Unknown | NotSent:
+    """What became of a request that failed when others of its write were carried out."""
+    match error:
+        case OutcomeUnknown():
+            return Unknown(describe(error))
+        case Rejected():
+            return Refused(error.key or "refused", error.detail)
+        case _:
+            return NotSent(str(error))
 
 
 def updated(data: Row, product: str) -> Row:

@@ -34,6 +34,15 @@ _GONE = frozenset({"INVALID_INVENTORY_ITEM", "PRODUCT_DOES_NOT_EXIST", "PRODUCT_
 _IN_DOUBT = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST", "SERVICE_UNAVAILABLE", "ADJUST_QUANTITIES_FAILED"})
 """Codes that do not say whether the write is being applied."""
 
+_FIRST_TRY = {
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH": "the shop knows this write, for another location or inventory item: it did "
+    "nothing now, and does not say what became of it then",
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED": "the shop knows this write, and says that it failed",
+}
+"""Codes that only a second try can meet. A key is made of an operation that nobody else has, so the first try arrived;
+but it may have been refused as well as applied, so neither settles anything: what the shop holds does. The second try
+itself certainly did nothing, so no doubt begins anew."""
+
 _NOTHING_DONE = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "THROTTLED", "MAX_COST_EXCEEDED"})
 
 
@@ -230,6 +239,7 @@ def refusal(payload: Row) -> Refused | Unknown | None:
     message = "; ".join(str(one.get("message")) for one in errors)[:300]
     if code in _IN_DOUBT:
         return Unknown(f"{code}: {message}")
+    message = _FIRST_TRY.get(code, message)
     return Refused(code.lower(), message, gone=code in _GONE)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
 from syncd.simulators.shopify.rows import Order, Refund, RefundLine, Variant
-from syncd.simulators.shopify.state import Shop
+from syncd.simulators.shopify.state import Shop, api_money
 
 
 class Control:
@@ -76,6 +77,53 @@ class Control:
         tagged = [one for one in self._shop.products.values() if f"sku:{sku}" in one.tags]
         return tagged[0] if tagged else self._shop.with_sku(sku).product
 
+    def create_product(
+        self,
+        sku: str,
+        name: str,
+        quantity: int = 0,
+        price: str = "0.00",
+        *,
+        gtin: str = "",
+        text: str = "",
+        brand: str = "",
+        variations: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> dict[str, Any]:
+        """Create a product with counted stock; ``variations``: by SKU, with their options."""
+        with self._shop.lock:
+            units = dict(variations or {}) or {sku: {}}
+            names = list(dict.fromkeys(option for options in units.values() for option in options))
+            product = self._shop.add_product(name, names)
+            product.description, product.vendor = text, brand
+            product.publications |= set(self._shop.publications)
+            if variations:
+                product.tags.append(f"sku:{sku}")
+            for code, options in units.items():
+                variant = self._shop.add_variant(product, [*options.values()] or None)
+                variant.sku, variant.price, variant.tracked = code, Decimal(price), True
+                variant.barcode = "" if variations else gtin
+                self._shop.move(variant.levels[self._shop.main.id], available=quantity)
+            return {"product": product.id}
+
+    def fields(self) -> dict[str, dict[str, str]]:
+        """Gross price of everything that can be sold, and more of what is no variation, by SKU."""
+        with self._shop.lock:
+            return {one.sku: self._fields(one) for one in self._shop.variants.values()}
+
+    @staticmethod
+    def _fields(variant: Variant) -> dict[str, str]:
+        product, price = variant.product, {"price": api_money(variant.price)}
+        if not product.plain:
+            named = zip(product.option_names, variant.options, strict=True)
+            return {**price, "options": " / ".join(value for _, value in sorted(named))}
+        return {
+            **price,
+            "name": product.title,
+            "description": product.description,
+            "brand": product.vendor,
+            "images": " ".join(sha256(image.content).hexdigest()[:8] for image in product.images),
+        }
+
     def stock(self, name: str = "available", locations: Sequence[int] = ()) -> dict[str, int]:
         """Quantities of everything counted, by SKU; summed over some locations, or over all."""
         with self._shop.lock:
@@ -128,12 +176,28 @@ class Control:
     def _refunded(order: Order, line_id: int) -> int:
         return sum(one.quantity for refund in order.refunds for one in refund.lines if one.line.id == line_id)
 
-    def set_stock(self, sku: str, quantity: int, name: str = "available") -> dict[str, Any]:
-        """Somebody types a quantity into the admin."""
+    def set_stock(
+        self, sku: str, quantity: int, name: str = "available", location: int | None = None
+    ) -> dict[str, Any]:
+        """Somebody types a quantity into the admin; from then on the item is stocked at the location."""
         with self._shop.lock:
-            level = self._shop.with_sku(sku).levels[self._shop.main.id]
+            place = self._shop.main if location is None else self._shop.locations[location]
+            level = self._shop.level(self._shop.with_sku(sku), place)
             self._shop.move(level, available=quantity - level.quantity(name))
         return {"ok": True}
+
+    def unstock(self, sku: str, location: int | None = None) -> dict[str, Any]:
+        """Stock an item no longer at a location."""
+        with self._shop.lock:
+            del self._shop.with_sku(sku).levels[self._shop.main.id if location is None else location]
+        return {"ok": True}
+
+    def add_location(self, name: str, *, fulfils_online: bool = True, service: bool = False) -> dict[str, Any]:
+        """Open a location."""
+        with self._shop.lock:
+            return {
+                "location": self._shop.add_location(name, fulfilment_service=service, fulfils_online=fulfils_online).id
+            }
 
     def receive(self, sku: str, quantity: int) -> dict[str, Any]:
         """Goods come in."""

@@ -155,19 +155,21 @@ class Shop:
         return made
 
     def fulfil(self, order: Order) -> None:
-        """Goods leave the shop."""
+        """Goods leave the shop, but for those that were refunded before."""
         for line in order.lines:
-            self._by_order(self.variants.get(line.variant_id), line.location, committed=-line.quantity)
+            back = sum(one.quantity for refund in order.refunds for one in refund.lines if one.line is line)
+            self._by_order(self.variants.get(line.variant_id), line.location, committed=back - line.quantity)
         order.fulfilled = True
         order.updated_at = self.now()
 
     def refund(self, order: Order, refund: Refund) -> None:
-        """Give back money, and goods as the refund says."""
+        """Give back money, and goods as the refund says; what had not left yet is committed no more."""
         for one in refund.lines:
+            variant = self.variants.get(one.line.variant_id)
+            if not order.fulfilled:
+                self._by_order(variant, one.line.location, committed=-one.quantity)
             if one.location is not None:
-                committed = -one.quantity if one.restock_type == "CANCEL" else 0
-                variant = self.variants.get(one.line.variant_id)
-                self._by_order(variant, one.location, available=one.quantity, committed=committed)
+                self._by_order(variant, one.location, available=one.quantity)
         order.refunds.append(refund)
         order.updated_at = self.now()
 
