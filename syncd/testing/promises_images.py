@@ -37,8 +37,13 @@ class ImagePromises:
         assert side.stock() == stock
 
     def test_a_variation_has_one_image(self, side: SideDriver) -> None:
-        """Its own; its product keeps its own, too."""
+        """Its own; its product keeps its own, too. Where it has none of its own, it is not told of and not written."""
         _needs_images(side)
+        if not side.traits.varied_images:
+            (listing,) = side.adapter.fetch([side.ref(VARIATION)]).listings
+            assert IMAGES not in listing.fields
+            assert isinstance(_set(side, VARIATION, ("1",), PICTURES), Refused)
+            return
         assert _set(side, VARIED.sku, ("1",), PICTURES) == Written({IMAGES: "1"})
         for key in ("2", "3"):
             assert _set(side, VARIATION, (key,), PICTURES) == Written({IMAGES: key})

@@ -64,6 +64,7 @@ class Traits:
         uncounted: Listings can exist whose stock is not counted.
         renews_credentials: Expired credentials can be renewed without a person.
         own_images: Products can have images that are not the hub's.
+        varied_images: A variation has an image of its own.
         unique_codes: No two products can have the same SKU.
         marks: What is made carries the mark of its making.
         lacks: Fields that products of this side do not have.
@@ -83,6 +84,7 @@ class Traits:
     uncounted: bool = False
     renews_credentials: bool = False
     own_images: bool = False
+    varied_images: bool = True
     unique_codes: bool = True
     marks: bool = True
     adds_variations: bool = True

@@ -15,6 +15,7 @@ from graphql import FieldNode, OperationDefinitionNode, Visitor, parse, validate
 from pydantic.fields import FieldInfo
 
 from syncd.adapters.shopify.operations import (
+    MEDIA_PER_REQUEST,
     MOST_WRITES,
     ORDERS_PER_PAGE,
     REFUNDS_PER_REQUEST,
@@ -127,7 +128,9 @@ def test_no_text_costs_more_than_a_query_may() -> None:
         units = variants_per_page(locations)
         sizes = {"Variants": units, "VariantsOf": units, "WholeProduct": units - 5, "Orders": ORDERS_PER_PAGE}
         first = sizes.get(one.name, 100)
-        ids = {"RefundLines": REFUNDS_PER_REQUEST}.get(one.name, nodes_per_request(locations))
+        ids = {"RefundLines": REFUNDS_PER_REQUEST, "Media": MEDIA_PER_REQUEST}.get(
+            one.name, nodes_per_request(locations)
+        )
         points = Cost(load_schema(), parse(one.text), {"first": first, "ids": ["x"] * ids}).points()
         assert points <= MOST_POINTS, one.name
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from syncd.core.fields import CATEGORIES, IMAGES, TAX_RATE
+from syncd.core.fields import CATEGORIES, TAX_RATE
 from syncd.core.model import ListingRef
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
 from syncd.simulators.server import Fault, SimRequest, SimResponse, SimServer
@@ -63,7 +63,9 @@ class ShopifyDriver(WireSide):
         unique_codes=False,
         hides_variations=False,  # a variant has no status of its own
         adds_attributes=False,  # an option is one of all variants of a product
-        lacks=frozenset({TAX_RATE, CATEGORIES, IMAGES}),  # rates are settings; the others: not in this version
+        own_images=True,
+        varied_images=False,  # a variation chooses among the images of its product
+        lacks=frozenset({TAX_RATE, CATEGORIES}),  # rates are settings; collections: not in this version
         longest_name=255,
     )
 
@@ -121,7 +123,7 @@ class ShopifyDriver(WireSide):
         return [image.content for image in self.sim.people.product(sku).images]
 
     def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
-        raise LookupError("images are not synced")
+        self.sim.people.add_image(sku, content, first=first)
 
     def rename(self, sku: str, name: str) -> None:
         self.sim.people.rename(sku, name)

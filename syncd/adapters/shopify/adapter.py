@@ -16,12 +16,13 @@ from syncd.adapters.shopify.client import ShopifyClient
 from syncd.adapters.shopify.describing import WholeReader
 from syncd.adapters.shopify.facts import ShopFacts
 from syncd.adapters.shopify.fields import WRITABLE, FieldWriter
+from syncd.adapters.shopify.images import ImageWriter
 from syncd.adapters.shopify.making import ProductMaker
 from syncd.adapters.shopify.settings import ShopifySettings
 from syncd.adapters.shopify.stock import StockWriter
 from syncd.adapters.shopify.wire import Malformed
 from syncd.adapters.shopify.withdrawing import withdraw
-from syncd.core.fields import PRICE
+from syncd.core.fields import IMAGES, PRICE
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse, StateError
 
@@ -60,7 +61,7 @@ class ShopifyAdapter:
         self._catalogue = Catalogue(self._client, self._facts, settings.quantity)
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
         self._reader = WholeReader(self._client, self._catalogue)
-        self._field_writer = FieldWriter(self._client, self._catalogue)
+        self._field_writer = FieldWriter(self._client, self._catalogue, ImageWriter(self._client, context.stop))
         self._maker = ProductMaker(self._client, self._reader, self._facts)
         self._writer = StockWriter(self._client, self._catalogue, self._facts, settings.quantity)
 
@@ -82,10 +83,11 @@ class ShopifyAdapter:
             parallel_writes=1,
             events=settings.quantity == "available" if known is None else known.evidence,
             reports_quantity=not settings.also_count,
-            fields=WRITABLE if self._facts.gross is not False else WRITABLE - {PRICE},
+            fields=WRITABLE - self._not_writable(),
             describes=True,
             creates=True,
             withdraws=True,
+            image_content=True,
         )
 
     def check(self) -> CheckReport:
@@ -167,6 +169,11 @@ class ShopifyAdapter:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _not_writable(self) -> set[str]:
+        """What this shop or its app does not allow, as far as they were asked."""
+        refused = {PRICE: self._facts.gross is False, IMAGES: self._facts.may_write_files is False}
+        return {field for field, is_refused in refused.items() if is_refused}
 
     def _read_all(self) -> Iterator[ChangePage]:
         self._facts.forget()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from syncd.adapters.shopify import operations
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import Unit, View, group_of, is_plain, unit_of
+from syncd.adapters.shopify.pictures import LISTED, is_listing_needed, listed_in
 from syncd.adapters.shopify.wire import Malformed, Row, gid_of, is_gid, mapping_of, nodes_of, number_in
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing
 
@@ -51,14 +52,15 @@ class Catalogue:
         variables = {**names, "first": size}
         units_there = 0
         for rows, total in self._whole(operations.variants(view.locations), variables, "ProductVariant"):
-            units = [unit_of(row, view) for row in rows]
+            units = [unit_of(row, view) for row in self._with_images(rows, "product", exact=False)]
             units_there = total
             for unit in units:
                 children[unit.product].append(unit.variant)
             yield ChangePage(listings=_distinct(units), total=total)
         variables = {"first": operations.PRODUCTS_PER_PAGE}
         for rows, total in self._whole(operations.PRODUCTS, variables, "Product"):
-            groups = [self._group(row, children[gid_of(row, "Product")]) for row in rows if not is_plain(row)]
+            heads = self._with_images([row for row in rows if not is_plain(row)], exact=False)
+            groups = [self._group(row, children[gid_of(row, "Product")]) for row in heads]
             yield ChangePage(listings=tuple(groups), total=total + units_there)
 
     def of_products(self, heads: Sequence[Row]) -> Iterator[list[Unit | RemoteListing]]:
@@ -70,11 +72,12 @@ class Catalogue:
             children: defaultdict[str, list[str]] = defaultdict(list)
             query = f"product_ids:{','.join(str(number_in(gid_of(head, 'Product'))) for head in chunk)}"
             for page in self._client.pages(operation, {**names, "first": size, "query": query}):
-                units = [unit_of(row, view) for row in page.rows]
+                units = [unit_of(row, view) for row in self._with_images(page.rows, "product", exact=True)]
                 for unit in units:
                     children[unit.product].append(unit.variant)
                 yield [*units]
-            yield [self._group(head, children[gid_of(head, "Product")]) for head in chunk if not is_plain(head)]
+            groups = self._with_images([head for head in chunk if not is_plain(head)], exact=True)
+            yield [self._group(head, children[gid_of(head, "Product")]) for head in groups]
 
     def units(self, ids: Sequence[str]) -> Iterator[list[Unit]]:
         """Read variants by their ids; those that are gone are left out."""
@@ -82,14 +85,15 @@ class Catalogue:
             return
         view, names = self._view()
         for chunk in chunks(ids, operations.nodes_per_request(view.locations)):
-            yield [
-                unit_of(row, view)
-                for row in self._nodes(view, names, chunk).values()
-                if row is not None and row.get("__typename") == "ProductVariant"
-            ]
+            rows = [row for row in self._nodes(view, names, chunk).values() if row is not None]
+            variants = [row for row in rows if row.get("__typename") == "ProductVariant"]
+            yield [unit_of(row, view) for row in self._with_images(variants, "product", exact=False)]
 
-    def look(self, refs: Iterable[ListingRef]) -> dict[str, Unit | RemoteListing | None]:
-        """What there is under some listings' ids now: a product with options is a group, what is gone ``None``."""
+    def look(self, refs: Iterable[ListingRef], *, images: bool = False) -> dict[str, Unit | RemoteListing | None]:
+        """What there is under some listings' ids now: a product with options is a group, what is gone ``None``.
+
+        Without ``images`` they are not looked at closely, and perhaps not told of.
+        """
         wanted = list(dict.fromkeys(ref.external_id for ref in refs))
         if not wanted:
             return {}
@@ -97,7 +101,11 @@ class Catalogue:
         asked = [one for one in wanted if is_gid(one, "Product") or is_gid(one, "ProductVariant")]
         found: dict[str, Unit | RemoteListing | None] = dict.fromkeys(wanted)
         for chunk in chunks(asked, operations.nodes_per_request(view.locations)):
-            for gid, row in self._nodes(view, names, chunk).items():
+            rows = self._nodes(view, names, chunk)
+            if images:
+                products = {gid: row for gid, row in rows.items() if row is not None and is_gid(gid, "Product")}
+                rows |= dict(zip(products, self._with_images([*products.values()], exact=True), strict=True))
+            for gid, row in rows.items():
                 found[gid] = None if row is None else self._one(gid, row, view)
         return found
 
@@ -105,7 +113,7 @@ class Catalogue:
         """Read listings by id, past the search index."""
         listings, gone = [], []
         by_id = {ref.external_id: ref for ref in refs}
-        for gid, one in self.look(refs).items():
+        for gid, one in self.look(refs, images=True).items():
             if one is None:
                 gone.append(GoneListing(by_id[gid], Proof.NOT_FOUND))
             else:
@@ -137,7 +145,7 @@ class Catalogue:
             variants = nodes_of(row, "variants")
             if not variants:
                 raise Malformed(f"{gid} has no variant")
-            return unit_of(variants[0], view)
+            return unit_of({**variants[0], "product": row}, view)
         return self._group(row, self._children_of(gid))
 
     def _children_of(self, product: str) -> list[str]:
@@ -168,6 +176,25 @@ class Catalogue:
                 raise Malformed(f"asked for {gid}, got something else")
             found[gid] = row
         return found
+
+    def complete(self, heads: Sequence[Row], *, exact: bool) -> list[Row]:
+        """Add to heads of products what they show, where it has to be listed (``pictures.is_listing_needed``)."""
+        wanted = [gid_of(head, "Product") for head in heads if is_listing_needed(head, exact=exact)]
+        shown: dict[str, list[str] | None] = {}
+        for chunk in chunks(list(dict.fromkeys(wanted)), operations.MEDIA_PER_REQUEST):
+            listed = self._client.query(operations.MEDIA, {"ids": list(chunk)}).data.get("nodes")
+            for row in listed if isinstance(listed, list) else []:
+                if row is not None:
+                    shown[gid_of(row, "Product")] = listed_in(row)
+        return [{**head, LISTED: shown[gid]} if (gid := head.get("id")) in shown else head for head in heads]
+
+    def _with_images(self, rows: Sequence[Row], inside: str = "", *, exact: bool) -> list[Row]:
+        """Heads of products, or rows that hold them ``inside``, with what they show."""
+        heads = [mapping_of(row.get(inside), inside) if inside else row for row in rows]
+        ours = self.complete([head for head in heads if not inside or is_plain(head)], exact=exact)
+        found = {head.get("id"): head for head in ours}
+        whole = [found.get(head.get("id"), head) for head in heads]
+        return [{**row, inside: head} if inside else head for row, head in zip(rows, whole, strict=True)]
 
     def _view(self) -> tuple[View, dict[str, Any]]:
         """How rows are read, and the variables that ask for their quantities."""

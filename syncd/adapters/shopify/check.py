@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TOLERATED_SKEW_S = 120.0
 NEEDED = ("write_products", "write_inventory", "read_locations", "read_orders")
 """Rights that syncd cannot do without."""
+FOR_IMAGES = "write_files"
 _CLICK = "Shopify Dev Dashboard > your app > Versions > Access scopes, then release and install it again"
 
 
@@ -71,6 +72,8 @@ class Check:
             self._add(False, "rights", words, PermissionMissing.exit_code)
         else:
             self._add(True, "rights", ", ".join(NEEDED))
+        if not self._facts.may_write_files:
+            self._add(True, "images", f"left alone, because the app lacks {FOR_IMAGES}: {_CLICK}")
 
     def _locations(self) -> None:
         try:

@@ -72,18 +72,9 @@ class ShopifyClient:
         self._tokens = TokenSource(context.side, settings, context.now)
         self._throttle = Throttle(context.stop)
         self._served: str | None = None
-        self._session = HttpSession(
-            side=context.side,
-            base_url=f"{settings.url}/",
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            sign=self._sign,
-            may_write=context.may_write,
-        )
+        self._budget = RateBudget(settings.requests_per_second)
+        self._context = context
+        self._session = self._session_for(self._sign)
 
     def close(self) -> None:
         """Close all connections."""
@@ -145,6 +136,21 @@ class ShopifyClient:
             raise OutcomeUnknown(self.side, reply.request, refused.detail) from refused
         return answer
 
+    def upload(self, address: str, form: Mapping[str, str], file: tuple[str, bytes, str]) -> None:
+        """Put a file into the place that the shop has named for it; our token does not go there.
+
+        Raises:
+            Rejected: It was not taken. OutcomeUnknown, Transient: Nobody knows; the place is used once, so no harm.
+        """
+        session = self._session_for(lambda _, __: (address, {}))
+        try:
+            reply = session.write("POST", "staged-upload", data=form, files={"file": file})
+        finally:
+            session.close()
+        if not 200 <= reply.status < 300:
+            # What such a server says may repeat the signature that it was shown.
+            raise Rejected(self.side, reply.request, f"the upload was refused ({reply.status})", status=reply.status)
+
     def pages(self, operation: Operation, variables: Mapping[str, Any], *path: str) -> Iterator[Page]:
         """Walk a connection named ``page`` below ``path`` to its end.
 
@@ -164,6 +170,22 @@ class ShopifyClient:
             yield Page(tuple(rows), after, total, answer.date)
             if after is None:
                 return
+
+    def _session_for(self, sign: Callable[[str, str], tuple[str, Mapping[str, str]]]) -> HttpSession:
+        context = self._context
+        settings: ShopifySettings = context.settings
+        return HttpSession(
+            side=context.side,
+            base_url=f"{settings.url}/",
+            budget=self._budget,
+            stop=context.stop,
+            timeout_s=settings.request_timeout_seconds,
+            deadline_s=2 * settings.request_timeout_seconds,
+            on_request=context.on_request,
+            now=context.now,
+            sign=sign,
+            may_write=context.may_write,
+        )
 
     def failure(self, operation: Operation, detail: str) -> InvalidResponse:
         """An error for what the contract does not allow."""

@@ -56,6 +56,8 @@ class WholeReader:
                 return None
             head = mapping_of(data.get("product"), "product")
             rows, after = page_of(mapping_of(head.get("page"), "variants"))
+            (head,) = self._catalogue.complete([head], exact=True)
+            rows = [{**row, "product": head} for row in rows]
             found += [(unit_of(row, view), row, mark_of(row)) for row in rows]
             if after is None:
                 return Whole(head, found)

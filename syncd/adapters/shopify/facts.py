@@ -82,6 +82,11 @@ class ShopFacts:
         """Whether prices are gross, if that was asked for already."""
         return None if self._shop is None else self._shop.gross
 
+    @property
+    def may_write_files(self) -> bool | None:
+        """Whether the app may bring images, if that was asked for already."""
+        return None if self._shop is None else "write_files" in self._shop.scopes
+
     def forget(self) -> None:
         """Ask anew: people change settings."""
         with self._lock:

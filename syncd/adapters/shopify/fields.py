@@ -16,7 +16,7 @@ from syncd.adapters.shopify.operations import UPDATE_PRODUCT, UPDATE_VARIANTS
 from syncd.adapters.shopify.stock import refused_field
 from syncd.adapters.shopify.wire import LONGEST_CODE, Malformed, Row, mapping_of, rows_of
 from syncd.core.attributes import attributes_of, attributes_text
-from syncd.core.fields import ATTRIBUTES, BRAND, DESCRIPTION, GTIN, NAME, PRICE, PUBLISHED, SKU, YES
+from syncd.core.fields import ATTRIBUTES, BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, PUBLISHED, SKU, YES
 from syncd.core.model import FieldsResult, FieldsWrite, NotSent, Refused, RemoteListing, Unknown, Written, WrittenInPart
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe
@@ -24,12 +24,13 @@ from syncd.http.session import describe
 if TYPE_CHECKING:
     from syncd.adapters.shopify.catalogue import Catalogue
     from syncd.adapters.shopify.client import ShopifyClient
+    from syncd.adapters.shopify.images import ImageWriter
 
 WORDS = frozenset({NAME, DESCRIPTION, BRAND, PUBLISHED})
 CODES = frozenset({SKU, GTIN, PRICE, ATTRIBUTES})
-WRITABLE = WORDS | CODES
+WRITABLE = WORDS | CODES | {IMAGES}
 
-_Answered = dict[str, str] | Refused | Unknown
+_Answered = dict[str, str] | Refused | Unknown | NotSent
 """What a request shows of the fields that it wrote, or what became of all of them."""
 
 _GONE = Refused("not_found", "the shop does not have it any more", gone=True)
@@ -39,9 +40,10 @@ _KEYS = {NAME: "title", BRAND: "vendor"}
 class FieldWriter:
     """Sends fields of products, one product at a time."""
 
-    def __init__(self, client: ShopifyClient, catalogue: Catalogue) -> None:
+    def __init__(self, client: ShopifyClient, catalogue: Catalogue, images: ImageWriter) -> None:
         self._client = client
         self._catalogue = catalogue
+        self._images = images
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Look at the listings, then send each write once; after one without an answer the rest is left unsent.
@@ -83,6 +85,10 @@ class FieldWriter:
         words = _words(write, listing)
         if words:
             parts.append((WORDS, partial(self._send_words, listing, words)))
+        if IMAGES in write.values:
+            if listing.ref.parent_external_id is not None:
+                return Refused("variation", "images of the shop belong to products, and variations choose among them")
+            parts.append((frozenset({IMAGES}), partial(self._images.write, listing.ref.external_id, write)))
         return _in_turn(write, listing.fields, parts)
 
     def _codes(self, write: FieldsWrite, found: Unit | RemoteListing) -> dict[str, Any] | Refused:

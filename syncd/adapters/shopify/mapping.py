@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from syncd.adapters import texts
+from syncd.adapters.shopify.pictures import images_field
 from syncd.adapters.shopify.wire import (
     Malformed,
     Row,
@@ -121,6 +122,7 @@ def words_of(head: Row) -> dict[str, str]:
         PUBLISHED: YES if is_seen(head) else NO,
     }
     description = text_of(head, "descriptionHtml")
+    words |= images_field(head)
     return words if len(description) > texts.LONGEST else {**words, DESCRIPTION: texts.canonical(description)}
 
 

@@ -23,6 +23,8 @@ ORDERS_PER_PAGE = 8
 LINES_PER_ORDER = 40
 REFUNDS_PER_REQUEST = 3
 EVENTS_PER_PAGE = 100
+MEDIA_PER_PRODUCT = 50
+MEDIA_PER_REQUEST = 15
 _POINTS = 850
 
 
@@ -38,6 +40,7 @@ class Operation:
 _PRODUCT = """
 fragment Head on Product {
   id title status vendor descriptionHtml hasOnlyDefaultVariant
+  featuredMedia { id } mediaCount { count } pictures: metafield(namespace: "syncd", key: "images") { value }
 }"""
 
 _PAGE = "pageInfo { hasNextPage endCursor }"
@@ -188,6 +191,67 @@ UPDATE_VARIANTS = Operation(
     write=True,
 )
 
+MEDIA = Operation(
+    "Media",
+    f"""query Media($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    ... on Product {{
+      id mediaCount {{ count }} pictures: metafield(namespace: "syncd", key: "images") {{ value }}
+      media(first: {MEDIA_PER_PRODUCT}) {{ {_PAGE} nodes {{ id }} }}
+    }}
+  }}
+}}""",
+)
+
+FILES_NAMED = Operation(
+    "FilesNamed",
+    """query FilesNamed($query: String!) {
+  files(first: 5, query: $query) { nodes { __typename id fileStatus ... on MediaImage { image { url } } } }
+}""",
+)
+
+FILE_STATES = Operation(
+    "FileStates",
+    "query FileStates($ids: [ID!]!) { nodes(ids: $ids) { ... on MediaImage { id fileStatus } } }",
+)
+
+JOB = Operation("Job", "query Job($id: ID!) { job(id: $id) { id done } }")
+
+STAGE_UPLOADS = Operation(
+    "StageUploads",
+    """mutation StageUploads($input: [StagedUploadInput!]!) {
+  stagedUploadsCreate(input: $input) {
+    stagedTargets { url resourceUrl parameters { name value } }
+    userErrors { field message }
+  }
+}""",
+    write=True,
+)
+
+CREATE_FILES = Operation(
+    "CreateFiles",
+    """mutation CreateFiles($files: [FileCreateInput!]!) {
+  fileCreate(files: $files) { files { id fileStatus } userErrors { code field message } }
+}""",
+    write=True,
+)
+
+UPDATE_FILES = Operation(
+    "UpdateFiles",
+    """mutation UpdateFiles($files: [FileUpdateInput!]!) {
+  fileUpdate(files: $files) { files { id } userErrors { code field message } }
+}""",
+    write=True,
+)
+
+REORDER_MEDIA = Operation(
+    "ReorderMedia",
+    """mutation ReorderMedia($id: ID!, $moves: [MoveInput!]!) {
+  productReorderMedia(id: $id, moves: $moves) { job { id done } userErrors: mediaUserErrors { code field message } }
+}""",
+    write=True,
+)
+
 DELETE_PRODUCT = Operation(
     "DeleteProduct",
     """mutation DeleteProduct($input: ProductDeleteInput!) {
@@ -315,12 +379,12 @@ def adjust(writes: int) -> Operation:
 
 def variants_per_page(locations: int) -> int:
     """Most variants in one request."""
-    return min(100, _POINTS // (9 + 2 * locations))
+    return min(100, _POINTS // (12 + 2 * locations))
 
 
 def nodes_per_request(locations: int) -> int:
     """Most products or variants by id in one request; both fragments count."""
-    return min(100, _POINTS // (22 + 4 * locations))
+    return min(100, _POINTS // (31 + 4 * locations))
 
 
 def every_operation() -> Iterator[Operation]:

@@ -16,6 +16,7 @@ from syncd.simulators.server import SimRequest, SimResponse
 from syncd.simulators.shopify.auth import TOKEN_PATH, Authenticator
 from syncd.simulators.shopify.control import Control
 from syncd.simulators.shopify.costs import MOST_POINTS, Bucket, Cost
+from syncd.simulators.shopify.files import Files
 from syncd.simulators.shopify.product_writes import ProductWrites
 from syncd.simulators.shopify.queries import Queries
 from syncd.simulators.shopify.schema import load_schema
@@ -45,6 +46,7 @@ class ShopifySim:
         queries = Queries(self.shop, views)
         stock = StockWrites(self.shop, views)
         products = ProductWrites(self.shop, views)
+        self._files = files = Files(self.shop, views)
         self._root: dict[str, Any] = {
             "shop": queries.shop,
             "currentAppInstallation": queries.installation,
@@ -65,6 +67,12 @@ class ShopifySim:
             "inventorySetQuantities": stock.set_to,
             "inventoryActivate": stock.activate,
             "inventoryItemUpdate": stock.update_item,
+            "files": files.files,
+            "job": files.job,
+            "stagedUploadsCreate": files.stage,
+            "fileCreate": files.create,
+            "fileUpdate": files.update,
+            "productReorderMedia": files.reorder,
             "productUpdate": products.update,
             "productDelete": products.delete,
             "productSet": products.make,
@@ -98,6 +106,11 @@ class ShopifySim:
     def _answer(self, request: SimRequest) -> SimResponse:
         if request.path == TOKEN_PATH:
             return self.auth.exchange(request)
+        with self.shop.lock:
+            self._files.work()
+            served = self._files.serve(request)
+        if served is not None:
+            return served
         address = _API.fullmatch(request.path)
         if address is None:
             return SimResponse(404, {"errors": "Not Found"})
@@ -113,10 +126,14 @@ class ShopifySim:
         except (ValueError, KeyError, TypeError):
             return SimResponse(400, {"errors": "Bad Request"})
         with self.shop.lock:
-            found = self._run(text, variables, body.get("operationName"), version)
+            context = {
+                "strict": self.settings.strict or version >= _STRICT_SINCE,
+                "base": request.url.removesuffix(request.path),
+            }
+            found = self._run(text, variables, body.get("operationName"), context)
         return SimResponse(200, found, {"X-Shopify-API-Version": version})
 
-    def _run(self, text: str, variables: dict[str, Any], name: str | None, version: str) -> dict[str, Any]:
+    def _run(self, text: str, variables: dict[str, Any], name: str | None, context: Any) -> dict[str, Any]:
         document, problems = _parsed(text)
         if problems or document is None:
             return {"errors": [one.formatted for one in problems]}
@@ -133,14 +150,7 @@ class ShopifySim:
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return {"errors": [error], "extensions": extensions}
         extensions["cost"]["actualQueryCost"] = cost
-        result = execute(
-            self._schema,
-            document,
-            self._root,
-            {"strict": self.settings.strict or version >= _STRICT_SINCE},
-            variables,
-            name,
-        )
+        result = execute(self._schema, document, self._root, context, variables, name)
         assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing here is asynchronous
         answer: dict[str, Any] = {} if result.data is None and _refused(result) else {"data": result.data}
         if result.errors:

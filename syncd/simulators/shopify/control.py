@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from syncd.simulators.catalogue import CatalogueProduct, CatalogueVariation
-from syncd.simulators.shopify.rows import Order, Refund, RefundLine, Variant
+from syncd.simulators.shopify.rows import Image, Order, Refund, RefundLine, Variant
 from syncd.simulators.shopify.state import Shop, api_money
 
 
@@ -204,6 +204,16 @@ class Control:
         with self._shop.lock:
             self._shop.move(self._shop.with_sku(sku).levels[self._shop.main.id], available=quantity)
         return {"ok": True}
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> dict[str, Any]:
+        """Give a product an image of its own."""
+        with self._shop.lock:
+            product, number = self.product(sku), self._shop.take_id()
+            image = Image(number, f"own-{number}.png", "", content, self._shop.now())
+            self._shop.files[number] = image
+            product.images.insert(0 if first else len(product.images), image)
+            self._shop.touch(product)
+            return {"image": number}
 
     def set_tracked(self, sku: str, tracked: bool) -> dict[str, Any]:
         """Switch the counting of a variant on or off."""

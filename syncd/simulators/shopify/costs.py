@@ -71,12 +71,21 @@ class Cost:
         if is_leaf_type(kind):
             return 0
         given = {one.name.value: value_from_ast_untyped(one.value, self._variables) for one in node.arguments}
-        inner = self._selections(node.selection_set, kind)
         if isinstance(kind, GraphQLObjectType) and kind.name.endswith("Connection"):
-            return _CONNECTION + int(given.get("first") or 0) * inner
+            return _CONNECTION + self._rows(node.selection_set, kind, int(given.get("first") or 0))
+        inner = self._selections(node.selection_set, kind)
         if node.name.value in {"nodes", "edges"} and "ids" not in given:
             return _LIST + inner
         return max(len(given.get("ids", [])), 1) * (1 + inner)
+
+    def _rows(self, selected: SelectionSetNode, kind: Any, first: int) -> int:
+        """A connection's rows count as often as there may be some, what stands beside them once."""
+        total = 0
+        for node in selected.selections:
+            points = self._selections(SelectionSetNode(selections=(node,)), kind)
+            is_rows = isinstance(node, FieldNode) and node.name.value in {"nodes", "edges"}
+            total += points * (first if is_rows else 1)
+        return total
 
 
 class Bucket:

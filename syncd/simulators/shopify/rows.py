@@ -67,13 +67,21 @@ class Variant:
 
 @dataclass(slots=True)
 class Image:
-    """A picture of a product: fetched from an address, then served from the shop's own."""
+    """A file of the shop that products can show."""
 
     id: int
-    source: str
+    filename: str
     alt: str
     content: bytes
-    status: str = "READY"
+    created_at: float = 0.0
+    ready_at: float = 0.0
+    failed: bool = False
+
+    def status(self, now: float) -> str:
+        """Whether the shop has made it ready by then."""
+        if now < self.ready_at:
+            return "PROCESSING"
+        return "FAILED" if self.failed else "READY"
 
 
 @dataclass(slots=True)

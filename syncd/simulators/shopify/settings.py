@@ -32,6 +32,7 @@ class ShopifySettings:
         clock: Source of the real time, seconds since the epoch.
         latency_seconds: Delay of every request.
         index_lag_seconds: What changed in these last seconds is not found by searches yet.
+        work_seconds: How long the shop is at work on an image, or on the order of some, behind its answer.
     """
 
     token: str = "shpat_simulated_permanent"  # noqa: S105 - an obvious test default of a simulator
@@ -49,6 +50,7 @@ class ShopifySettings:
     clock: Callable[[], float] = field(default=time.time)
     latency_seconds: float = 0.0
     index_lag_seconds: float = 0.0
+    work_seconds: float = 0.0
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Set plain values by name; returns the values now in force.

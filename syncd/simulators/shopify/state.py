@@ -11,6 +11,7 @@ from decimal import Decimal
 from syncd.simulators.shopify.rows import (
     DEFAULT_OPTION,
     Event,
+    Image,
     Level,
     Line,
     Location,
@@ -34,6 +35,7 @@ class Shop:
     locations: dict[int, Location] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    files: dict[int, Image] = field(default_factory=dict)
     publications: dict[int, str] = field(default_factory=dict)
     keys: dict[str, Remembered] = field(default_factory=dict)
     adjustments: int = 0

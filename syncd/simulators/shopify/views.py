@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syncd.simulators.shopify.rows import DEFAULT_OPTION, Event, Level, Line, Location, Order, Product, Refund, Variant
+from graphql import GraphQLResolveInfo
+
+from syncd.simulators.shopify.rows import (
+    DEFAULT_OPTION,
+    Event,
+    Image,
+    Level,
+    Line,
+    Location,
+    Order,
+    Product,
+    Refund,
+    Variant,
+)
 from syncd.simulators.shopify.search import Filter, by_number, by_time, connection, failed, search
 from syncd.simulators.shopify.state import Shop, api_money, api_time
 
@@ -47,6 +60,7 @@ class Views:
             "ProductVariant": (self._shop.variants, self.variant),
             "Location": (self._shop.locations, self.location),
             "Order": (self._shop.orders, self.order),
+            "MediaImage": (self._shop.files, self.image),
         }
         if kind not in sources:
             return None
@@ -87,7 +101,11 @@ class Views:
             ),
             "variantsCount": {"count": len(product.variants), "precision": "EXACT"},
             "metafield": lambda _, **given: _metafield(product, **given),
-            "media": lambda _, **given: connection(product.images, given, _image, by_id),
+            "media": lambda _, **given: connection(
+                product.images, given, self.image, lambda one: (product.images.index(one),)
+            ),
+            "mediaCount": {"count": len(product.images), "precision": "EXACT"},
+            "featuredMedia": lambda _: self.image(product.images[0]) if product.images else None,
         }
 
     @staticmethod
@@ -174,6 +192,25 @@ class Views:
         found = search(pairs, query, filters)
         return connection(found, given, lambda pair: self.level(*pair), lambda pair: (pair[0].id,))
 
+    def image(self, image: Image) -> View:
+        """A file that is an image; where it can be fetched is known when it is ready."""
+        status = image.status(self._shop.now())
+
+        def picture(info: GraphQLResolveInfo) -> View | None:
+            if status != "READY":
+                return None
+            return {"url": f"{info.context['base']}/cdn/files/{image.filename}?v={image.id}"}
+
+        return {
+            "__typename": "MediaImage",
+            "id": gid("MediaImage", image.id),
+            "alt": image.alt,
+            "status": status,
+            "fileStatus": status,
+            "mediaContentType": "IMAGE",
+            "image": picture,
+        }
+
     def order(self, order: Order) -> View:
         """An order."""
         return {
@@ -235,15 +272,3 @@ def event(row: Event) -> View:
 def _metafield(owner: Product | Variant, key: str, namespace: str | None = None) -> View | None:
     value = owner.metafields.get((namespace or "app", key))
     return None if value is None else {"namespace": namespace, "key": key, "value": value}
-
-
-def _image(image: Any) -> View:
-    ready = image.status == "READY"
-    return {
-        "__typename": "MediaImage",
-        "id": gid("MediaImage", image.id),
-        "alt": image.alt,
-        "status": image.status,
-        "mediaContentType": "IMAGE",
-        "image": {"url": f"/cdn/files/{image.id}"} if ready else None,
-    }
