@@ -133,7 +133,7 @@ def test_credentials_are_one_kind_or_the_other() -> None:
 def test_what_an_http_status_means(status: int, error: type[SideError]) -> None:
     with opened() as shop:
         adapter = shop.adapter()
-        shop.instead["query Nodes"] = SimResponse(status, {"errors": "no"})
+        shop.instead["query ProductNodes"] = SimResponse(status, {"errors": "no"})
         with pytest.raises(error):
             adapter.fetch([shop.ref(SIMPLE)])
         adapter.close()
@@ -152,7 +152,7 @@ def test_what_an_http_status_means(status: int, error: type[SideError]) -> None:
 def test_what_errors_beside_the_data_of_a_read_mean(code: str, error: type[SideError]) -> None:
     with opened() as shop:
         adapter = shop.adapter()
-        shop.instead["query Nodes"] = shop.graphql_errors(code)
+        shop.instead["query ProductNodes"] = shop.graphql_errors(code)
         with pytest.raises(error) as caught:
             adapter.fetch([shop.ref(SIMPLE)])
         assert type(caught.value) is error
@@ -164,7 +164,7 @@ def test_data_with_errors_is_not_read() -> None:
     with opened() as shop:
         adapter = shop.adapter()
         answer = {"data": {"nodes": [None]}, "errors": [{"message": "no", "path": ["nodes", 0]}]}
-        shop.instead["query Nodes"] = SimResponse(200, answer)
+        shop.instead["query ProductNodes"] = SimResponse(200, answer)
         with pytest.raises(InvalidResponse):
             adapter.fetch([shop.ref(SIMPLE)])
         adapter.close()
@@ -174,7 +174,7 @@ def test_data_with_errors_is_not_read() -> None:
 def test_errors_may_have_any_shape(errors: object) -> None:
     with opened() as shop:
         adapter = shop.adapter()
-        shop.instead["query Nodes"] = SimResponse(200, {"errors": errors})
+        shop.instead["query ProductNodes"] = SimResponse(200, {"errors": errors})
         with pytest.raises(InvalidResponse):
             adapter.fetch([shop.ref(SIMPLE)])
         adapter.close()

@@ -23,7 +23,7 @@ from syncd.adapters.shopify.operations import (
     Operation,
     adjust,
     every_operation,
-    nodes_per_request,
+    products_per_request,
     variants_per_page,
 )
 from syncd.adapters.shopify.settings import ShopifySettings
@@ -128,9 +128,8 @@ def test_no_text_costs_more_than_a_query_may() -> None:
         units = variants_per_page(locations)
         sizes = {"Variants": units, "VariantsOf": units, "WholeProduct": units - 5, "Orders": ORDERS_PER_PAGE}
         first = sizes.get(one.name, 100)
-        ids = {"RefundLines": REFUNDS_PER_REQUEST, "Media": MEDIA_PER_REQUEST}.get(
-            one.name, nodes_per_request(locations)
-        )
+        named = {"RefundLines": REFUNDS_PER_REQUEST, "Media": MEDIA_PER_REQUEST, "VariantNodes": units}
+        ids = named.get(one.name, products_per_request(locations))
         points = Cost(load_schema(), parse(one.text), {"first": first, "ids": ["x"] * ids}).points()
         assert points <= MOST_POINTS, one.name
 

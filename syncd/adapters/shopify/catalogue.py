@@ -84,9 +84,9 @@ class Catalogue:
         if not ids:
             return
         view, names = self._view()
-        for chunk in chunks(ids, operations.nodes_per_request(view.locations)):
-            rows = [row for row in self._nodes(view, names, chunk).values() if row is not None]
-            variants = [row for row in rows if row.get("__typename") == "ProductVariant"]
+        for chunk in chunks(ids, operations.variants_per_page(view.locations)):
+            found = self._nodes(operations.variant_nodes(view.locations), names, chunk)
+            variants = [row for row in found.values() if row is not None]
             yield [unit_of(row, view) for row in self._with_images(variants, "product", exact=False)]
 
     def look(self, refs: Iterable[ListingRef], *, images: bool = False) -> dict[str, Unit | RemoteListing | None]:
@@ -98,15 +98,21 @@ class Catalogue:
         if not wanted:
             return {}
         view, names = self._view()
-        asked = [one for one in wanted if is_gid(one, "Product") or is_gid(one, "ProductVariant")]
         found: dict[str, Unit | RemoteListing | None] = dict.fromkeys(wanted)
-        for chunk in chunks(asked, operations.nodes_per_request(view.locations)):
-            rows = self._nodes(view, names, chunk)
-            if images:
-                products = {gid: row for gid, row in rows.items() if row is not None and is_gid(gid, "Product")}
-                rows |= dict(zip(products, self._with_images([*products.values()], exact=True), strict=True))
-            for gid, row in rows.items():
-                found[gid] = None if row is None else self._one(gid, row, view)
+        for chunk in chunks(
+            [gid for gid in wanted if is_gid(gid, "Product")], operations.products_per_request(view.locations)
+        ):
+            rows = self._nodes(operations.product_nodes(view.locations), names, chunk)
+            there = {gid: row for gid, row in rows.items() if row is not None}
+            heads = self._with_images([*there.values()], exact=True) if images else [*there.values()]
+            found |= {gid: self._product(gid, head, view) for gid, head in zip(there, heads, strict=True)}
+        for chunk in chunks(
+            [gid for gid in wanted if is_gid(gid, "ProductVariant")], operations.variants_per_page(view.locations)
+        ):
+            rows = self._nodes(operations.variant_nodes(view.locations), names, chunk)
+            units = {gid: unit_of(row, view) for gid, row in rows.items() if row is not None}
+            # Of a product that has lost its options the listing is the product itself.
+            found |= {gid: unit for gid, unit in units.items() if unit.listing.ref.external_id == gid}
         return found
 
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
@@ -136,11 +142,7 @@ class Catalogue:
         """Variables that ask for quantities."""
         return self._view()[1]
 
-    def _one(self, gid: str, row: Row, view: View) -> Unit | RemoteListing | None:
-        if row.get("__typename") == "ProductVariant":
-            unit = unit_of(row, view)
-            # Of a product that has lost its options the listing is the product itself.
-            return unit if unit.listing.ref.external_id == gid else None
+    def _product(self, gid: str, row: Row, view: View) -> Unit | RemoteListing:
         if is_plain(row):
             variants = nodes_of(row, "variants")
             if not variants:
@@ -164,9 +166,9 @@ class Catalogue:
         self._children[gid_of(head, "Product")] = tuple(children)
         return group_of(head, sorted(children, key=number_in))
 
-    def _nodes(self, view: View, names: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Row | None]:
+    def _nodes(self, operation: Operation, names: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Row | None]:
         """Objects by the ids that were asked for; null is the API's word for "not there"."""
-        answer = self._client.query(operations.nodes(view.locations), {**names, "ids": list(ids)})
+        answer = self._client.query(operation, {**names, "ids": list(ids)})
         listed = answer.data.get("nodes")
         if not isinstance(listed, list) or len(listed) != len(ids):
             raise Malformed(f"asked for {len(ids)} objects, got {len(listed) if isinstance(listed, list) else 'none'}")

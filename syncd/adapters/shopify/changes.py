@@ -6,7 +6,7 @@ read goes back further than the engine asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,10 +18,11 @@ from syncd.adapters.shopify.operations import (
     CHANGED_PRODUCTS,
     DESTROYED,
     EVENTS_PER_PAGE,
+    FIRST_PAGE,
     LEVELS_PER_PAGE,
     PRODUCTS_PER_PAGE,
 )
-from syncd.adapters.shopify.wire import Malformed, api_time, gid_of, is_gid, mapping_of, nodes_of, text_of
+from syncd.adapters.shopify.wire import Malformed, Row, api_time, gid_of, is_gid, mapping_of, nodes_of, text_of, time_of
 from syncd.core.model import ChangePage, GoneListing, ListingRef, Proof, RemoteListing
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 FEED = "changes"
 INDEX_LAG = timedelta(minutes=2)
+_SAME_SECOND = timedelta(seconds=3)
 
 
 @dataclass
@@ -41,6 +43,20 @@ class _Pass:
     began: datetime | None = None
     listings: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
+    known: Mapping[str, datetime] = field(default_factory=dict)
+    versions: dict[str, datetime] = field(default_factory=dict)
+
+    def is_news(self, row: Row) -> bool:
+        """Whether a row has another time of change than when it was read last."""
+        gid, changed = text_of(row, "id"), time_of(row, "updatedAt")
+        if changed is not None:
+            self.versions[gid] = changed
+        return changed is None or self.known.get(gid) != changed
+
+    def settled(self) -> dict[str, datetime]:
+        """Versions that nothing can have changed unseen: they were old when this read began."""
+        began = self.began
+        return {gid: at for gid, at in self.versions.items() if began is not None and at + _SAME_SECOND < began}
 
     def note(self, date: datetime | None) -> None:
         if date is None:
@@ -58,14 +74,31 @@ class _Pass:
         return tuple(listings.values())
 
 
+@dataclass
+class _Known:
+    """What the last read has brought already, by id with its time of change; it counts for the read that follows on.
+
+    Each read goes back over minutes that the one before has read, and would read all of it by id again. What has the
+    same time of change is the same, unless it changed twice within the second that such times are told in.
+    """
+
+    cursor: str = ""
+    versions: dict[str, datetime] = field(default_factory=dict)
+
+    def follow(self, cursor: Cursor) -> dict[str, datetime]:
+        """Versions that a read from this cursor may leave out: it is asked for when all of the last was committed."""
+        return self.versions if cursor.get(FEED) == self.cursor else {}
+
+
 class ChangeReader:
-    """Reads all feeds of one shop; keeps nothing between two reads."""
+    """Reads all feeds of one shop."""
 
     def __init__(self, client: ShopifyClient, catalogue: Catalogue, facts: ShopFacts, overlap: timedelta) -> None:
         self._client = client
         self._catalogue = catalogue
         self._facts = facts
         self._overlap = max(overlap, INDEX_LAG)
+        self._known = _Known()
         self._orders = OrderReader(client, lambda: facts.counted().gids)
 
     def read(self, cursor: Cursor) -> Iterator[ChangePage]:
@@ -75,7 +108,8 @@ class ChangeReader:
             Malformed: The cursor or an answer is not what it must be.
         """
         since = _moment(cursor) - self._overlap
-        done = _Pass()
+        done = _Pass(known=self._known.follow(cursor))
+        self._known = _Known()
         moved: set[str] = set()
         for events in self._documents(since, done):
             moved |= {event.ref.external_id for event in events}
@@ -93,6 +127,7 @@ class ChangeReader:
             yield ChangePage(gone=gone)
         if done.began is None:
             raise Malformed("no answer told the time")
+        self._known = _Known(position(done.began)[FEED], done.settled())
         yield ChangePage(cursor=position(done.began))
 
     def events_since(self, moment: datetime) -> list[StockEvent]:
@@ -104,15 +139,15 @@ class ChangeReader:
     def _documents(self, since: datetime, done: _Pass) -> Iterator[list[StockEvent]]:
         if not self._facts.counted().evidence:
             return
-        for events, date in self._orders.since(since):
+        for events, date in self._orders.since(since, done.is_news):
             done.note(date)
             if events:
                 yield events
 
     def _products(self, since: datetime, done: _Pass) -> Iterator[Sequence[Unit | RemoteListing]]:
         variables = {"first": PRODUCTS_PER_PAGE, "query": f"updated_at:>='{api_time(since)}'"}
-        for page in self._noted(self._client.pages(CHANGED_PRODUCTS, variables), done):
-            fresh = {gid_of(row, "Product"): row for row in page.rows}
+        for page in self._noted(self._client.pages(CHANGED_PRODUCTS, variables, begin=FIRST_PAGE), done):
+            fresh = {gid_of(row, "Product"): row for row in page.rows if done.is_news(row)}
             yield from self._catalogue.of_products(list(fresh.values()))
 
     def _stock(self, since: datetime, done: _Pass) -> Iterator[Sequence[Unit | RemoteListing]]:
@@ -123,10 +158,11 @@ class ChangeReader:
                 "first": LEVELS_PER_PAGE,
                 "query": f"updated_at:>='{api_time(since)}'",
             }
-            for page in self._noted(self._client.pages(CHANGED_LEVELS, variables, "location"), done):
+            for page in self._noted(self._client.pages(CHANGED_LEVELS, variables, "location", begin=FIRST_PAGE), done):
                 ids = [
                     gid_of(variant, "ProductVariant")
                     for row in page.rows
+                    if done.is_news(row)
                     for variant in nodes_of(mapping_of(row.get("item"), "item"), "variants")
                 ]
                 yield from self._catalogue.units([gid for gid in dict.fromkeys(ids) if gid not in done.variants])
@@ -137,7 +173,7 @@ class ChangeReader:
         for kind in ("PRODUCT", "PRODUCT_VARIANT"):
             query = f"action:destroy subject_type:{kind} created_at:>='{api_time(since)}'"
             variables = {"first": EVENTS_PER_PAGE, "query": query}
-            for page in self._noted(self._client.pages(DESTROYED, variables), done):
+            for page in self._noted(self._client.pages(DESTROYED, variables, begin=FIRST_PAGE), done):
                 named += [text_of(row, "subjectId") for row in page.rows if text_of(row, "action") == "destroy"]
         candidates = [gid for gid in named if is_gid(gid, "Product") or is_gid(gid, "ProductVariant")]
         parents = {gid: parent for parent in candidates for gid in self._catalogue.known_children(parent)}

@@ -100,13 +100,13 @@ class ShopifyClient:
         """
         body = _body(operation, variables)
         for attempt in range(_THROTTLED_TRIES):
-            self._throttle.wait(operation.name)
+            self._throttle.wait(operation.name, _rows(variables), operation.points)
             reply = self._authorised(lambda: self._session.read(self._path, json=body))
             self._judge_status(reply)
-            answer = self._parse(reply, operation)
+            answer = self._parse(reply, operation, variables)
             if not answer.errors:
                 return answer
-            error = self._error(reply, operation, answer.errors)
+            error = self._error(reply, operation, answer.errors, variables)
             if not isinstance(error, RateLimited) or attempt == _THROTTLED_TRIES - 1:
                 raise error
         raise AssertionError("unreachable")
@@ -121,16 +121,16 @@ class ShopifyClient:
             OutcomeUnknown: It may have been applied: no answer, or a broken one.
             Others: as ``query``, nothing was applied.
         """
-        self._throttle.wait(operation.name)
+        self._throttle.wait(operation.name, _rows(variables), operation.points)
         body = _body(operation, variables)
         reply = self._authorised(lambda: self._session.write("POST", self._path, json=body))
         self._judge_status(reply)
         try:
-            answer = self._parse(reply, operation)
+            answer = self._parse(reply, operation, variables)
         except InvalidResponse as error:
             raise OutcomeUnknown(self.side, reply.request, f"answered, but with {error.detail}") from error
         if answer.errors and not answer.data:
-            refused = self._error(reply, operation, answer.errors)
+            refused = self._error(reply, operation, answer.errors, variables)
             if isinstance(refused, RateLimited | PermissionMissing | Rejected):
                 raise refused
             raise OutcomeUnknown(self.side, reply.request, refused.detail) from refused
@@ -151,17 +151,19 @@ class ShopifyClient:
             # What such a server says may repeat the signature that it was shown.
             raise Rejected(self.side, reply.request, f"the upload was refused ({reply.status})", status=reply.status)
 
-    def pages(self, operation: Operation, variables: Mapping[str, Any], *path: str) -> Iterator[Page]:
+    def pages(self, operation: Operation, variables: Mapping[str, Any], *path: str, begin: int = 0) -> Iterator[Page]:
         """Walk a connection named ``page`` below ``path`` to its end.
 
-        A page without rows that has an end, or that is followed by others, is a damaged one.
+        A page without rows that has an end, or that is followed by others, is a damaged one. With ``begin`` the
+        first page is of that size.
 
         Raises:
             Malformed: An answer is not what the contract says.
         """
         after: str | None = None
         while True:
-            answer = self.query(operation, {**variables, "after": after})
+            size = {"first": begin} if begin and after is None else {}
+            answer = self.query(operation, {**variables, **size, "after": after})
             found: Row = answer.data
             for name in path:
                 found = mapping_of(found.get(name), name)
@@ -224,11 +226,11 @@ class ShopifyClient:
             logger.bind(side=self.side, served=served[:20], asked=self._version).warning("shopify.other_version")
         self._served = served or self._served
 
-    def _parse(self, reply: Reply, operation: Operation) -> Answer:
+    def _parse(self, reply: Reply, operation: Operation, variables: Mapping[str, Any] | None) -> Answer:
         body = reply.json()
         if not isinstance(body, Mapping):
             raise InvalidResponse(self.side, reply.request, f"{operation.name}: no object", sample=reply.sample)
-        self._throttle.note(operation.name, body.get("extensions"))
+        self._throttle.note(operation.name, body.get("extensions"), _rows(variables))
         errors = body.get("errors")
         if errors:
             listed = errors if isinstance(errors, list) else [{"message": str(errors)}]
@@ -243,13 +245,15 @@ class ShopifyClient:
             raise InvalidResponse(self.side, reply.request, f"{operation.name}: no data", sample=reply.sample)
         return Answer(data, (), reply.date)
 
-    def _error(self, reply: Reply, operation: Operation, errors: tuple[Row, ...]) -> SideError:
+    def _error(
+        self, reply: Reply, operation: Operation, errors: tuple[Row, ...], variables: Mapping[str, Any] | None
+    ) -> SideError:
         """What errors beside the data mean for the whole call."""
         codes = [code_of_error(one) for one in errors]
         words = reply.shown("; ".join(str(one.get("message")) for one in errors))
         detail = f"{operation.name}: {words} ({', '.join(filter(None, codes)) or 'no code'})"
         if _THROTTLED in codes:
-            wait_s = max(self._throttle.missing_s(operation.name), 0.1)
+            wait_s = max(self._throttle.missing_s(operation.name, _rows(variables), operation.points), 0.1)
             return RateLimited(self.side, reply.request, detail, retry_after_s=wait_s)
         if _DENIED in codes:
             return PermissionMissing(self.side, reply.request, detail)
@@ -281,6 +285,13 @@ def page_of(connection: Row) -> tuple[list[Row], str | None]:
     if rows and not (isinstance(end, str) and end):
         raise Malformed("a page with rows but without an end")
     return rows, str(end) if more else None
+
+
+def _rows(variables: Mapping[str, Any] | None) -> int:
+    """How many rows are asked for, as far as the variables say."""
+    given = variables or {}
+    ids, first = given.get("ids"), given.get("first")
+    return len(ids) if isinstance(ids, list) else first if isinstance(first, int) else len(given)
 
 
 def _body(operation: Operation, variables: Mapping[str, Any] | None) -> dict[str, Any]:

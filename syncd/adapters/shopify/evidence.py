@@ -84,13 +84,16 @@ class OrderReader:
         self._client = client
         self._locations = locations
 
-    def since(self, moment: datetime) -> Iterator[tuple[list[StockEvent], datetime | None]]:
-        """Evidence, page by page, with the shop's clock."""
+    def since(
+        self, moment: datetime, is_news: Callable[[Row], bool] = lambda row: True
+    ) -> Iterator[tuple[list[StockEvent], datetime | None]]:
+        """Evidence, page by page, with the shop's clock; of orders that are no news nothing."""
         variables = {"first": ORDERS_PER_PAGE, "query": f"updated_at:>='{api_time(moment)}'"}
         for page in self._client.pages(ORDERS, variables):
-            refunds = [refund for row in page.rows for refund in rows_of(row.get("refunds"), "refunds")]
+            rows = [row for row in page.rows if is_news(row)]
+            refunds = [refund for row in rows for refund in rows_of(row.get("refunds"), "refunds")]
             returned = self._refund_lines([gid_of(refund, "Refund") for refund in refunds])
-            yield [event for row in page.rows for event in order_events(self._order(row, returned))], page.date
+            yield [event for row in rows for event in order_events(self._order(row, returned))], page.date
 
     def _order(self, row: Row, returned: Mapping[str, Sequence[Row]]) -> Order:
         created_at, updated_at = time_of(row, "createdAt"), time_of(row, "updatedAt")

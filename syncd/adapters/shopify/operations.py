@@ -19,8 +19,10 @@ MOST_WRITES = 50
 
 PRODUCTS_PER_PAGE = 100
 LEVELS_PER_PAGE = 100
-ORDERS_PER_PAGE = 8
-LINES_PER_ORDER = 40
+FIRST_PAGE = 20
+"""Rows of the first page of a feed: mostly there is no second one, and all of a page must be paid for in advance."""
+ORDERS_PER_PAGE = 20
+LINES_PER_ORDER = 10
 REFUNDS_PER_REQUEST = 3
 EVENTS_PER_PAGE = 100
 MEDIA_PER_PRODUCT = 50
@@ -30,11 +32,12 @@ _POINTS = 850
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A text with its name; ``write`` for mutations."""
+    """A text with its name; ``write`` for mutations; ``points`` are a first guess of its cost, until the shop tells."""
 
     name: str
     text: str
     write: bool = False
+    points: float = 10.0
 
 
 _PRODUCT = """
@@ -75,7 +78,7 @@ CHANGED_PRODUCTS = Operation(
     "ChangedProducts",
     f"""query ChangedProducts($first: Int!, $after: String, $query: String!) {{
   page: products(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    {_PAGE} nodes {{ ...Head }}
+    {_PAGE} nodes {{ updatedAt ...Head }}
   }}
 }}{_PRODUCT}""",
 )
@@ -92,7 +95,7 @@ CHANGED_LEVELS = Operation(
     f"""query ChangedLevels($location: ID!, $first: Int!, $after: String, $query: String!) {{
   location(id: $location) {{
     page: inventoryLevels(first: $first, after: $after, query: $query) {{
-      {_PAGE} nodes {{ id item {{ id variants(first: 3) {{ nodes {{ id }} }} }} }}
+      {_PAGE} nodes {{ id updatedAt item {{ id variants(first: 3) {{ nodes {{ id }} }} }} }}
     }}
   }}
 }}""",
@@ -116,7 +119,7 @@ ORDERS = Operation(
     {_PAGE}
     nodes {{
       id name createdAt updatedAt cancelledAt
-      lineItems(first: {LINES_PER_ORDER // 2}) {{ {_PAGE} {_LINES} }}
+      lineItems(first: {LINES_PER_ORDER}) {{ {_PAGE} {_LINES} }}
       refunds {{ id createdAt }}
     }}
   }}
@@ -347,14 +350,27 @@ def variants_of(locations: int) -> Operation:
 
 
 @functools.cache
-def nodes(locations: int) -> Operation:
-    """Products (with their first variant) and variants by id."""
+def product_nodes(locations: int) -> Operation:
+    """Products by id, with their first variant."""
     return Operation(
-        "Nodes",
-        f"""query Nodes($ids: [ID!]!, {_stock_variables(locations)}) {{
+        "ProductNodes",
+        f"""query ProductNodes($ids: [ID!]!, {_stock_variables(locations)}) {{
   nodes(ids: $ids) {{
     __typename
     ... on Product {{ ...Head variants(first: 1) {{ nodes {{ ...Unit }} }} }}
+  }}
+}}{_unit(locations)}{_PRODUCT}""",
+    )
+
+
+@functools.cache
+def variant_nodes(locations: int) -> Operation:
+    """Variants by id."""
+    return Operation(
+        "VariantNodes",
+        f"""query VariantNodes($ids: [ID!]!, {_stock_variables(locations)}) {{
+  nodes(ids: $ids) {{
+    __typename
     ... on ProductVariant {{ ...Unit }}
   }}
 }}{_unit(locations)}{_PRODUCT}""",
@@ -374,24 +390,26 @@ def adjust(writes: int) -> Operation:
   }}"""
         for at in range(writes)
     )
-    return Operation("Adjust", f"mutation Adjust({variables}, $names: [String!]!) {{\n{fields}\n}}", write=True)
+    text = f"mutation Adjust({variables}, $names: [String!]!) {{\n{fields}\n}}"
+    return Operation("Adjust", text, write=True, points=10.0 * writes)
 
 
 def variants_per_page(locations: int) -> int:
-    """Most variants in one request."""
+    """Most variants in one request, by id or as a page."""
     return min(100, _POINTS // (12 + 2 * locations))
 
 
-def nodes_per_request(locations: int) -> int:
-    """Most products or variants by id in one request; both fragments count."""
-    return min(100, _POINTS // (31 + 4 * locations))
+def products_per_request(locations: int) -> int:
+    """Most products by id in one request."""
+    return min(100, _POINTS // (19 + 2 * locations))
 
 
 def every_operation() -> Iterator[Operation]:
     """All texts, in all sizes."""
     yield from (value for value in globals().values() if isinstance(value, Operation))
     for locations in range(1, MOST_LOCATIONS + 1):
-        yield from (variants(locations), variants_of(locations), nodes(locations), whole_product(locations))
+        yield from (variants(locations), variants_of(locations), whole_product(locations))
+        yield from (product_nodes(locations), variant_nodes(locations))
     for writes in range(1, MOST_WRITES + 1):
         yield adjust(writes)
 

@@ -10,12 +10,21 @@ from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, get_operation_ast, parse, validate
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
 
 from syncd.simulators.server import SimRequest, SimResponse
 from syncd.simulators.shopify.auth import TOKEN_PATH, Authenticator
 from syncd.simulators.shopify.control import Control
-from syncd.simulators.shopify.costs import MOST_POINTS, Bucket, Cost
+from syncd.simulators.shopify.costs import MOST_POINTS, Bucket, Cost, used
 from syncd.simulators.shopify.files import Files
 from syncd.simulators.shopify.product_writes import ProductWrites
 from syncd.simulators.shopify.queries import Queries
@@ -145,17 +154,26 @@ class ShopifySim:
             words = f"Query cost is {cost}, which exceeds the single query max cost limit ({MOST_POINTS})."
             return {"errors": [{"message": words, "extensions": {"code": "MAX_COST_EXCEEDED", "cost": cost}}]}
         taken = self._bucket.take(cost)
-        extensions["cost"]["throttleStatus"] = self._bucket.status()  # type: ignore[assignment]  # a nested object
         if not taken:
+            extensions["cost"]["throttleStatus"] = self._bucket.status()  # type: ignore[assignment]  # a nested object
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return {"errors": [error], "extensions": extensions}
-        extensions["cost"]["actualQueryCost"] = cost
         result = execute(self._schema, document, self._root, context, variables, name)
         assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing here is asynchronous
+        actual = cost if is_mutation(document, name) else min(cost, used(result.data) - 1)
+        self._bucket.give_back(cost - actual)
+        status: Any = self._bucket.status()
+        extensions["cost"] |= {"actualQueryCost": actual, "throttleStatus": status}
         answer: dict[str, Any] = {} if result.data is None and _refused(result) else {"data": result.data}
         if result.errors:
             answer["errors"] = [one.formatted for one in result.errors]
         return {**answer, "extensions": extensions}
+
+
+def is_mutation(document: DocumentNode, name: str | None) -> bool:
+    """Whether an operation changes something."""
+    operation = get_operation_ast(document, name)
+    return operation is not None and operation.operation is OperationType.MUTATION
 
 
 def _refused(result: ExecutionResult) -> bool:

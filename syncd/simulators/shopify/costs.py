@@ -1,7 +1,8 @@
 """What an operation costs, and the bucket that it is taken from.
 
 Source: shopify-api.md section 9: a query may cost 1,000 points; an object costs 1, a connection 2 and what it may
-hold, a mutation 10.
+hold, a mutation 10. A query waits until there is room for all that it may cost, and what its answer did not hold is put
+back afterwards (help.shopify.com/en/api/graphql-admin-api/call-limit).
 """
 
 from __future__ import annotations
@@ -88,6 +89,16 @@ class Cost:
         return total
 
 
+def used(answer: Any) -> int:
+    """What the data of an answer cost: its objects, and what connections cost by themselves."""
+    if isinstance(answer, list):
+        return sum(used(one) for one in answer)
+    if not isinstance(answer, dict):
+        return 0
+    inner = sum(used(one) for one in answer.values())
+    return inner + (_CONNECTION if "nodes" in answer and "pageInfo" in answer else 1)
+
+
 class Bucket:
     """Fills by itself; too expensive operations have to wait."""
 
@@ -104,6 +115,10 @@ class Bucket:
             return False
         self._left -= points
         return True
+
+    def give_back(self, points: float) -> None:
+        """Put back what was asked for and not used."""
+        self._left = min(self._size, self._left + points)
 
     def status(self) -> dict[str, float]:
         """As the API shows it."""

@@ -163,7 +163,7 @@ class Views:
             return [{"id": f"{level.id}-{name}", "name": name, "quantity": level.quantity(name)} for name in names]
 
         return {
-            "id": gid("InventoryLevel", level.id),
+            "id": f"{gid('InventoryLevel', level.id)}?inventory_item_id={variant.item_id}",
             "updatedAt": api_time(level.updated_at),
             "item": lambda _: self.item(variant),
             "location": lambda _: self.location(level.location),
