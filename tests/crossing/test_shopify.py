@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from syncd.core.fields import says_the_same
 from syncd.simulators.catalogue import make_catalogue
+from syncd.simulators.pictures import drawn
 from syncd.simulators.server import Fault
 from syncd.state.models import Operation
 from tests.conformance.drivers_shopify import WRITE
@@ -307,4 +309,71 @@ def test_what_the_shop_owns_crosses_to_the_till(sqlite_database: Database, tmp_p
         pair.sync(4)
         assert [each for each in _differences(pair) if each[3]] == []
         assert {kind for kind, _ in pair.findings()} == {"field_altered"}  # blanks within names
+        assert _is_quiet(pair)
+
+
+OFFERS = """
+[shops.main.products]
+create_in_inventorum = true
+"""
+
+
+def _put_in_the_shop(pair: PairShopify, good: Good) -> None:
+    pair.shop.people.create_product(
+        good.sku,
+        good.name,
+        5,
+        good.price or "0",
+        gtin=good.gtin,
+        text=good.text,
+        brand=good.brand,
+        variations=good.variations,
+    )
+
+
+def test_what_only_the_shop_has_is_made_at_the_till(sqlite_database: Database, tmp_path: Path) -> None:
+    """With the tax rates that were configured."""
+    with open_pair_shopify(sqlite_database, tmp_path, OFFERS, keys="tax_rate = 19\ntax_rates = { Books = 7 }") as pair:
+        pair.till.create_product("OLD", "Old", 1)
+        pair.shop.people.create_product("OLD", "Old", 1)
+        for good in GOODS:
+            _put_in_the_shop(pair, good)
+        pair.shop.people.product("WOL-0001").product_type = "Books"
+        pair.sync(4)
+        pair.approve()
+        pair.sync(3)
+        assert _differences(pair) == []
+        told = [message for kind, message in pair.findings() if kind == "not_made"]
+        lacking = pair.shop.people.fields().keys() - pair.till.fields().keys()
+        assert lacking == {message.partition("new product ")[2].partition(" of main:")[0] for message in told}
+        assert lacking == {"S-BARE", "S-FREE"}  # without a price
+        assert pair.stock()[0] == {sku: units for sku, units in pair.stock()[1].items() if sku not in lacking}
+        rates = {pair.till.state.sku(one): pair.till.state.rate(one) for one in pair.till.state.products.values()}
+        assert (rates["WOL-0001"], rates["TEST-A"]) == (Decimal(7), Decimal(19))
+        assert _is_quiet(pair)
+
+
+def test_without_a_rate_nothing_is_made_at_the_till(sqlite_database: Database, tmp_path: Path) -> None:
+    with open_pair_shopify(sqlite_database, tmp_path, OFFERS) as pair:
+        pair.till.create_product("OLD", "Old", 1)
+        pair.shop.people.create_product("OLD", "Old", 1)
+        _put_in_the_shop(pair, Good("NEW", "New"))
+        pair.sync(4)
+        assert "NEW" not in pair.till.fields()
+        assert [kind for kind, message in pair.findings() if "NEW" in message] == ["not_made"]
+
+
+def test_images_of_the_till_reach_the_shop_once(sqlite_database: Database, tmp_path: Path) -> None:
+    with open_pair_shopify(sqlite_database, tmp_path, ALL) as pair:
+        for number, sku in enumerate(("A", "B")):
+            pair.till.create_product(sku, f"Mug {number}", 5, "9.90", in_shop=True)
+            pair.till.set_images(sku, [b64encode(drawn(picture)).decode() for picture in (1, 2 + number)])
+        pair.sync(4)
+        assert _differences(pair) == []
+        assert len(pair.shop.shop.files) == 3
+        pair.till.set_images("A", [b64encode(drawn(3)).decode(), b64encode(drawn(1)).decode()])
+        pair.sync(3)
+        assert _differences(pair) == []
+        assert len(pair.shop.shop.files) == 3
+        assert pair.findings() == []
         assert _is_quiet(pair)

@@ -13,11 +13,12 @@ from syncd.adapters.shopify.catalogue import Catalogue
 from syncd.adapters.shopify.changes import ChangeReader, position
 from syncd.adapters.shopify.check import Check
 from syncd.adapters.shopify.client import ShopifyClient
-from syncd.adapters.shopify.describing import WholeReader
+from syncd.adapters.shopify.describing import Rates, WholeReader
 from syncd.adapters.shopify.facts import ShopFacts
 from syncd.adapters.shopify.fields import WRITABLE, FieldWriter
 from syncd.adapters.shopify.images import ImageWriter
 from syncd.adapters.shopify.making import ProductMaker
+from syncd.adapters.shopify.publishing import Channels
 from syncd.adapters.shopify.settings import ShopifySettings
 from syncd.adapters.shopify.stock import StockWriter
 from syncd.adapters.shopify.wire import Malformed
@@ -60,9 +61,11 @@ class ShopifyAdapter:
         self._facts = ShopFacts(self._client, settings)
         self._catalogue = Catalogue(self._client, self._facts, settings.quantity)
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
-        self._reader = WholeReader(self._client, self._catalogue)
-        self._field_writer = FieldWriter(self._client, self._catalogue, ImageWriter(self._client, context.stop))
-        self._maker = ProductMaker(self._client, self._reader, self._facts)
+        self._reader = WholeReader(self._client, self._catalogue, Rates(settings.tax_rate, settings.tax_rates))
+        self._channels = Channels(self._client, settings.publish_in)
+        images = ImageWriter(self._client, context.stop)
+        self._field_writer = FieldWriter(self._client, self._catalogue, images, self._channels)
+        self._maker = ProductMaker(self._client, self._reader, self._facts, self._channels)
         self._writer = StockWriter(self._client, self._catalogue, self._facts, settings.quantity)
 
     @property
@@ -93,7 +96,9 @@ class ShopifyAdapter:
     def check(self) -> CheckReport:
         """Ask for the shop, the app's rights and the locations."""
         settings = self._settings
-        return Check(self._client, self._facts, self._now, settings.api_version, settings.quantity).run()
+        return Check(
+            self._client, self._facts, self._channels, self._now, settings.api_version, settings.quantity
+        ).run()
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every variant and product; the cursor is the shop's clock at the first answer."""
@@ -177,6 +182,7 @@ class ShopifyAdapter:
 
     def _read_all(self) -> Iterator[ChangePage]:
         self._facts.forget()
+        self._channels.forget()
         yield from self._catalogue.everything()
         if self._catalogue.began is None:
             raise Malformed("no answer told the time")

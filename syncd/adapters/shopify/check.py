@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from syncd.adapters.shopify.client import ShopifyClient
     from syncd.adapters.shopify.facts import Shop, ShopFacts
+    from syncd.adapters.shopify.publishing import Channels
 
 _TOLERATED_SKEW_S = 120.0
 NEEDED = ("write_products", "write_inventory", "read_locations", "read_orders")
 """Rights that syncd cannot do without."""
 FOR_IMAGES = "write_files"
+FOR_CHANNELS = ("read_publications", "write_publications")
 _CLICK = "Shopify Dev Dashboard > your app > Versions > Access scopes, then release and install it again"
 
 
@@ -28,9 +30,16 @@ class Check:
     """Collects lines; without a token that counts nothing else is tried."""
 
     def __init__(
-        self, client: ShopifyClient, facts: ShopFacts, now: Callable[[], datetime], version: str, quantity: str
+        self,
+        client: ShopifyClient,
+        facts: ShopFacts,
+        channels: Channels,
+        now: Callable[[], datetime],
+        version: str,
+        quantity: str,
     ) -> None:
         self._client = client
+        self._channels = channels
         self._facts = facts
         self._now = now
         self._version = version
@@ -52,6 +61,8 @@ class Check:
         self._rights(shop)
         self._locations()
         self._prices(shop)
+        if self._channels.any:
+            self._publishing(shop)
         self._served()
         self._clock()
         return CheckReport(tuple(self._lines), self._skew_s, self._values)
@@ -95,6 +106,21 @@ class Check:
         gross = f"gross, in {shop.currency}"
         net = "net: they are left alone, because no product says its tax rate (Settings > Taxes and duties)"
         self._add(True, "prices", gross if shop.gross else net)
+
+    def _publishing(self, shop: Shop) -> None:
+        lacking = [scope for scope in FOR_CHANNELS if scope not in shop.scopes]
+        if lacking:
+            words = f"the app lacks {', '.join(lacking)}: {_CLICK}"
+            self._add(False, "sales channels", words, PermissionMissing.exit_code)
+            return
+        self._channels.forget()
+        try:
+            missing = self._channels.missing()
+        except (SideError, Malformed) as error:
+            self._failed("sales channels", error)
+            return
+        words = f"not there: {', '.join(missing)}" if missing else "there"
+        self._add(not missing, "sales channels", words)
 
     def _served(self) -> None:
         served = self._client.served_version or self._version

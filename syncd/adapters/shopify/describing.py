@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from syncd.adapters.shopify import operations
@@ -21,6 +23,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """Tax rates in percent, as a person has configured them: the shop itself says of none.
+
+    What it does not call taxable has no rate, which is not 0 %.
+    """
+
+    usual: Decimal | None = None
+    by_type: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, product_type: str, *, taxable: bool) -> Decimal | None:
+        """The rate of a product; ``None``: nobody knows.
+
+        >>> rates = Rates(Decimal(19), {"books": Decimal(7)})
+        >>> rates.of("Books", taxable=True), rates.of("", taxable=True), rates.of("Books", taxable=False)
+        (Decimal('7'), Decimal('19'), None)
+        """
+        return self.by_type.get(product_type.strip().casefold(), self.usual) if taxable else None
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """A product with all its variants, each with the mark of its making, empty if it has none."""
 
@@ -31,9 +53,10 @@ class Whole:
 class WholeReader:
     """Reads products with all their variants, by id and past the search index."""
 
-    def __init__(self, client: ShopifyClient, catalogue: Catalogue) -> None:
+    def __init__(self, client: ShopifyClient, catalogue: Catalogue, rates: Rates) -> None:
         self._client = client
         self._catalogue = catalogue
+        self._rates = rates
 
     def read(self, product: str) -> Whole | None:
         """Read a product; ``None`` if it is gone.
@@ -68,10 +91,14 @@ class WholeReader:
         if whole is None or flag_of(whole.head, "isGiftCard") or any(unit.pooled for unit, _, _ in whole.units):
             return None
         plain, words = is_plain(whole.head), words_of(whole.head)
+        kind = text_of(whole.head, "productType")
         return Product(
             source_id=product,
             name=words[NAME],
-            units=tuple(_unit(unit, {} if plain else options_of(row)) for unit, row, _ in whole.units),
+            units=tuple(
+                _unit(unit, {} if plain else options_of(row), self._rates.of(kind, taxable=flag_of(row, "taxable")))
+                for unit, row, _ in whole.units
+            ),
             description=words.get(DESCRIPTION, ""),
             is_group=not plain,
         )
@@ -82,12 +109,12 @@ def mark_of(row: Row) -> str:
     return "" if row.get("mark") is None else text_of(mapping_of(row.get("mark"), "mark"), "value")
 
 
-def _unit(unit: Unit, options: dict[str, str]) -> products.Unit:
+def _unit(unit: Unit, options: dict[str, str], rate: Decimal | None) -> products.Unit:
     return products.Unit(
         source_id=unit.listing.ref.external_id,
         sku=unit.listing.sku,
         gtin=unit.listing.gtin,
         price=unit.listing.fields.get(PRICE) or None,
-        tax_rate=None,
+        tax_rate=rate,
         attributes=options,
     )

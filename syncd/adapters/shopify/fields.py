@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from syncd.adapters.shopify.catalogue import Catalogue
     from syncd.adapters.shopify.client import ShopifyClient
     from syncd.adapters.shopify.images import ImageWriter
+    from syncd.adapters.shopify.publishing import Channels
 
 WORDS = frozenset({NAME, DESCRIPTION, BRAND, PUBLISHED})
 CODES = frozenset({SKU, GTIN, PRICE, ATTRIBUTES})
@@ -34,16 +35,18 @@ _Answered = dict[str, str] | Refused | Unknown | NotSent
 """What a request shows of the fields that it wrote, or what became of all of them."""
 
 _GONE = Refused("not_found", "the shop does not have it any more", gone=True)
+_SEEN = "ACTIVE"
 _KEYS = {NAME: "title", BRAND: "vendor"}
 
 
 class FieldWriter:
     """Sends fields of products, one product at a time."""
 
-    def __init__(self, client: ShopifyClient, catalogue: Catalogue, images: ImageWriter) -> None:
+    def __init__(self, client: ShopifyClient, catalogue: Catalogue, images: ImageWriter, channels: Channels) -> None:
         self._client = client
         self._catalogue = catalogue
         self._images = images
+        self._channels = channels
 
     def write(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Look at the listings, then send each write once; after one without an answer the rest is left unsent.
@@ -80,9 +83,12 @@ class FieldWriter:
         if isinstance(codes, Refused):
             return codes
         parts: list[tuple[frozenset[str], Callable[[], _Answered]]] = []
+        words = _words(write, listing)
+        if words.get("status") == _SEEN and self._channels.any:
+            # Before it becomes visible: what is refused leaves everything as it is.
+            parts.append((frozenset({PUBLISHED}), partial(self._channels.publish, listing.ref.external_id)))
         if codes and isinstance(found, Unit):
             parts.append((CODES, partial(self._send_codes, found, codes)))
-        words = _words(write, listing)
         if words:
             parts.append((WORDS, partial(self._send_words, listing, words)))
         if IMAGES in write.values:
@@ -207,7 +213,7 @@ def _words(write: FieldsWrite, listing: RemoteListing) -> dict[str, Any]:
     if DESCRIPTION in write.values:
         sent["descriptionHtml"] = texts.as_html(write.values[DESCRIPTION])
     if PUBLISHED in write.values and (write.values[PUBLISHED] == YES) is not listing.published:
-        sent["status"] = "ACTIVE" if write.values[PUBLISHED] == YES else "DRAFT"
+        sent["status"] = _SEEN if write.values[PUBLISHED] == YES else "DRAFT"
     return sent
 
 

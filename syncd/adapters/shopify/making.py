@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
+
 from syncd.adapters import texts
 from syncd.adapters.shopify.describing import Whole, WholeReader, mark_of
 from syncd.adapters.shopify.mapping import group_of, is_plain
@@ -28,6 +30,7 @@ from syncd.http.session import describe
 if TYPE_CHECKING:
     from syncd.adapters.shopify.client import ShopifyClient
     from syncd.adapters.shopify.facts import ShopFacts
+    from syncd.adapters.shopify.publishing import Channels
 
 _NAMESPACE, _KEY, _TYPE = "syncd", "made", "single_line_text_field"
 _MOST_OPTIONS = 3
@@ -41,8 +44,9 @@ _PER_PAGE = 100
 class ProductMaker:
     """Makes products and variations, and finds them again."""
 
-    def __init__(self, client: ShopifyClient, reader: WholeReader, facts: ShopFacts) -> None:
+    def __init__(self, client: ShopifyClient, reader: WholeReader, facts: ShopFacts, channels: Channels) -> None:
         self._client = client
+        self._channels = channels
         self._reader = reader
         self._facts = facts
 
@@ -72,6 +76,7 @@ class ProductMaker:
         if product is None or whole is None:
             return None
         made = _made(new, product, whole)
+        self._offer(new, product)
         return made if made.units or new.into is None else None
 
     def _marked(self, new: NewProduct, since: datetime) -> str | None:
@@ -126,7 +131,25 @@ class ProductMaker:
             product = gid_of(mapping_of(payload.get("product"), "product"), "Product")
         except Malformed as error:
             return Unknown(f"the answer cannot be read: {error}")
+        self._offer(new, product)
         return self._read_again(new, product)
+
+    def _offer(self, new: NewProduct, product: str) -> None:
+        """Offer what customers are to see; until that is done, the next look finds the product and tries again.
+
+        Raises:
+            OutcomeUnknown: It is there, and perhaps not offered.
+        """
+        if not new.publish or new.into is not None:
+            return
+        try:
+            refused = self._channels.publish(product)
+        except (SideError, Stopped, Malformed) as error:
+            words = describe(error) if isinstance(error, SideError) else str(error)
+            raise OutcomeUnknown(self._client.side, "POST graphql.json", f"made, but not offered: {words}") from error
+        if isinstance(refused, Refused | Unknown):
+            words = refused.message if isinstance(refused, Refused) else refused.reason
+            logger.bind(side=self._client.side, product=product, error=words).warning("shopify.not_offered")
 
     def _variations(self, new: NewProduct, into: str) -> MakeResult:
         whole = self._reader.read(into)

@@ -194,6 +194,23 @@ UPDATE_VARIANTS = Operation(
     write=True,
 )
 
+PUBLICATIONS = Operation(
+    "Publications",
+    f"""query Publications($after: String) {{
+  publications(first: 50, after: $after) {{
+    {_PAGE} nodes {{ id name catalog {{ id title ... on AppCatalog {{ id }} }} }}
+  }}
+}}""",
+)
+
+PUBLISH = Operation(
+    "Publish",
+    """mutation Publish($id: ID!, $input: [PublicationInput!]!) {
+  publishablePublish(id: $id, input: $input) { userErrors { field message } }
+}""",
+    write=True,
+)
+
 MEDIA = Operation(
     "Media",
     f"""query Media($ids: [ID!]!) {{
@@ -319,6 +336,7 @@ def whole_product(locations: int) -> Operation:
   product(id: $id) {{
     ...Head
     isGiftCard
+    productType
     options {{ name }}
     page: variants(first: $first, after: $after) {{ {_PAGE} nodes {{ ...Unit taxable {_MARK} }} }}
   }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -45,6 +46,17 @@ class ShopifySettings(BaseModel):
         default="available",
         description="Which quantity is kept the same: available (without open orders), or on_hand (with them).",
     )
+    publish_in: list[str] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Names of sales channels in which products are offered when they become visible.",
+    )
+    tax_rate: Decimal | None = Field(
+        default=None, ge=0, le=100, description="Tax rate in percent of products that the shop calls taxable."
+    )
+    tax_rates: dict[str, Decimal] = Field(
+        default_factory=dict, description="The same for those of a product type, as { Books = 7 }."
+    )
     requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
     request_timeout_seconds: float = Field(
         default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
@@ -72,6 +84,13 @@ class ShopifySettings(BaseModel):
         if not text:
             raise ValueError("must not be empty")
         return SecretStr(text)
+
+    @field_validator("tax_rates")
+    @classmethod
+    def _check_rates(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        if any(not rate.is_finite() or not 0 <= rate <= 100 for rate in value.values()):
+            raise ValueError("rates must be between 0 and 100 percent")
+        return {name.strip().casefold(): rate for name, rate in value.items()}
 
     @model_validator(mode="after")
     def _check_credentials(self) -> ShopifySettings:

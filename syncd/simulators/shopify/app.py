@@ -83,6 +83,8 @@ class ShopifySim:
             "fileUpdate": files.update,
             "productReorderMedia": files.reorder,
             "productUpdate": products.update,
+            "publications": products.publications,
+            "publishablePublish": products.publish,
             "productDelete": products.delete,
             "productSet": products.make,
             "productVariantsBulkCreate": products.add_variants,

@@ -12,7 +12,7 @@ from typing import Any
 from graphql import GraphQLResolveInfo, get_named_type
 
 from syncd.simulators.shopify.rows import DEFAULT_OPTION, Product, Variant
-from syncd.simulators.shopify.search import failed
+from syncd.simulators.shopify.search import connection, failed
 from syncd.simulators.shopify.state import Shop
 from syncd.simulators.shopify.views import View, Views, gid
 
@@ -56,6 +56,38 @@ class ProductWrites:
         if not synchronous:
             raise failed("only synchronous deletions are simulated")
         return _carried_out(info, "deletedProductId", do)
+
+    def publish(self, info: GraphQLResolveInfo, id: str, input: Sequence[Mapping[str, Any]]) -> View:  # noqa: A002
+        """``publishablePublish``."""
+        self._needs_right("write_publications")
+
+        def do() -> View:
+            product = self._product(id, "id")
+            numbers = [self._views.parse(one.get("publicationId") or "")[1] for one in input]
+            for at, number in enumerate(numbers):
+                if number not in self._shop.publications:
+                    raise _Refused("", "Publication does not exist or is not publishable", "input", str(at))
+            product.publications |= set(numbers)
+            self._shop.touch(product)
+            return {"publishable": self._views.product(product)}
+
+        return _carried_out(info, "publishable", do)
+
+    def publications(self, _: GraphQLResolveInfo, **given: Any) -> View:
+        """``publications``: sales channels, each with its catalogue."""
+        self._needs_right("read_publications")
+
+        def view(row: tuple[int, str]) -> View:
+            own, title = gid("AppCatalog", row[0]), f"Channel Catalog {row[0]}"
+            catalog = {"__typename": "AppCatalog", "id": own, "title": title}
+            return {"id": gid("Publication", row[0]), "name": row[1], "catalog": catalog}
+
+        return connection(self._shop.publications.items(), given, view, lambda row: (row[0],))
+
+    def _needs_right(self, scope: str) -> None:
+        granted = self._shop.settings.scopes.split(",")
+        if scope not in granted and f"write_{scope.removeprefix('read_')}" not in granted:
+            raise failed(f"Access denied. Required access: `{scope}` access scope.", "ACCESS_DENIED")
 
     def make(self, info: GraphQLResolveInfo, input: Mapping[str, Any], synchronous: bool = True) -> View:  # noqa: A002
         """``productSet`` without an identifier: a new product with all its variants."""
@@ -168,6 +200,7 @@ class ProductWrites:
         product.description = given.get("descriptionHtml", product.description) or ""
         product.vendor = given.get("vendor", product.vendor) or ""
         product.status = given.get("status", product.status)
+        product.product_type = given.get("productType", product.product_type) or ""
         product.tags = list(given.get("tags", product.tags))
         product.metafields |= _metafields(given)
 

@@ -95,6 +95,7 @@ class Product:
     updated_at: float
     status: str = "ACTIVE"
     vendor: str = ""
+    product_type: str = ""
     description: str = ""
     option_names: list[str] = field(default_factory=lambda: [DEFAULT_OPTION[0]])
     tags: list[str] = field(default_factory=list)

@@ -90,6 +90,7 @@ class Views:
             "isGiftCard": False,
             "status": product.status,
             "vendor": product.vendor,
+            "productType": product.product_type,
             "descriptionHtml": product.description,
             "tags": sorted(product.tags),
             "createdAt": api_time(product.created_at),
