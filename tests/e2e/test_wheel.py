@@ -27,6 +27,10 @@ database.dispose()
 """
 
 
+def is_code(path: Path) -> bool:
+    return path.suffix in {".py", ".pyc"}
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built wheel, unpacked as pip would do it."""
@@ -62,5 +66,28 @@ def test_a_wheel_carries_what_the_program_needs_and_no_more(installed: Path) -> 
     assert {path.name for path in (package / "_migrations" / "versions").iterdir()} == migrations
     for needed in ("py.typed", "_migrations/env.py", "_data/config.example.toml"):
         assert (package / needed).is_file()
+    data = {path.relative_to(ROOT) for path in (ROOT / "syncd").rglob("*") if path.is_file() and not is_code(path)}
+    assert data, "there are some: the vendor's schema that the simulated Shopify shop answers by"
+    assert [str(path) for path in data if not (installed / path).is_file()] == []
     top = {path.name for path in installed.iterdir()}
     assert {name for name in top if not name.endswith(".dist-info")} == {"syncd"}
+
+
+SIMULATOR = """
+import sys
+from pathlib import Path
+from syncd.simulators.shopify import ShopifySim
+import syncd
+assert Path(syncd.__file__).is_relative_to(sys.argv[1]), syncd.__file__
+print(len(ShopifySim().shop.locations))
+"""
+
+
+def test_the_simulated_shopify_shop_opens_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """It needs a file that is no code."""
+    environment = {
+        **os.environ, "PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    program = [sys.executable, "-W", "error", "-c", SIMULATOR, str(installed)]
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
