@@ -162,7 +162,7 @@ class ShopifySim:
             return {"errors": [error], "extensions": extensions}
         result = execute(self._schema, document, self._root, context, variables, name)
         assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing here is asynchronous
-        actual = cost if is_mutation(document, name) else min(cost, used(result.data) - 1)
+        actual = cost if is_mutation(document, name) else min(cost, used(result.data))
         self._bucket.give_back(cost - actual)
         status: Any = self._bucket.status()
         extensions["cost"] |= {"actualQueryCost": actual, "throttleStatus": status}

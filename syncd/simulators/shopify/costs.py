@@ -89,14 +89,17 @@ class Cost:
         return total
 
 
-def used(answer: Any) -> int:
+def used(data: Any) -> int:
     """What the data of an answer cost: its objects, and what connections cost by themselves."""
-    if isinstance(answer, list):
-        return sum(used(one) for one in answer)
-    if not isinstance(answer, dict):
+    return sum(_used(one) for one in data.values()) if isinstance(data, dict) else 0
+
+
+def _used(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(_used(one) for one in value)
+    if not isinstance(value, dict):
         return 0
-    inner = sum(used(one) for one in answer.values())
-    return inner + (_CONNECTION if "nodes" in answer and "pageInfo" in answer else 1)
+    return sum(_used(one) for one in value.values()) + (_CONNECTION if {"nodes", "edges"} & value.keys() else 1)
 
 
 class Bucket:

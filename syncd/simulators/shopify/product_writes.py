@@ -178,7 +178,8 @@ class ProductWrites:
         product = self._shop.add_product(given["title"], names, handle)
         product.vendor = _SHOP_NAME
         self._head(product, given)
-        for one in variants or [{}]:
+        default = {"optionValues": [{"optionName": DEFAULT_OPTION[0], "name": DEFAULT_OPTION[1]}]}
+        for one in variants or [default]:
             variant = self._variant(product, one)
             for row in one.get("inventoryQuantities") or []:
                 self._stock(variant, row["locationId"], row["quantity"])

@@ -14,6 +14,7 @@ from syncd.simulators.shopify.views import View, Views, by_id, event
 _SORTS = {
     "UPDATED_AT": lambda row: (row.updated_at, row.id),
     "CREATED_AT": lambda row: (row.created_at, row.id),
+    "PROCESSED_AT": lambda row: (row.created_at, row.id),
     "ID": by_id,
     None: by_id,
 }

@@ -18,7 +18,7 @@ from graphql import GraphQLError
 
 Row = TypeVar("Row")
 
-_TERM = re.compile(r"([a-z_.]+):(>=|<=|>|<)?('[^']*'|\"[^\"]*\"|[^\s'\"]+)\s*(?:AND\s+)?")
+_TERM = re.compile(r"([a-z_.]+):(>=|<=|>|<)?('[^']*'|\"[^\"]*\"|[^\s'\"<>][^\s'\"]*)\s*(?:AND\s+)?")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "": operator.eq,
 }  # fmt: skip
