@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import io
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 import tenacity
@@ -39,6 +40,7 @@ QUESTION = "QUERY"
 """What a POST that only asks is called where requests are counted, after the HTTP method that is made for it."""
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
+_MAX_FILE_BYTES = 4 * 1024 * 1024 * 1024
 
 
 class _TooLarge(httpx.ReadError):
@@ -130,9 +132,17 @@ class HttpSession:
         self._client.close()
 
     def read(
-        self, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        params: Any = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        into: IO[bytes] | None = None,
     ) -> Reply:
         """GET ``path``, retried while the failure is temporary; with ``json``, POST what is a question all the same.
+
+        ``into`` a file goes the body of an answer with a status below 300, from its beginning with each try.
 
         Returns:
             An answer with a status below 500 that is neither 3xx nor 429. 4xx is for the caller to judge.
@@ -149,7 +159,7 @@ class HttpSession:
             reraise=True,
         )
         method, body = ("GET", None) if json is None else ("POST", {"json": json})
-        return retrying(self._exchange, method, path, params=params, headers=headers, write=False, body=body)
+        return retrying(self._exchange, method, path, params=params, headers=headers, write=False, body=body, into=into)
 
     def write(
         self,
@@ -214,6 +224,7 @@ class HttpSession:
         timeout_s: float | None = None,
         auth: tuple[str, str] | None = None,
         guarded: bool = False,
+        into: IO[bytes] | None = None,
     ) -> Reply:
         label = f"{method} {redact(path)}"
         self._budget.acquire(self._stop)
@@ -238,7 +249,7 @@ class HttpSession:
         started = time.monotonic()
         status = 0
         try:
-            reply = self._send(request, label, started, auth, secrets)
+            reply = self._send(request, label, started, auth, secrets, into)
             status = reply.status
         except _NOT_SENT as error:
             reason = shorten(redact(str(error), secrets)) or type(error).__name__
@@ -262,23 +273,26 @@ class HttpSession:
         started: float,
         auth: tuple[str, str] | None,
         secrets: tuple[str, ...],
+        into: IO[bytes] | None = None,
     ) -> Reply:
         response = self._client.send(request, stream=True, auth=auth if auth is not None else httpx.USE_CLIENT_DEFAULT)
         try:
-            chunks: list[bytes] = []
-            size = 0
+            body = into if into is not None and response.status_code < 300 else io.BytesIO()
+            most = self._max_body_bytes if body is not into else _MAX_FILE_BYTES
+            body.seek(0)
+            body.truncate()
             for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > self._max_body_bytes:
-                    raise _TooLarge(f"answer larger than {self._max_body_bytes} bytes")
+                body.write(chunk)
+                if body.tell() > most:
+                    raise _TooLarge(f"answer larger than {most} bytes")
                 if time.monotonic() - started > self._deadline_s:
                     raise httpx.ReadTimeout(f"answer not complete after {self._deadline_s:.0f} s")
         finally:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         elapsed_ms = (time.monotonic() - started) * 1000
-        reply = Reply(self.side, label, response.status_code, headers, b"".join(chunks), elapsed_ms, secrets)
+        content = body.getvalue() if isinstance(body, io.BytesIO) else b""
+        reply = Reply(self.side, label, response.status_code, headers, content, elapsed_ms, secrets)
         self._note_clock(reply)
         return reply
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -354,3 +355,23 @@ def test_the_kernel_does_not_go_on_sending_what_was_given_up(connect: Connect, s
     (pooled,) = session._client._transport._pool.connections  # type: ignore[attr-defined]  # only there to be seen
     connection: socket.socket = pooled._connection._network_stream.get_extra_info("socket")
     assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+
+
+@pytest.mark.parametrize("kind", ["truncated", "lost_after", "error_500_html"])
+def test_a_file_is_fetched_anew_from_its_beginning(
+    server: SimServer, connect: Connect, counter: Counter, kind: str
+) -> None:
+    """What an attempt has left there is gone, and a body that is an error does not get there."""
+    content = b"line\n" * 10_000
+    counter.answers = [SimResponse(200, content)] * (1 if kind == "error_500_html" else 2)
+    server.add_fault(Fault(kind))
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x" * 10**6)
+        reply = connect(server.url).read("export", into=file)
+        file.seek(0)
+        assert (reply.status, file.read()) == (200, content)
+        counter.answers = [SimResponse(404, b"not found")]
+        file.seek(0)
+        assert connect(server.url).read("export", into=file).body == b"not found"
+        file.seek(0)
+        assert file.read() == content

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
 from syncd.adapters.evidence import by_our_clock
+from syncd.adapters.shopify.bulk import BulkReader
 from syncd.adapters.shopify.catalogue import Catalogue
 from syncd.adapters.shopify.changes import ChangeReader, position
 from syncd.adapters.shopify.check import Check
@@ -59,7 +60,8 @@ class ShopifyAdapter:
         self._settings = settings
         self._client = ShopifyClient(context)
         self._facts = ShopFacts(self._client, settings)
-        self._catalogue = Catalogue(self._client, self._facts, settings.quantity)
+        bulk = BulkReader(self._client, context.stop)
+        self._catalogue = Catalogue(self._client, self._facts, settings.quantity, bulk, settings.bulk_from)
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
         self._reader = WholeReader(self._client, self._catalogue, Rates(settings.tax_rate, settings.tax_rates))
         self._channels = Channels(self._client, settings.publish_in)

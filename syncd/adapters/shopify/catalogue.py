@@ -6,10 +6,12 @@ Source: shopify-api.md sections 2 and 3.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.shopify import operations
+from syncd.adapters.shopify.bulk import BulkFailed
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import Unit, View, group_of, is_plain, unit_of
 from syncd.adapters.shopify.pictures import LISTED, is_listing_needed, listed_in
@@ -19,6 +21,7 @@ from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, P
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from syncd.adapters.shopify.bulk import BulkReader, Export
     from syncd.adapters.shopify.client import Page, ShopifyClient
     from syncd.adapters.shopify.facts import ShopFacts
     from syncd.adapters.shopify.operations import Operation
@@ -32,8 +35,12 @@ _PRODUCTS_PER_SEARCH = 50
 class Catalogue:
     """Reads listings, and remembers which variants each product was last seen to have."""
 
-    def __init__(self, client: ShopifyClient, facts: ShopFacts, quantity: str) -> None:
+    def __init__(
+        self, client: ShopifyClient, facts: ShopFacts, quantity: str, bulk: BulkReader, bulk_from: int
+    ) -> None:
         self._client = client
+        self._bulk = bulk
+        self._bulk_from = bulk_from
         self._facts = facts
         self._quantity = quantity
         self._children: dict[str, tuple[str, ...]] = {}
@@ -46,6 +53,11 @@ class Catalogue:
             Malformed: An answer is not what the contract says, or rows stay missing.
         """
         self.began = None
+        export = yield from self._exported()
+        if export is not None:
+            with closing(export.file):
+                yield from self._from_export(export)
+            return
         view, names = self._view()
         children: defaultdict[str, list[str]] = defaultdict(list)
         size = operations.variants_per_page(view.locations)
@@ -62,6 +74,40 @@ class Catalogue:
             heads = self._with_images([row for row in rows if not is_plain(row)], exact=False)
             groups = [self._group(row, children[gid_of(row, "Product")]) for row in heads]
             yield ChangePage(listings=tuple(groups), total=total + units_there)
+
+    def _exported(self) -> Generator[ChangePage, None, Export | None]:
+        """All of a large shop by its own export; ``None`` if it is small, or if that fails.
+
+        While the shop is at work it yields pages without rows: whoever waits for them sees that something goes on.
+        """
+        if not self._bulk_from:
+            return None
+        there = self._client.query(operations.COUNT).data
+        count = mapping_of(there.get("total"), "total").get("count")
+        if not isinstance(count, int) or count < self._bulk_from:
+            return None
+        try:
+            waiting = self._bulk.export(self._facts.counted().gids, self._quantity)
+            while True:
+                try:
+                    next(waiting)
+                except StopIteration as done:
+                    return done.value  # type: ignore[no-any-return]  # what the generator returns
+                yield ChangePage()
+        except BulkFailed as error:
+            self._bulk.note_failure(error)
+            return None
+
+    def _from_export(self, export: Export) -> Iterator[ChangePage]:
+        view, _ = self._view()
+        self.began = export.began
+        for rows in export.variants():
+            units = [unit_of(row, view) for row in self._with_images(rows, "product", exact=False)]
+            yield ChangePage(listings=_distinct(units), total=export.total)
+        for rows in export.heads():
+            heads = self._with_images([row for row in rows if not is_plain(row)], exact=False)
+            groups = [self._group(row, export.children.get(gid_of(row, "Product"), ())) for row in heads]
+            yield ChangePage(listings=tuple(groups), total=export.total)
 
     def of_products(self, heads: Sequence[Row]) -> Iterator[list[Unit | RemoteListing]]:
         """Read all variants of some products, and those with options themselves."""

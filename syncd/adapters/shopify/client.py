@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from loguru import logger
 
@@ -39,6 +39,7 @@ _THROTTLED = "THROTTLED"
 _DENIED = "ACCESS_DENIED"
 _PASSING = {"INTERNAL_SERVER_ERROR", "SHOP_INACTIVE", "TIMEOUT", "SERVICE_UNAVAILABLE"}
 _THROTTLED_TRIES = 5
+_LONGEST_DOWNLOAD_S = 600.0
 _CLOSED = {402: "the shop is frozen", 423: "the shop is locked", 430: "the shop's protection refused us"}
 
 
@@ -151,6 +152,20 @@ class ShopifyClient:
             # What such a server says may repeat the signature that it was shown.
             raise Rejected(self.side, reply.request, f"the upload was refused ({reply.status})", status=reply.status)
 
+    def download(self, address: str, file: IO[bytes]) -> None:
+        """Fetch a file that the shop has written; our token does not go there.
+
+        Raises:
+            Transient: It cannot be had now. Rejected: It is not there.
+        """
+        session = self._session_for(lambda _, __: (address, {}), deadline_s=_LONGEST_DOWNLOAD_S)
+        try:
+            reply = session.read("export", into=file)
+        finally:
+            session.close()
+        if not 200 <= reply.status < 300:
+            raise Rejected(self.side, reply.request, f"no file ({reply.status})", status=reply.status)
+
     def pages(self, operation: Operation, variables: Mapping[str, Any], *path: str, begin: int = 0) -> Iterator[Page]:
         """Walk a connection named ``page`` below ``path`` to its end.
 
@@ -173,7 +188,9 @@ class ShopifyClient:
             if after is None:
                 return
 
-    def _session_for(self, sign: Callable[[str, str], tuple[str, Mapping[str, str]]]) -> HttpSession:
+    def _session_for(
+        self, sign: Callable[[str, str], tuple[str, Mapping[str, str]]], deadline_s: float = 0.0
+    ) -> HttpSession:
         context = self._context
         settings: ShopifySettings = context.settings
         return HttpSession(
@@ -182,7 +199,7 @@ class ShopifyClient:
             budget=self._budget,
             stop=context.stop,
             timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
+            deadline_s=deadline_s or 2 * settings.request_timeout_seconds,
             on_request=context.on_request,
             now=context.now,
             sign=sign,

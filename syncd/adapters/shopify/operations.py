@@ -7,7 +7,7 @@ pages: an object costs 1, a connection 2 and each of its objects, an alias as mu
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 VERSIONS = ("2026-01", "2026-04", "2026-10")
@@ -40,11 +40,15 @@ class Operation:
     points: float = 10.0
 
 
-_PRODUCT = """
-fragment Head on Product {
-  id title status vendor descriptionHtml hasOnlyDefaultVariant
-  featuredMedia { id } mediaCount { count } pictures: metafield(namespace: "syncd", key: "images") { value }
-}"""
+_HEAD = """id title status vendor descriptionHtml hasOnlyDefaultVariant
+  featuredMedia { id } mediaCount { count } pictures: metafield(namespace: "syncd", key: "images") { value }"""
+
+_UNIT = "id title sku barcode price requiresComponents selectedOptions { name value }"
+
+_PRODUCT = f"""
+fragment Head on Product {{
+  {_HEAD}
+}}"""
 
 _PAGE = "pageInfo { hasNextPage endCursor }"
 
@@ -65,6 +69,8 @@ LOCATIONS = Operation(
   }}
 }}""",
 )
+
+COUNT = Operation("CountVariants", "query CountVariants { total: productVariantsCount(limit: null) { count } }")
 
 PRODUCTS = Operation(
     "Products",
@@ -310,6 +316,22 @@ MAKE_VARIANTS = Operation(
     write=True,
 )
 
+BULK_RUN = Operation(
+    "RunBulk",
+    """mutation RunBulk($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: false) {
+    bulkOperation { id status }
+    userErrors { code field message }
+  }
+}""",
+    write=True,
+)
+
+BULK_STATE = Operation(
+    "BulkState",
+    "query BulkState($id: ID!) { bulkOperation(id: $id) { id status errorCode objectCount url } }",
+)
+
 _MARK = """mark: metafield(namespace: "syncd", key: "made") { value }"""
 
 BY_HANDLE = Operation(
@@ -395,6 +417,26 @@ def variant_nodes(locations: int) -> Operation:
     )
 
 
+def bulk_products(locations: Sequence[str], quantity: str) -> Operation:
+    """All products with all variants, for an export: it takes no variables, and connections without sizes."""
+    levels = " ".join(
+        f'level{at}: inventoryLevel(locationId: "{gid}") {{ quantities(names: ["{quantity}"]) {{ name quantity }} }}'
+        for at, gid in enumerate(locations)
+    )
+    return Operation(
+        "BulkProducts",
+        f"""query BulkProducts {{
+  products {{ edges {{ node {{
+    {_HEAD}
+    variants {{ edges {{ node {{
+      {_UNIT}
+      inventoryItem {{ id tracked {levels} }}
+    }} }} }}
+  }} }} }}
+}}""",
+    )
+
+
 @functools.cache
 def adjust(writes: int) -> Operation:
     """Several differences, each under its own key, applied or refused alone."""
@@ -428,6 +470,7 @@ def every_operation() -> Iterator[Operation]:
     for locations in range(1, MOST_LOCATIONS + 1):
         yield from (variants(locations), variants_of(locations), whole_product(locations))
         yield from (product_nodes(locations), variant_nodes(locations))
+        yield bulk_products([f"gid://shopify/Location/{at}" for at in range(locations)], "available")
     for writes in range(1, MOST_WRITES + 1):
         yield adjust(writes)
 
@@ -443,8 +486,7 @@ def _unit(locations: int) -> str:
     )
     return f"""
 fragment Unit on ProductVariant {{
-  id title sku barcode price requiresComponents
-  selectedOptions {{ name value }}
+  {_UNIT}
   product {{ ...Head }}
   inventoryItem {{
     id tracked variants(first: 2) {{ nodes {{ id }} }}

@@ -57,6 +57,11 @@ class ShopifySettings(BaseModel):
     tax_rates: dict[str, Decimal] = Field(
         default_factory=dict, description="The same for those of a product type, as { Books = 7 }."
     )
+    bulk_from: int = Field(
+        default=2000,
+        ge=0,
+        description="From how many variants on everything is read by an export, not page by page. 0: never.",
+    )
     requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
     request_timeout_seconds: float = Field(
         default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."

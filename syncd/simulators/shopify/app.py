@@ -23,6 +23,7 @@ from graphql import (
 
 from syncd.simulators.server import SimRequest, SimResponse
 from syncd.simulators.shopify.auth import TOKEN_PATH, Authenticator
+from syncd.simulators.shopify.bulk import Exports
 from syncd.simulators.shopify.control import Control
 from syncd.simulators.shopify.costs import MOST_POINTS, Bucket, Cost, used
 from syncd.simulators.shopify.files import Files
@@ -56,6 +57,7 @@ class ShopifySim:
         stock = StockWrites(self.shop, views)
         products = ProductWrites(self.shop, views)
         self._files = files = Files(self.shop, views)
+        self._exports = exports = Exports(self.shop, views)
         self._root: dict[str, Any] = {
             "shop": queries.shop,
             "currentAppInstallation": queries.installation,
@@ -78,6 +80,8 @@ class ShopifySim:
             "inventoryItemUpdate": stock.update_item,
             "files": files.files,
             "job": files.job,
+            "bulkOperationRunQuery": exports.run,
+            "bulkOperation": exports.state,
             "stagedUploadsCreate": files.stage,
             "fileCreate": files.create,
             "fileUpdate": files.update,
@@ -119,7 +123,7 @@ class ShopifySim:
             return self.auth.exchange(request)
         with self.shop.lock:
             self._files.work()
-            served = self._files.serve(request)
+            served = self._files.serve(request) or self._exports.serve(request)
         if served is not None:
             return served
         address = _API.fullmatch(request.path)

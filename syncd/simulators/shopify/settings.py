@@ -33,6 +33,8 @@ class ShopifySettings:
         latency_seconds: Delay of every request.
         index_lag_seconds: What changed in these last seconds is not found by searches yet.
         work_seconds: How long the shop is at work on an image, or on the order of some, behind its answer.
+        exports_at_once: How many bulk queries may be under way.
+        export_error: Why they all fail, as the API words it; empty if they do not.
     """
 
     token: str = "shpat_simulated_permanent"  # noqa: S105 - an obvious test default of a simulator
@@ -51,6 +53,8 @@ class ShopifySettings:
     latency_seconds: float = 0.0
     index_lag_seconds: float = 0.0
     work_seconds: float = 0.0
+    exports_at_once: int = 5
+    export_error: str = ""
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Set plain values by name; returns the values now in force.
