@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import HISTORIES, Edit, Mutant
 from tests.mutants.products import PRODUCT_MUTANTS
+from tests.mutants.shopify import SHOPIFY_MUTANTS
 
 MUTANTS = (
     # Settlement
@@ -475,4 +476,5 @@ MUTANTS = (
     # Fields
     *FIELD_MUTANTS,
     *PRODUCT_MUTANTS,
+    *SHOPIFY_MUTANTS,
 )
