@@ -21,10 +21,10 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: property requests mutants help install develop demo test lint check format build clean chaos soak fuzz
+.PHONY: property requests mutants help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
 		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 # Stamps: a target that is up to date costs nothing. Each depends on the one before, so that `make -j` is safe.
@@ -71,6 +71,24 @@ chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SE
 soak: $(VENV)/.developed ## Steady traffic, two daemons, two shops (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE) $(ARGS)
 
+# A real shop from npm. Compilers and scripts of packages are not needed, and the lock names no registry.
+NODE_OLDEST := 20
+
+.vendure/.installed: tests/vendure/package.json tests/vendure/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo 'Vendure needs Node $(NODE_OLDEST) or newer, with npm: https://nodejs.org'; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < $(NODE_OLDEST) ? 1 : 0)' || { \
+		echo "Vendure needs Node $(NODE_OLDEST) or newer; this is $$(node --version)"; exit 1; }
+	@mkdir -p .vendure
+	cp tests/vendure/package.json tests/vendure/package-lock.json .vendure/
+	cd .vendure && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+vendure: .vendure/.installed ## Install the real shop that tests may use (needs Node)
+
+e2e: $(VENV)/.developed .vendure/.installed ## A busy day between a till and a real Vendure shop (needs Node)
+	$(BIN)/python -m tests.vendure $(ARGS)
+
 fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
 
@@ -89,4 +107,4 @@ build: $(VENV)/.developed ## Build the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove what was built and installed here
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .vendure dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,6 +34,7 @@ from syncd.testing.side import Exchange, OpenSide, SideDriver, Traits, Trouble
 from syncd.testing.wire import NAME, Clock, WireSide
 from tests.conformance.drivers_shopify import open_shopify
 from tests.conformance.drivers_shopware6 import open_shopware6
+from tests.conformance.drivers_vendure import open_vendure
 from tests.support.inventorum import MemoryTokens
 
 UNKNOWN_ID = 987654
@@ -436,6 +437,7 @@ DRIVERS: dict[str, OpenSide] = {
     "woocommerce": open_woocommerce,
     "shopware6": open_shopware6,
     "shopify": open_shopify,
+    "vendure": open_vendure,
 }
 
 OTHER_ROUTES: dict[str, OpenSide] = {

@@ -1,0 +1,167 @@
+"""A Vendure shop as a side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.evidence import by_our_clock
+from syncd.adapters.vendure.catalogue import Catalogue
+from syncd.adapters.vendure.changes import ChangeReader, position
+from syncd.adapters.vendure.check import Check
+from syncd.adapters.vendure.client import VendureClient
+from syncd.adapters.vendure.facts import ShopFacts
+from syncd.adapters.vendure.operations import Operations
+from syncd.adapters.vendure.settings import VendureSettings
+from syncd.adapters.vendure.stock import StockWriter
+from syncd.adapters.vendure.wire import Malformed
+from syncd.core.model import ChangePage
+from syncd.errors import InvalidResponse, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from syncd.core.model import (
+        Cursor,
+        FetchResult,
+        FieldsResult,
+        FieldsWrite,
+        ListingRef,
+        StockEvent,
+        StockWrite,
+        WriteResult,
+    )
+    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+
+
+class VendureAdapter:
+    """See ``syncd.adapters.base`` for the promises, ``docs/vendure.md`` for what the platform allows.
+
+    Stock is written as a difference although the shop is told a number: see ``stock``.
+    """
+
+    def __init__(self, context: AdapterContext) -> None:
+        settings: VendureSettings = context.settings
+        self._side = context.side
+        self._now = context.now
+        self._settings = settings
+        self._client = VendureClient(context)
+        self._facts = ShopFacts(self._client, settings.stock_location)
+        self._catalogue = Catalogue(self._client, self._facts, Operations(settings.gtin_field))
+        self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
+        self._writer = StockWriter(self._client, self._catalogue, self._facts)
+
+    @property
+    def name(self) -> str:
+        """Name of the side as configured."""
+        return self._side
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """With several stock locations nobody says which one an order or a movement was about."""
+        known = self._facts.known
+        alone = known is None or known.alone
+        return Capabilities(
+            relative=True,
+            atomic=alone,
+            fractions=False,
+            batch_size=self._settings.batch_size,
+            parallel_writes=1,
+            events=alone,
+            reports_quantity=True,
+        )
+
+    def check(self) -> CheckReport:
+        """Ask who we are, what we may do, and for the shop's channel, location and orders."""
+        return Check(self._client, self._facts, self._now, self._settings.channel).run()
+
+    def read_all(self) -> Iterator[ChangePage]:
+        """Read every product with its variants; the cursor is the shop's clock at the first answer."""
+        return self._strictly(self._read_all())
+
+    def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
+        """Read orders, products and variants since ``cursor``: three requests when nothing changed."""
+        return self._strictly(self._changes.read(cursor))
+
+    def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
+        """Read by id; an id that the shop does not know comes back as null."""
+        try:
+            return self._catalogue.fetch(refs)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Read orders that changed since then, by our clock, with what was cancelled of them."""
+        try:
+            self._facts.now()  # the first answer of all tells how far the shop's clock is from ours
+            found = self._changes.events_since(since + self._client.clock_offset)
+        except Malformed as error:
+            raise self._invalid(error) from error
+        return by_our_clock(found, self._client.clock_offset)
+
+    def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
+        """Look at the variants, then add all differences in one request, and check what came of it."""
+        try:
+            return self._writer.write(writes)
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Not yet."""
+        raise StateError(f"{self._side} takes no fields")
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Not yet."""
+        raise StateError(f"{self._side} describes no products")
+
+    def read_image(self, address: str) -> bytes | None:
+        """Not yet: images of the shop stay there."""
+        raise StateError(f"{self._side} hands out no images ({address})")
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Not yet."""
+        raise StateError(f"{self._side} makes no products")
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | None:
+        """Not yet."""
+        raise StateError(f"{self._side} makes no products")
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Not yet."""
+        raise StateError(f"{self._side} withdraws nothing")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _read_all(self) -> Iterator[ChangePage]:
+        walk = self._catalogue.walk()
+        yield from self._catalogue.everything(walk)
+        if walk.opened_at is None:
+            raise Malformed("the list of products never began")
+        yield ChangePage(cursor=position(walk.opened_at))
+
+    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
+        try:
+            for page in pages:
+                yield (
+                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
+                    if page.events
+                    else page
+                )
+        except Malformed as error:
+            raise self._invalid(error) from error
+
+    def _invalid(self, error: Malformed) -> InvalidResponse:
+        return InvalidResponse(self._side, self._client.request, str(error))
+
+
+FACTORY = AdapterFactory(
+    kind="vendure",
+    title="Vendure",
+    settings_model=VendureSettings,
+    build=VendureAdapter,
+)

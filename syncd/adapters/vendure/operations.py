@@ -1,0 +1,139 @@
+"""Every text that this adapter can send.
+
+Source: schema of Vendure 3.7.3 (``@vendure/core/dist/api/schema``); ``tests/vendure`` sends them to that version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PRODUCTS_PER_PAGE = 50
+UNITS_PER_PAGE = 100
+ORDERS_PER_PAGE = 50
+MOVEMENTS_PER_PAGE = 100
+IDS_PER_REQUEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A text with its name; ``write`` for mutations."""
+
+    name: str
+    text: str
+    write: bool = False
+
+
+LOGIN = Operation(
+    "Login",
+    """mutation Login($username: String!, $password: String!) {
+  login(username: $username, password: $password) { __typename ... on ErrorResult { errorCode } }
+}""",
+    write=True,
+)
+
+WHO = Operation("Who", "query Who { me { id identifier channels { token permissions } } }")
+
+FACTS = Operation(
+    "Facts",
+    """query Facts {
+  globalSettings { trackInventory }
+  activeChannel { code token defaultLanguageCode defaultCurrencyCode pricesIncludeTax }
+  stockLocations(options: { take: 100 }) { items { id name } }
+}""",
+)
+
+_HEAD = """
+fragment Head on Product { id enabled name description optionGroups { id name } }"""
+
+
+_COUNTS = """
+fragment Counts on ProductVariant {
+  moved: stockMovements(options: { take: 1 }) { totalItems }
+  adjusted: stockMovements(options: { take: 1, type: ADJUSTMENT }) { totalItems }
+}"""
+
+
+class Operations:
+    """Texts that depend on where the shop keeps the GTIN.
+
+    Args:
+        gtin_field: Custom field of variants, or ``None``.
+    """
+
+    def __init__(self, gtin_field: str | None) -> None:
+        custom = f" customFields {{ gtin: {gtin_field} }}" if gtin_field else ""
+        self._unit = f"""
+fragment Unit on ProductVariant {{
+  id enabled sku name trackInventory priceWithTax taxRateApplied {{ value }}
+  stockLevels {{ stockLocationId stockOnHand stockAllocated }}
+  options {{ id name group {{ id name }} }}{custom}
+}}"""
+        fragments, counted = _HEAD + self._unit, _HEAD + self._unit + _COUNTS
+        self.products = Operation(
+            "Products",
+            f"""query Products($options: ProductListOptions!) {{
+  page: products(options: $options) {{ totalItems items {{ ...Head variants {{ ...Unit }} }} }}
+  units: productVariants(options: {{ take: 1 }}) {{ totalItems }}
+}}{fragments}""",
+        )
+        self.units = Operation(
+            "Units",
+            f"""query Units($options: ProductVariantListOptions!) {{
+  page: productVariants(options: $options) {{ totalItems items {{ ...Unit product {{ ...Head }} }} }}
+}}{fragments}""",
+        )
+        self.counted_units = Operation(
+            "CountedUnits",
+            f"""query CountedUnits($options: ProductVariantListOptions!) {{
+  page: productVariants(options: $options) {{
+    totalItems
+    items {{ ...Unit product {{ ...Head }} ...Counts }}
+  }}
+}}{counted}""",
+        )
+        self.set_stock = Operation(
+            "SetStock",
+            f"""mutation SetStock($input: [UpdateProductVariantInput!]!) {{
+  rows: updateProductVariants(input: $input) {{
+    ...Unit product {{ ...Head }} ...Counts
+  }}
+}}{counted}""",
+            write=True,
+        )
+
+    def by_id(self, units: Sequence[str], products: Sequence[str]) -> Operation:
+        """Ask for variants and products one by one: what is null is not there. The ids are ids of the shop."""
+        lines = [
+            f'u{at}: productVariant(id: "{one}") {{ ...Unit product {{ ...Head }} }}' for at, one in enumerate(units)
+        ]
+        lines += [
+            f'p{at}: product(id: "{one}") {{ ...Head variants {{ ...Unit }} }}' for at, one in enumerate(products)
+        ]
+        return Operation("ById", f"query ById {{\n  {' '.join(lines)}\n}}{_HEAD}{self._unit}")
+
+
+ORDERS = Operation(
+    "Orders",
+    """query Orders($options: OrderListOptions!) {
+  page: orders(options: $options) {
+    totalItems
+    items {
+      id code updatedAt orderPlacedAt
+      lines { id createdAt updatedAt quantity orderPlacedQuantity productVariant { id } }
+    }
+  }
+}""",
+)
+
+MOVEMENTS = Operation(
+    "Movements",
+    f"""query Movements($id: ID!, $skip: Int!, $take: Int!) {{
+  unit: productVariant(id: $id) {{
+    id stockLevels {{ stockLocationId stockOnHand stockAllocated }} ...Counts
+    page: stockMovements(options: {{ skip: $skip, take: $take }}) {{
+      totalItems items {{ ... on StockMovement {{ id type quantity }} }}
+    }}
+  }}
+}}{_COUNTS}""",
+)

@@ -1,0 +1,89 @@
+"""Keys of ``[shops.NAME]`` that belong to a Vendure shop."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+PATH = "admin-api"
+
+
+class VendureSettings(BaseModel):
+    """Address and credentials of one Vendure shop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(
+        description="Address of the Admin API, for example https://shop.example/admin-api; /admin-api is added if the "
+        "address names no path."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="API key of an administrator (Vendure 3.6 and later, tokenMethod with api-key)."
+    )
+    username: str | None = Field(
+        default=None, description="Instead of api_key: name of an administrator (tokenMethod with bearer)."
+    )
+    password: SecretStr | None = Field(default=None, description="Password of that administrator.")
+    channel: str | None = Field(
+        default=None, description="Token of the channel that is synced. Left out: the default channel."
+    )
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]{2,3}(_[A-Za-z]{2,4})?$",
+        description="Language that names and descriptions are kept in, as en or de. Left out: the channel's own.",
+    )
+    stock_location: str | None = Field(
+        default=None, description="Name or id of the stock location. Left out: the only one there is."
+    )
+    gtin_field: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$",
+        description="Custom field of product variants that holds the EAN/GTIN; Vendure has none of its own.",
+    )
+    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
+    request_timeout_seconds: float = Field(
+        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
+    )
+    batch_size: int = Field(default=25, ge=1, le=100, description="Most stock writes in one request.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address that starts with https:// or http://")
+        if parts.username or parts.password:
+            raise ValueError("must not contain a user or password")
+        if parts.query or parts.fragment:
+            raise ValueError("must not contain ? or #")
+        address = value.strip().rstrip("/")
+        return address if parts.path.strip("/") else f"{address}/{PATH}"
+
+    @field_validator("password", "api_key")
+    @classmethod
+    def _strip_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if not text:
+            raise ValueError("must not be empty")
+        return SecretStr(text)
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> VendureSettings:
+        if bool(self.username) != bool(self.password):
+            raise ValueError("username and password belong together: give both or none")
+        if bool(self.username) == bool(self.api_key):
+            raise ValueError("give either api_key, or username and password")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Address of the folder that the Admin API is in, ending in a slash."""
+        return self.url.rpartition("/")[0] + "/"
+
+    @property
+    def path(self) -> str:
+        """Name of the Admin API in that folder."""
+        return self.url.rpartition("/")[2]
