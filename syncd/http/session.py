@@ -381,7 +381,7 @@ def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str
     found = [auth[1], base64.b64encode(":".join(auth).encode()).decode("ascii")] if auth else []
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     found.append(credential)
-    found += [value for name, value in request.headers.items() if name.endswith("-token")]
+    found += [value for name, value in request.headers.items() if name.endswith(("-token", "-key"))]
     if scheme.lower() == "basic":
         with suppress(binascii.Error, UnicodeDecodeError):  # not a pair: the credential itself is on the list
             found.append(base64.b64decode(credential, validate=True).decode().partition(":")[2])

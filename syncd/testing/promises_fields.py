@@ -150,6 +150,7 @@ class FieldPromises:
     @pytest.mark.parametrize("brand", BRANDS)
     def test_a_brand_is_written_and_shown(self, side: SideDriver, brand: str) -> None:
         """Made where it is missing, used where it is there, and taken away again."""
+        self._needs(side, BRAND)
         before, stock = _reading(side, SIMPLE), side.stock()
         for value in (brand, EMPTY, brand):
             written = _write(side.adapter, [FieldsWrite(side.ref(SIMPLE), {BRAND: value})])

@@ -122,6 +122,7 @@ const initial = {
     taxRates: [
         { name: 'Standard', percentage: 19 },
         { name: 'Reduced', percentage: 7 },
+        { name: 'Zero', percentage: 0 },
     ],
     shippingMethods: [{ name: 'Parcel', price: 490 }],
     paymentMethods: [

@@ -12,11 +12,17 @@ from syncd.adapters.vendure.catalogue import Catalogue
 from syncd.adapters.vendure.changes import ChangeReader, position
 from syncd.adapters.vendure.check import Check
 from syncd.adapters.vendure.client import VendureClient
+from syncd.adapters.vendure.describing import describe_product
 from syncd.adapters.vendure.facts import ShopFacts
+from syncd.adapters.vendure.fields import WRITABLE, FieldWriter
+from syncd.adapters.vendure.making import ProductMaker
 from syncd.adapters.vendure.operations import Operations
+from syncd.adapters.vendure.options import OptionWriter
 from syncd.adapters.vendure.settings import VendureSettings
 from syncd.adapters.vendure.stock import StockWriter
 from syncd.adapters.vendure.wire import Malformed
+from syncd.adapters.vendure.withdrawing import withdraw
+from syncd.core.fields import GTIN, PRICE
 from syncd.core.model import ChangePage
 from syncd.errors import InvalidResponse, StateError
 
@@ -49,10 +55,14 @@ class VendureAdapter:
         self._now = context.now
         self._settings = settings
         self._client = VendureClient(context)
-        self._facts = ShopFacts(self._client, settings.stock_location)
+        self._facts = ShopFacts(self._client, settings)
         self._catalogue = Catalogue(self._client, self._facts, Operations(settings.gtin_field))
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
         self._writer = StockWriter(self._client, self._catalogue, self._facts)
+        options = OptionWriter(self._client, self._facts, settings.language)
+        gtin_field, language = settings.gtin_field, settings.language
+        self._field_writer = FieldWriter(self._client, self._catalogue, self._facts, options, gtin_field, language)
+        self._maker = ProductMaker(self._client, self._catalogue, self._facts, options, gtin_field)
 
     @property
     def name(self) -> str:
@@ -64,6 +74,7 @@ class VendureAdapter:
         """With several stock locations nobody says which one an order or a movement was about."""
         known = self._facts.known
         alone = known is None or known.alone
+        fields = WRITABLE if known is None or known.gross else WRITABLE - {PRICE}
         return Capabilities(
             relative=True,
             atomic=alone,
@@ -72,11 +83,16 @@ class VendureAdapter:
             parallel_writes=1,
             events=alone,
             reports_quantity=True,
+            fields=fields if self._settings.gtin_field else fields - {GTIN},
+            describes=True,
+            creates=True,
+            withdraws=True,
         )
 
     def check(self) -> CheckReport:
         """Ask who we are, what we may do, and for the shop's channel, location and orders."""
-        return Check(self._client, self._facts, self._now, self._settings.channel).run()
+        settings = self._settings
+        return Check(self._client, self._facts, self._now, settings.channel, has_key=settings.api_key is not None).run()
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product with its variants; the cursor is the shop's clock at the first answer."""
@@ -110,28 +126,45 @@ class VendureAdapter:
             raise self._invalid(error) from error
 
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
-        """Not yet."""
-        raise StateError(f"{self._side} takes no fields")
+        """Send words, codes, prices and options of one product after the other."""
+        if not writes:
+            return []
+        try:
+            return self._field_writer.write(writes)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_product(self, product_id: str) -> Product | None:
-        """Not yet."""
-        raise StateError(f"{self._side} describes no products")
+        """Read a product by the id of its listing, with all its variants."""
+        try:
+            return describe_product(self._catalogue, self._facts, product_id)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_image(self, address: str) -> bytes | None:
         """Not yet: images of the shop stay there."""
         raise StateError(f"{self._side} hands out no images ({address})")
 
     def create_product(self, new: NewProduct) -> MakeResult:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products")
+        """Make a product (disabled, unless it is to be published), or more variations of one."""
+        try:
+            return self._maker.make(new)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
-        """Not yet."""
-        raise StateError(f"{self._side} makes no products")
+        """Look for the product by its slug, and among its variants."""
+        try:
+            return self._maker.find(new)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
-        """Not yet."""
-        raise StateError(f"{self._side} withdraws nothing")
+        """Disable it, or delete it: the shop shows to nobody what was deleted."""
+        try:
+            return withdraw(self._client, self._catalogue, ref, way)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def close(self) -> None:
         """Close all connections."""

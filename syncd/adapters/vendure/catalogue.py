@@ -53,27 +53,48 @@ class Catalogue:
 
     def look(self, refs: Iterable[ListingRef]) -> dict[str, Found | None]:
         """What there is under some listings' ids now; what is gone, by the shop's own word, is ``None``."""
-        found: dict[str, Found | None] = dict.fromkeys(ref.external_id for ref in refs)
+        return {key: found and found[0] for key, found in self.look_with_heads(refs).items()}
+
+    def look_with_heads(self, refs: Iterable[ListingRef]) -> dict[str, tuple[Found, Row] | None]:
+        """The same with each one's product."""
+        found: dict[str, tuple[Found, Row] | None] = dict.fromkeys(ref.external_id for ref in refs)
         products = {one: one.removeprefix(GROUP) for one in found if one.startswith(GROUP)}
         asked = [one for one in found if is_id(products.get(one, one))]
-        for start in range(0, len(asked), IDS_PER_REQUEST):
-            found |= self._ask(asked[start : start + IDS_PER_REQUEST], products)
+        for chunk in chunks(asked, IDS_PER_REQUEST):
+            found |= self._ask(chunk, products)
         return found
 
-    def _ask(self, ids: Sequence[str], products: Mapping[str, str]) -> dict[str, Found | None]:
+    def unit(self, variant: str) -> Row | None:
+        """A variant with its product; ``None`` if it is gone."""
+        return _named(self._client.query(self.operations.by_id([variant], [])).data, "u0", variant)
+
+    def whole(self, product: str) -> Row | None:
+        """A product with its variants; ``None`` if it is gone."""
+        return _named(self._client.query(self.operations.by_id([], [product])).data, "p0", product)
+
+    def by_slug(self, slug: str) -> Row | None:
+        """A product with its variants, by the last part of its address."""
+        data = self._client.query(self.operations.by_slug, {"slug": slug}).data
+        if data.get("product", 0) is None:
+            return None
+        return mapping_of(data.get("product"), "product")
+
+    def _ask(self, ids: Sequence[str], products: Mapping[str, str]) -> dict[str, tuple[Found, Row] | None]:
         facts = self._facts.now()
         units, groups = [one for one in ids if one not in products], [one for one in ids if one in products]
         data = self._client.query(self.operations.by_id(units, [products[one] for one in groups])).data
-        found: dict[str, Found | None] = {}
+        found: dict[str, tuple[Found, Row] | None] = {}
         for at, one in enumerate(units):
             row = _named(data, f"u{at}", one)
-            found[one] = None if row is None else unit_of(row, row_of(row, "product"), facts)
+            found[one] = None
+            if row is not None:
+                head = row_of(row, "product")
+                found[one] = unit_of(row, head, facts), head
         for at, one in enumerate(groups):
             row = _named(data, f"p{at}", products[one])
-            if row is None or is_plain(row):
-                found[one] = None  # without options it is no group any more: its variant is the listing
-            else:
-                found[one] = group_of(row, [id_of(unit) for unit in rows_of(row, "variants")])
+            found[one] = None  # without options it is no group any more: its variant is the listing
+            if row is not None and not is_plain(row):
+                found[one] = group_of(row, [id_of(unit) for unit in rows_of(row, "variants")]), row
         return found
 
 

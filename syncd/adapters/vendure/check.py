@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncd.adapters.base import CheckLine, CheckReport
-from syncd.adapters.vendure.operations import ORDERS, WHO
+from syncd.adapters.vendure.operations import KNOWN, ORDERS, UPDATE_NOTHING, WHO
 from syncd.adapters.vendure.wire import Malformed, row_of, rows_of, text_of
 from syncd.errors import PermissionMissing, SideError
 from syncd.http.session import describe
@@ -38,12 +38,19 @@ class Check:
     """Collects lines; without credentials that count nothing else is tried."""
 
     def __init__(
-        self, client: VendureClient, facts: ShopFacts, now: Callable[[], datetime], channel: str | None
+        self,
+        client: VendureClient,
+        facts: ShopFacts,
+        now: Callable[[], datetime],
+        channel: str | None,
+        *,
+        has_key: bool,
     ) -> None:
         self._client = client
         self._facts = facts
         self._now = now
         self._channel = channel
+        self._has_key = has_key
         self._lines: list[CheckLine] = []
         self._values: dict[str, str] = {}
         self._skew_s: float | None = None
@@ -52,22 +59,17 @@ class Check:
         """Try everything that syncd uses."""
         self._facts.forget()
         try:
-            answer = self._client.query(WHO)
-            me = row_of(answer.data, "me")
-            name = text_of(me, "identifier")
-            rights = {
-                str(right)
-                for row in rows_of(me, "channels")
-                if self._channel is None or text_of(row, "token") == self._channel
-                for right in (row.get("permissions") or ())
-            }
+            answer = self._client.query(KNOWN)
         except (SideError, Malformed) as error:
             self._failed("address and credentials", error)
             return CheckReport(tuple(self._lines), self._skew_s, self._values)
-        self._add(True, "address and credentials", f"the shop answers {name}")
+        self._add(True, "address and credentials", "the shop knows them")
         if answer.date is not None:
             self._skew_s = (answer.date - self._now()).total_seconds()
-        self._rights(rights)
+        try:
+            self._ask_rights()
+        except (SideError, Malformed) as error:
+            self._failed("rights", error)
         self._shop()
         self._orders()
         self._clock()
@@ -81,6 +83,21 @@ class Check:
             self._add(False, subject, describe(error), error.exit_code)
         else:
             self._add(False, subject, str(error))
+
+    def _ask_rights(self) -> None:
+        """An administrator may ask for its rights; of an API key they show when something is tried."""
+        if self._has_key:
+            self._client.mutate(UPDATE_NOTHING, {})
+            self._add(True, "rights", "products can be changed")
+            return
+        me = row_of(self._client.query(WHO).data, "me")
+        rights = {
+            str(right)
+            for row in rows_of(me, "channels")
+            if self._channel is None or text_of(row, "token") == self._channel
+            for right in (row.get("permissions") or ())
+        }
+        self._rights(rights)
 
     def _rights(self, rights: set[str]) -> None:
         if _ALL in rights:

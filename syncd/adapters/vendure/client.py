@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.vendure.auth import Credentials
-from syncd.adapters.vendure.operations import WHO
+from syncd.adapters.vendure.operations import KNOWN
 from syncd.errors import (
     AuthRejected,
     InvalidResponse,
@@ -122,7 +122,7 @@ class VendureClient:
         if not errors:
             return answer
         refused = self._error(reply, operation, errors)
-        if all(_code(one) in _NOTHING_DONE and _depth(one) <= 1 for one in errors):
+        if all(_code(one) in _NOTHING_DONE and _is_of_all(one, operation.first) for one in errors):
             raise refused
         raise OutcomeUnknown(self.side, self.request, refused.detail) from refused
 
@@ -153,9 +153,9 @@ class VendureClient:
 
     def _is_known(self, shown: Mapping[str, str]) -> bool:
         """Whether the shop knows who shows these credentials; what it forbids is the same word for both."""
-        reply = self._session.read(self._path, json=_body(WHO, None), headers={**self._channel, **shown})
-        answer, errors = self._parse(reply, WHO)
-        return not errors and answer.data.get("me") is not None
+        reply = self._session.read(self._path, json=_body(KNOWN, None), headers={**self._channel, **shown})
+        answer, errors = self._parse(reply, KNOWN)
+        return not errors and answer.data.get("activeChannel") is not None
 
     def _parse(self, reply: Reply, operation: Operation) -> tuple[Answer, list[Row]]:
         if reply.status == 404:
@@ -195,10 +195,12 @@ def _code(error: Row) -> str:
     return code if isinstance(code, str) else ""
 
 
-def _depth(error: Row) -> int:
-    """How far below the operation an error lies; 0 for one that the operation never began with."""
+def _is_of_all(error: Row, first: str) -> bool:
+    """Whether an error is one of the whole operation: before it began, or in the first of its parts, and not below."""
     path = error.get("path")
-    return len(path) if isinstance(path, list) else 0
+    if not isinstance(path, list):
+        return True
+    return len(path) <= 1 and (not first or path == [first])
 
 
 def _is_forbidden(reply: Reply, errors: list[Row]) -> bool:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from syncd.adapters.vendure.operations import FACTS
-from syncd.adapters.vendure.wire import flag_of, id_of, row_of, rows_of, text_of
+from syncd.adapters.vendure.wire import Row, flag_of, id_of, number_of, row_of, rows_of, text_of
+from syncd.core.model import Refused
+from syncd.core.prices import NoTaxClass, canonical_rate, tax_class_for
 from syncd.errors import Rejected
 
 if TYPE_CHECKING:
     from syncd.adapters.vendure.client import VendureClient
+    from syncd.adapters.vendure.settings import VendureSettings
 
 _KEPT_S = 600.0
 
@@ -30,6 +35,7 @@ class Facts:
         location: Id of the stock location that counts.
         place: Its name.
         alone: Whether it is the only one, so that no order takes stock from elsewhere.
+        taxes: Rate in per cent and name by id of those tax categories that have one rate where the channel sells.
     """
 
     channel: str
@@ -40,6 +46,7 @@ class Facts:
     location: str
     place: str
     alone: bool
+    taxes: Mapping[str, tuple[Decimal, str]]
 
 
 class ShopFacts:
@@ -47,12 +54,13 @@ class ShopFacts:
 
     Args:
         client: Calls.
-        location: Name or id of the stock location from the configuration.
+        settings: Which stock location and tax categories are meant.
     """
 
-    def __init__(self, client: VendureClient, location: str | None) -> None:
+    def __init__(self, client: VendureClient, settings: VendureSettings) -> None:
         self._client = client
-        self._wanted = location
+        self._wanted = settings.stock_location
+        self._tax_categories = settings.chosen_tax_categories
         self._lock = threading.Lock()
         self._known: Facts | None = None
         self._until = 0.0
@@ -94,7 +102,34 @@ class ShopFacts:
             location=location,
             place=places[location],
             alone=len(places) == 1,
+            taxes=_taxes(rows_of(row_of(data, "taxRates"), "items"), row_of(channel, "defaultTaxZone")),
         )
+
+    def tax_category(self, rate: Decimal | None) -> str | Refused:
+        """Id of the tax category that means a rate; never the next best one.
+
+        Raises:
+            SideError: The shop cannot be asked now. Malformed: Its answer is not what the contract says.
+        """
+        if rate is None:
+            return Refused("tax_rate_unknown", "the till does not say the tax rate of the product")
+        taxes = self.now().taxes
+        chosen: dict[Decimal, str] = {}
+        for said, name in self._tax_categories.items():
+            named = [
+                key for key, (known, label) in taxes.items() if (known, label.casefold()) == (said, name.casefold())
+            ]
+            if not named and said == rate:
+                return Refused("no_tax", f"tax_categories names {name}, and the shop has no such category of {said} %")
+            chosen |= {said: named[0]} if named else {}
+        found = tax_class_for(rate, {key: known for key, (known, _) in taxes.items()}, chosen)
+        if isinstance(found, NoTaxClass):
+            key = canonical_rate(rate) or str(rate)
+            names = ", ".join(taxes[each][1] for each in found.candidates)
+            which = f"several have it: {names}" if found.candidates else "none has it"
+            advice = f'say which one is meant: tax_categories = {{ "{key}" = "…" }} in the shop\'s table'
+            return Refused("no_tax", f"no tax category of the shop is the one for {key} %: {which}; {advice}")
+        return found
 
     def _choose(self, places: dict[str, str]) -> str:
         wanted = (self._wanted or "").strip().casefold()
@@ -106,3 +141,17 @@ class ShopFacts:
         names = ", ".join(places.values()) or "none"
         detail = f"which stock location counts is not clear: name one in stock_location (the channel has: {names})"
         raise Rejected(self._client.side, self._client.request, detail, key="stock_location")
+
+
+def _taxes(rows: Sequence[Row], zone: Row) -> dict[str, tuple[Decimal, str]]:
+    """Categories with the one rate that they have in a zone."""
+    found: dict[str, tuple[Decimal, str]] = {}
+    several: set[str] = set()
+    for row in rows:
+        if not flag_of(row, "enabled") or id_of(row_of(row, "zone")) != id_of(zone):
+            continue
+        category = row_of(row, "category")
+        key = id_of(category)
+        several |= {key} & found.keys()
+        found[key] = number_of(row, "value"), text_of(category, "name")
+    return {key: value for key, value in found.items() if key not in several}

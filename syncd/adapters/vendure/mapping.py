@@ -34,6 +34,7 @@ class Unit:
         on_hand: Units at the location that counts.
         allocated: How many of them placed orders have taken.
         tracked: Whether the shop counts it.
+        enabled: Whether it is for sale if its product is.
     """
 
     listing: RemoteListing
@@ -42,6 +43,7 @@ class Unit:
     on_hand: Decimal
     allocated: Decimal
     tracked: bool
+    enabled: bool
 
 
 def group_id(product: str) -> str:
@@ -82,7 +84,7 @@ def unit_of(row: Row, head: Row, facts: Facts) -> Unit:
         published=_is_sold(row, head) if plain else flag_of(row, "enabled"),
         fields=fields,
     )
-    return Unit(listing, variant, product, on_hand, allocated, tracked)
+    return Unit(listing, variant, product, on_hand, allocated, tracked, flag_of(row, "enabled"))
 
 
 def group_of(head: Row, variants: Sequence[str]) -> RemoteListing:
@@ -151,8 +153,9 @@ def codes_of(row: Row, facts: Facts) -> dict[str, str]:
 
 
 def options_of(row: Row) -> dict[str, str]:
-    """Options of a variant by the name of their group."""
-    return {text_of(row_of(one, "group"), "name"): text_of(one, "name") for one in rows_of(row, "options")}
+    """Options of a variant by the name of their group, in order of the names: the shop's own order changes."""
+    found = {text_of(row_of(one, "group"), "name"): text_of(one, "name") for one in rows_of(row, "options")}
+    return dict(sorted(found.items(), key=lambda each: each[0].casefold()))
 
 
 def _is_sold(row: Row, head: Row) -> bool:

@@ -17,11 +17,17 @@ IDS_PER_REQUEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A text with its name; ``write`` for mutations."""
+    """A text with its name; ``write`` for mutations.
+
+    Attributes:
+        first: Of a mutation of several parts, which the shop carries out one after the other, the name of the first:
+            an error in a later one says nothing of it.
+    """
 
     name: str
     text: str
     write: bool = False
+    first: str = ""
 
 
 LOGIN = Operation(
@@ -32,19 +38,30 @@ LOGIN = Operation(
     write=True,
 )
 
+KNOWN = Operation("Known", "query Known { activeChannel { id } }")
+"""What everybody may ask whom the shop knows; who shows an API key is no administrator, and may not ask for ``me``."""
+
+UPDATE_NOTHING = Operation(
+    "UpdateNothing",
+    "mutation UpdateNothing { updateProductVariants(input: []) { id } updateProducts(input: []) { id } }",
+    write=True,
+)
+"""Refused to who may not change products."""
+
 WHO = Operation("Who", "query Who { me { id identifier channels { token permissions } } }")
 
 FACTS = Operation(
     "Facts",
     """query Facts {
   globalSettings { trackInventory }
-  activeChannel { code token defaultLanguageCode defaultCurrencyCode pricesIncludeTax }
+  activeChannel { code token defaultLanguageCode defaultCurrencyCode pricesIncludeTax defaultTaxZone { id } }
+  taxRates(options: { take: 500 }) { items { value enabled category { id name } zone { id } } }
   stockLocations(options: { take: 100 }) { items { id name } }
 }""",
 )
 
 _HEAD = """
-fragment Head on Product { id enabled name description optionGroups { id name } }"""
+fragment Head on Product { id enabled languageCode name slug description optionGroups { id name } }"""
 
 
 _COUNTS = """
@@ -92,6 +109,28 @@ fragment Unit on ProductVariant {{
   }}
 }}{counted}""",
         )
+        self.update = Operation(
+            "Update",
+            f"""mutation Update($variants: [UpdateProductVariantInput!]!, $products: [UpdateProductInput!]!) {{
+  variants: updateProductVariants(input: $variants) {{ id }}
+  products: updateProducts(input: $products) {{ ...Head variants {{ ...Unit }} }}
+}}{fragments}""",
+            write=True,
+            first="variants",
+        )
+        self.update_variants = Operation(
+            "UpdateVariants",
+            f"""mutation UpdateVariants($variants: [UpdateProductVariantInput!]!) {{
+  variants: updateProductVariants(input: $variants) {{ ...Unit product {{ ...Head }} }}
+}}{fragments}""",
+            write=True,
+        )
+        self.by_slug = Operation(
+            "BySlug",
+            f"""query BySlug($slug: String!) {{
+  product(slug: $slug) {{ ...Head variants {{ ...Unit }} }}
+}}{fragments}""",
+        )
         self.set_stock = Operation(
             "SetStock",
             f"""mutation SetStock($input: [UpdateProductVariantInput!]!) {{
@@ -136,4 +175,59 @@ MOVEMENTS = Operation(
     }}
   }}
 }}{_COUNTS}""",
+)
+
+OPTIONS = Operation(
+    "Options",
+    """query Options($id: ID!) {
+  product(id: $id) { id optionGroups { id name options { id name } } }
+}""",
+)
+
+MAKE_OPTION = Operation(
+    "MakeOption",
+    "mutation MakeOption($input: CreateProductOptionInput!) { made: createProductOption(input: $input) { id } }",
+    write=True,
+)
+
+MAKE_GROUP = Operation(
+    "MakeGroup",
+    """mutation MakeGroup($input: CreateProductOptionGroupInput!) {
+  made: createProductOptionGroup(input: $input) { id options { id name } }
+}""",
+    write=True,
+)
+
+ADD_GROUP = Operation(
+    "AddGroup",
+    """mutation AddGroup($product: ID!, $group: ID!) {
+  made: addOptionGroupToProduct(productId: $product, optionGroupId: $group) { id }
+}""",
+    write=True,
+)
+
+MAKE_PRODUCT = Operation(
+    "MakeProduct",
+    "mutation MakeProduct($input: CreateProductInput!) { made: createProduct(input: $input) { id slug } }",
+    write=True,
+)
+
+MAKE_VARIANTS = Operation(
+    "MakeVariants",
+    """mutation MakeVariants($input: [CreateProductVariantInput!]!) {
+  made: createProductVariants(input: $input) { id }
+}""",
+    write=True,
+)
+
+DELETE_PRODUCT = Operation(
+    "DeleteProduct",
+    "mutation DeleteProduct($id: ID!) { deleted: deleteProduct(id: $id) { result message } }",
+    write=True,
+)
+
+DELETE_VARIANT = Operation(
+    "DeleteVariant",
+    "mutation DeleteVariant($id: ID!) { deleted: deleteProductVariant(id: $id) { result message } }",
+    write=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -41,6 +43,10 @@ class VendureSettings(BaseModel):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$",
         description="Custom field of product variants that holds the EAN/GTIN; Vendure has none of its own.",
     )
+    tax_categories: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name of the shop's tax category by rate in per cent, where several categories have the rate.",
+    )
     requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
     request_timeout_seconds: float = Field(
         default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
@@ -60,6 +66,14 @@ class VendureSettings(BaseModel):
         address = value.strip().rstrip("/")
         return address if parts.path.strip("/") else f"{address}/{PATH}"
 
+    @field_validator("tax_categories")
+    @classmethod
+    def _check_rates(cls, value: dict[str, str]) -> dict[str, str]:
+        for rate in value:
+            if not re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate):
+                raise ValueError(f'{rate!r} is no rate in per cent, like "19" or "5.5"')
+        return value
+
     @field_validator("password", "api_key")
     @classmethod
     def _strip_secret(cls, value: SecretStr | None) -> SecretStr | None:
@@ -77,6 +91,11 @@ class VendureSettings(BaseModel):
         if bool(self.username) == bool(self.api_key):
             raise ValueError("give either api_key, or username and password")
         return self
+
+    @property
+    def chosen_tax_categories(self) -> dict[Decimal, str]:
+        """``tax_categories`` with rates as numbers."""
+        return {Decimal(rate): name for rate, name in self.tax_categories.items()}
 
     @property
     def base_url(self) -> str:
