@@ -210,3 +210,17 @@ def test_a_shop_of_another_system_is_written_from_its_settings(
     assert config.shops["main"].kind == "shopware6"
     assert config.shops["main"].settings.client_secret.get_secret_value() == "shop-secret"
     assert config.shops["main"].settings.sales_channels == []
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_a_shop_with_a_choice_of_credentials_is_written_with_both(run: Run, tmp_path: Path) -> None:
+    result = run("init", *FLAGS, "--adapter", "vendure")
+    assert result.code == 0
+    path = tmp_path / "config.toml"
+    assert "give either api_key, or username and password" in result.out + result.err
+    text = path.read_text().replace("\n#api_key_file", "\napi_key_file")
+    (tmp_path / "secrets" / "main-api-key").write_text("key-of-the-shop")
+    path.write_text(text)
+    settings = load_config(path, {}).shops["main"].settings
+    assert settings.url == "https://shop.example/admin-api"
+    assert settings.api_key.get_secret_value() == "key-of-the-shop"

@@ -21,7 +21,7 @@ IO_MODULES = {
     "threading", "time", "urllib", "uuid",
 }  # fmt: skip
 
-VENDORS = ("inventorum", "shorepos", "woocommerce", "wordpress", "shopify", "shopware")
+VENDORS = ("inventorum", "shorepos", "woocommerce", "wordpress", "shopify", "shopware", "vendure")
 
 
 def files(*folders: str) -> list[Path]:

@@ -47,11 +47,13 @@ def main(events: int, kills: int, seed: int, keep: Path | None) -> None:
         for finding in findings:
             click.echo(f"finding: {finding}", err=True)
     click.echo(", ".join(f"{count} {kind}" for kind, count in sorted(verdict.kinds.items())))
-    click.echo(
-        f"{'ok' if verdict.ok else 'FAILED'}: lost={verdict.lost:f} doubled={verdict.doubled:f} "
-        f"items={verdict.items} events={verdict.events} kills={verdict.kills} troubles={verdict.troubles} "
-        f"unsettled={len(verdict.unsettled)} exit={verdict.stopped_with} seconds={time.monotonic() - began:.0f}"
-    )
+    counts = {
+        "lost": f"{verdict.lost:f}", "doubled": f"{verdict.doubled:f}", "items": verdict.items,
+        "labels": verdict.labels, "events": verdict.events, "kills": verdict.kills, "troubles": verdict.troubles,
+        "unsettled": len(verdict.unsettled), "exit": verdict.stopped_with, "seconds": round(time.monotonic() - began),
+    }  # fmt: skip
+    told = " ".join(f"{name}={value}" for name, value in counts.items())
+    click.echo(f"{'ok' if verdict.ok else 'FAILED'}: {told}")
     sys.exit(0 if verdict.ok else 1)
 
 

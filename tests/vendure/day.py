@@ -31,10 +31,12 @@ class Books:
     Attributes:
         opening: Units of each SKU in the morning.
         events: Kind, SKU and units of each.
+        labels: Names and prices that the till gave, by SKU.
     """
 
     opening: dict[str, Decimal]
     events: list[tuple[str, str, Decimal]] = field(default_factory=list)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, kind: str, sku: str, units: int | Decimal) -> None:
         """Write down one event."""
@@ -56,10 +58,12 @@ class Verdict:
         differing: Items that do not show what their events add up to, in words.
         lost: Units of events that are missing somewhere.
         doubled: Units that are too much, or of which no event tells.
+        labels: Names and prices that were compared.
         unsettled: Writes whose outcome is still not known.
     """
 
     items: int
+    labels: int
     events: int
     kinds: dict[str, int]
     differing: list[str]
@@ -94,7 +98,7 @@ class Day:
         self._till_orders: list[tuple[int, str, int]] = []
         self._placed: list[tuple[str, dict[str, int]]] = []
         self._sent: list[tuple[str, dict[str, int]]] = []
-        self._troubles = 0
+        self._troubles = self._made = 0
         self._actions: list[tuple[int, Callable[[], None]]] = [
             (30, self._till_sale),
             (8, self._till_return),
@@ -104,6 +108,8 @@ class Day:
             (7, self._cancel),
             (5, self._cancel_part),
             (4, self._send_back),
+            (6, self._label),
+            (2, self._new_goods),
         ]
 
     def play(self, events: int, kills: int) -> Verdict:
@@ -141,7 +147,9 @@ class Day:
                 doubled += abs(worst)
             names = ", ".join(f"{name} {one}" for name, one in zip(("till", "shop", "ledger"), shown, strict=True))
             differing.append(f"{sku}: events add up to {units}, {names}")
+        differing += self._wrong_labels()
         return Verdict(
+            labels=sum(map(len, self.books.labels.values())),
             items=len(expected),
             events=len(self.books.events),
             kinds=dict(Counter(kind for kind, _, _ in self.books.events)),
@@ -162,12 +170,22 @@ class Day:
 
     def _agrees(self) -> bool:
         expected = self.books.expected()
-        if not self._stage.till_stock() == self._stage.shop_stock() == expected:
+        if not self._stage.till_stock() == self._stage.shop_stock() == expected or self._wrong_labels():
             return False
         try:
             return self._stage.ledger() == expected and not self._stage.open_writes()
         except SQLAlchemyError:
             return False  # the daemon is about to make the database
+
+    def _wrong_labels(self) -> list[str]:
+        """Names and prices of the till that the shop does not show."""
+        shown = self._stage.shop_labels()
+        return [
+            f"{sku}: {name} is {shown.get(sku, {}).get(name)!r} in the shop, {value!r} at the till"
+            for sku, labels in self.books.labels.items()
+            for name, value in labels.items()
+            if shown.get(sku, {}).get(name) != value
+        ]
 
     # -- what goes wrong
 
@@ -207,6 +225,35 @@ class Day:
         sku, units = self._sku(), self._random.randint(6, 24)
         self._stage.till.receive(sku, units)
         self.books.add("goods receipt", sku, units)
+
+    def _label(self) -> None:
+        """Another price, or another name for a product without variations."""
+        sku, number = self._sku(), self._random.randint(1, 99_999)
+        if sku.startswith("S-") and self._random.random() < 0.5:
+            change = {"name": f"Käse & “Brie” {number}"}
+            self._stage.till.set_name(sku, change["name"])
+        else:
+            change = {"price": f"{number / 100:.2f}"}
+            self._stage.till.set_price(sku, change["price"])
+        self.books.labels.setdefault(sku, {}).update(change)
+        self.books.add("new label", sku, 0)
+
+    def _new_goods(self) -> None:
+        """A new product at the till, every second one with variations; syncd makes it in the shop."""
+        self._made += 1
+        parent, name, units = f"NEW-{self._made}", f"New thing {self._made}", self._random.randint(1, 20)
+        sizes = {f"{parent}-{size}": size for size in ("S", "M")} if self._made % 2 == 0 else {}
+        variations = [
+            {"sku": sku, "quantity": units, "attributes": {"size": size, "color": "navy"}}
+            for sku, size in sizes.items()
+        ]
+        self._stage.till.create_product(
+            parent, name, 0 if sizes else units, "12.50", variations=variations, in_shop=True
+        )
+        for sku in sizes or (parent,):
+            self.books.opening[sku] = Decimal(units)
+            self.books.labels[sku] = {"name": name, "price": "12.50"}
+            self.books.add("new goods", sku, 0)
 
     # -- in the shop
 

@@ -57,8 +57,13 @@ settle_seconds = 2
 overlap_seconds = 5
 in_doubt_seconds = 3
 
+[shops.web.products]
+create_in_shop = "published"
+publish = true
+
 [shops.web.safety]
 max_zeroed = {{ items = 1000 }}
+max_created = {{ items = 1000 }}
 """
 
 _LEAST = 40
@@ -118,6 +123,16 @@ class Stage:
     def shop_stock(self) -> dict[str, Decimal]:
         """What the shop can really still sell, by SKU."""
         return {sku: Decimal(units) for sku, units in self.shop.stock().items()}
+
+    def shop_labels(self) -> dict[str, dict[str, str]]:
+        """Name and gross price of everything that is for sale in the shop, by SKU."""
+        fields = "sku priceWithTax enabled product { name enabled }"
+        text = f"{{ productVariants(options: {{ take: 1000 }}) {{ items {{ {fields} }} }} }}"
+        return {
+            row["sku"]: {"name": row["product"]["name"], "price": f"{Decimal(row['priceWithTax']) / 100:.2f}"}
+            for row in self.shop.admin(text)["productVariants"]["items"]
+            if row["enabled"] and row["product"]["enabled"]
+        }
 
     def ledger(self) -> dict[str, Decimal]:
         """What syncd's ledger says, by SKU."""
