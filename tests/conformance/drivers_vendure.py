@@ -24,7 +24,7 @@ from syncd.simulators.server import Fault, SimRequest, SimResponse, SimServer
 from syncd.testing.side import SLOW_S, Exchange, SideDriver, Traits, Trouble
 from syncd.testing.wire import FAULTS, Clock, Tampering, WireSide, another_shape
 from tests.support.proxy import Forwarding
-from tests.support.vendure import GTIN_FIELD, VendureShop, missing
+from tests.support.vendure import GTIN_FIELD, MARKER_FIELD, VendureShop, missing
 
 UNKNOWN_ID = "987654"
 SHORTEST_PATIENCE_S = 2.0
@@ -89,6 +89,7 @@ class VendureDriver(WireSide):
             "username": shop.user,
             "password": shop.password,
             "gtin_field": GTIN_FIELD,
+            "marker_field": MARKER_FIELD,
             "request_timeout_seconds": patience_s,
             **values,
         }

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SERVER = ROOT / "tests" / "vendure" / "server.cjs"
 MODULES = ROOT / ".vendure" / "node_modules"
 OLDEST_NODE = 20
-GTIN_FIELD = "ean"
+GTIN_FIELD, MARKER_FIELD = "ean", "syncdOperation"
 
 _LOGIN = "mutation($u: String!, $p: String!) { login(username: $u, password: $p) { __typename } }"
 _ADD = """

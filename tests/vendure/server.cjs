@@ -31,7 +31,8 @@ class ShopDate extends MachineDate {
 globalThis.Date = ShopDate;
 
 const { bootstrap, defaultConfig, dummyPaymentHandler, manualFulfillmentHandler, mergeConfig, NoopLogger,
-    DefaultLogger, LogLevel, TransactionalConnection, LanguageCode } = require('@vendure/core');
+    DefaultLogger, LogLevel, TransactionalConnection, LanguageCode, RequestContext, ChannelService, ZoneService,
+    TaxRateService } = require('@vendure/core');
 const { populateInitialData } = require('@vendure/core/cli');
 
 const USER = 'superadmin';
@@ -56,6 +57,14 @@ function dated(request, response, next) {
 const kept = new Map();
 let app;
 
+// What the shop keeps in memory of its database: a clock that stands still would let it never grow old.
+async function forget() {
+    const context = RequestContext.empty();
+    await app.get(ChannelService).allChannels.refresh(context);
+    await app.get(ZoneService).zones.refresh(context);
+    await app.get(TaxRateService).activeTaxRates.refresh(context);
+}
+
 async function control(request, response) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -66,6 +75,7 @@ async function control(request, response) {
         restore: async () => {
             if (!kept.has(given.name)) return false;
             await source.sqljsManager.loadDatabase(kept.get(given.name));
+            await forget();
             return true;
         },
         clock: () => {
@@ -109,7 +119,10 @@ const config = mergeConfig(defaultConfig, {
         sessionCacheStrategy: { get: () => undefined, set: () => undefined, delete: () => undefined,
             clear: () => undefined },
     },
-    customFields: { ProductVariant: [{ name: 'ean', type: 'string', nullable: true }] },
+    customFields: { ProductVariant: [
+        { name: 'ean', type: 'string', nullable: true },
+        { name: 'syncdOperation', type: 'string', nullable: true, public: false },
+    ] },
     dbConnectionOptions: { type: 'sqljs', synchronize: true, logging: process.env.VENDURE_SQL === '1' },
     paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
     logger: process.env.VENDURE_LOG ? new DefaultLogger({ level: LogLevel.Debug }) : new NoopLogger(),

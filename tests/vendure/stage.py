@@ -17,7 +17,7 @@ from syncd.state.engine import open_database
 from syncd.state.models import Finding, Item, Listing, Operation, Run, Side, is_open
 from tests.conformance.drivers_vendure import OperationServer
 from tests.support.proxy import Forwarding
-from tests.support.vendure import GTIN_FIELD, VendureShop
+from tests.support.vendure import GTIN_FIELD, MARKER_FIELD, VendureShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,7 @@ url = "{shop}/admin-api"
 username = "{user}"
 password_file = "{folder}/web-password"
 gtin_field = "{gtin_field}"
+marker_field = "{marker_field}"
 poll_seconds = 1
 requests_per_second = 50
 
@@ -104,7 +105,7 @@ class Stage:
             write_private(self.folder / name, secret + "\n")
         text = _CONFIG.format(
             folder=self.folder, till=self.till_server.url, shop=self.shop_server.url, user=self.shop.user,
-            client_id=settings.client_id, gtin_field=GTIN_FIELD,
+            client_id=settings.client_id, gtin_field=GTIN_FIELD, marker_field=MARKER_FIELD,
         )  # fmt: skip
         write_private(self.daemon.config, text)
 

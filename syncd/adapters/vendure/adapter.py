@@ -56,9 +56,9 @@ class VendureAdapter:
         self._settings = settings
         self._client = VendureClient(context)
         self._facts = ShopFacts(self._client, settings)
-        self._catalogue = Catalogue(self._client, self._facts, Operations(settings.gtin_field))
+        self._catalogue = Catalogue(self._client, self._facts, Operations(settings.gtin_field, settings.marker_field))
         self._changes = ChangeReader(self._client, self._catalogue, self._facts, timedelta(seconds=context.overlap_s))
-        self._writer = StockWriter(self._client, self._catalogue, self._facts)
+        self._writer = StockWriter(self._client, self._catalogue, self._facts, settings.marker_field)
         options = OptionWriter(self._client, self._facts, settings.language)
         gtin_field, language = settings.gtin_field, settings.language
         self._field_writer = FieldWriter(self._client, self._catalogue, self._facts, options, gtin_field, language)
@@ -77,6 +77,7 @@ class VendureAdapter:
         fields = WRITABLE if known is None or known.gross else WRITABLE - {PRICE}
         return Capabilities(
             relative=True,
+            marker=self._settings.marker_field is not None,
             atomic=alone,
             fractions=False,
             batch_size=self._settings.batch_size,
@@ -92,7 +93,9 @@ class VendureAdapter:
     def check(self) -> CheckReport:
         """Ask who we are, what we may do, and for the shop's channel, location and orders."""
         settings = self._settings
-        return Check(self._client, self._facts, self._now, settings.channel, has_key=settings.api_key is not None).run()
+        operations, has_key = self._catalogue.operations, settings.api_key is not None
+        check = Check(self._client, self._facts, operations, self._now, settings.channel, has_key=has_key)
+        return check.run()
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product with its variants; the cursor is the shop's clock at the first answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncd.adapters.base import CheckLine, CheckReport
-from syncd.adapters.vendure.operations import KNOWN, ORDERS, UPDATE_NOTHING, WHO
+from syncd.adapters.vendure.operations import KNOWN, ORDERS, PRODUCTS_PER_PAGE, UPDATE_NOTHING, WHO
 from syncd.adapters.vendure.wire import Malformed, row_of, rows_of, text_of
 from syncd.errors import PermissionMissing, SideError
 from syncd.http.session import describe
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.vendure.client import VendureClient
     from syncd.adapters.vendure.facts import ShopFacts
+    from syncd.adapters.vendure.operations import Operations
 
 _TOLERATED_SKEW_S = 120.0
 _ALL = "SuperAdmin"
@@ -41,6 +42,7 @@ class Check:
         self,
         client: VendureClient,
         facts: ShopFacts,
+        operations: Operations,
         now: Callable[[], datetime],
         channel: str | None,
         *,
@@ -48,6 +50,7 @@ class Check:
     ) -> None:
         self._client = client
         self._facts = facts
+        self._operations = operations
         self._now = now
         self._channel = channel
         self._has_key = has_key
@@ -71,6 +74,7 @@ class Check:
         except (SideError, Malformed) as error:
             self._failed("rights", error)
         self._shop()
+        self._products()
         self._orders()
         self._clock()
         return CheckReport(tuple(self._lines), self._skew_s, self._values)
@@ -124,6 +128,15 @@ class Check:
             self._add(True, "orders", words)
         net = "entered without tax: they are left alone, because not every gross price can be entered there"
         self._add(True, "prices", f"gross, in {facts.currency}" if facts.gross else net)
+
+    def _products(self) -> None:
+        """A whole page, as reads ask for: a shop may find that too much, or lack the custom field."""
+        try:
+            self._client.query(self._operations.products, {"options": {"take": PRODUCTS_PER_PAGE}})
+        except SideError as error:
+            self._failed("products", error)
+        else:
+            self._add(True, "products", "can be read")
 
     def _orders(self) -> None:
         try:

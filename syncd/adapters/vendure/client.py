@@ -43,6 +43,10 @@ _NOTHING_DONE = frozenset({
 """Codes after which nothing of a mutation stays."""
 
 
+_TOO_MUCH = "too complex"
+"""What a shop says that limits the size of questions; it gives no code for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Data of an answer, and the server's clock."""
@@ -182,6 +186,8 @@ class VendureClient:
         detail = f"{operation.name}: {words} ({', '.join(filter(None, codes)) or 'no code'})"
         if codes[0] in _NOTHING_DONE:
             return Rejected(self.side, reply.request, detail, status=reply.status, key=codes[0])
+        if _TOO_MUCH in words:
+            detail += ": HardenPlugin of the shop allows too little, see docs/vendure.md"
         return Transient(self.side, reply.request, detail)
 
 

@@ -82,6 +82,7 @@ def unit_of(row: Row, head: Row, facts: Facts) -> Unit:
         stock_mode=StockMode.OWN if tracked else StockMode.UNMANAGED,
         quantity=on_hand - allocated if tracked else None,
         published=_is_sold(row, head) if plain else flag_of(row, "enabled"),
+        marker=_marker(row),
         fields=fields,
     )
     return Unit(listing, variant, product, on_hand, allocated, tracked, flag_of(row, "enabled"))
@@ -142,8 +143,9 @@ def words_of(head: Row) -> dict[str, str]:
 def codes_of(row: Row, facts: Facts) -> dict[str, str]:
     """Fields of a sellable unit; a price that is entered without tax is left out."""
     fields = {SKU: code_of(row, "sku") or EMPTY}
-    if "customFields" in row:
-        fields[GTIN] = code_of(row_of(row, "customFields"), "gtin") or EMPTY
+    custom = row_of(row, "customFields") if "customFields" in row else {}
+    if "gtin" in custom:
+        fields[GTIN] = code_of(custom, "gtin") or EMPTY
     rate = canonical_rate(number_of(row_of(row, "taxRateApplied"), "value"))
     if rate is not None:
         fields[TAX_RATE] = rate
@@ -156,6 +158,12 @@ def options_of(row: Row) -> dict[str, str]:
     """Options of a variant by the name of their group, in order of the names: the shop's own order changes."""
     found = {text_of(row_of(one, "group"), "name"): text_of(one, "name") for one in rows_of(row, "options")}
     return dict(sorted(found.items(), key=lambda each: each[0].casefold()))
+
+
+def _marker(row: Row) -> str | None:
+    """The id of our last stock write, if the shop keeps it."""
+    custom = row_of(row, "customFields") if "customFields" in row else {}
+    return code_of(custom, "marker") if "marker" in custom else None
 
 
 def _is_sold(row: Row, head: Row) -> bool:

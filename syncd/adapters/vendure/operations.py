@@ -55,7 +55,7 @@ FACTS = Operation(
     """query Facts {
   globalSettings { trackInventory }
   activeChannel { code token defaultLanguageCode defaultCurrencyCode pricesIncludeTax defaultTaxZone { id } }
-  taxRates(options: { take: 500 }) { items { value enabled category { id name } zone { id } } }
+  taxRates(options: { take: 100 }) { items { value enabled category { id name } zone { id } } }
   stockLocations(options: { take: 100 }) { items { id name } }
 }""",
 )
@@ -72,14 +72,17 @@ fragment Counts on ProductVariant {
 
 
 class Operations:
-    """Texts that depend on where the shop keeps the GTIN.
+    """Texts that depend on what custom fields of variants there are.
 
     Args:
-        gtin_field: Custom field of variants, or ``None``.
+        gtin_field: The one with the GTIN, or ``None``.
+        marker_field: The one with the id of our last stock write, or ``None``.
     """
 
-    def __init__(self, gtin_field: str | None) -> None:
-        custom = f" customFields {{ gtin: {gtin_field} }}" if gtin_field else ""
+    def __init__(self, gtin_field: str | None, marker_field: str | None) -> None:
+        named = {"gtin": gtin_field, "marker": marker_field}
+        fields = " ".join(f"{alias}: {name}" for alias, name in named.items() if name)
+        custom = f" customFields {{ {fields} }}" if fields else ""
         self._unit = f"""
 fragment Unit on ProductVariant {{
   id enabled sku name trackInventory priceWithTax taxRateApplied {{ value }}

@@ -43,6 +43,12 @@ class VendureSettings(BaseModel):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$",
         description="Custom field of product variants that holds the EAN/GTIN; Vendure has none of its own.",
     )
+    marker_field: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$",
+        description="Custom field of product variants, a text, that keeps the id of syncd's last stock write: with it "
+        "a write whose answer was lost is settled at once.",
+    )
     tax_categories: dict[str, str] = Field(
         default_factory=dict,
         description="Name of the shop's tax category by rate in per cent, where several categories have the rate.",

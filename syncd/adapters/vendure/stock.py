@@ -54,9 +54,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A difference that is to be added to a known level."""
+    """A difference that is to be added to a known level, for an operation."""
 
     variant: str
+    operation: str
     difference: Decimal
     before: Level
     start: bool = False
@@ -71,20 +72,30 @@ class Intent:
         """What is to change of what is on hand."""
         return self.target - self.before.on_hand
 
-    def wire(self, location: str) -> dict[str, Any]:
-        """The entry of the mutation's input."""
+    def wire(self, location: str, marker_field: str | None) -> dict[str, Any]:
+        """The entry of the mutation's input; the operation's id is kept with the stock, or neither is."""
         level = {"stockLocationId": location, "stockOnHand": int(self.target)}
         entry: dict[str, Any] = {"id": self.variant, "stockLevels": [level]}
+        if marker_field is not None:
+            entry["customFields"] = {marker_field: self.operation}
         return {**entry, "trackInventory": "TRUE"} if self.start else entry
 
 
 class StockWriter:
-    """Sends the stock writes of one call."""
+    """Sends the stock writes of one call.
 
-    def __init__(self, client: VendureClient, catalogue: Catalogue, facts: ShopFacts) -> None:
+    Args:
+        client: Calls.
+        catalogue: Reads.
+        facts: The shop's stock location.
+        marker_field: Custom field of variants for the operation's id, or ``None``.
+    """
+
+    def __init__(self, client: VendureClient, catalogue: Catalogue, facts: ShopFacts, marker_field: str | None) -> None:
         self._client = client
         self._catalogue = catalogue
         self._facts = facts
+        self._marker_field = marker_field
 
     def write(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Look at the variants, then add all differences in one request.
@@ -120,7 +131,7 @@ class StockWriter:
             elif not start and not is_tracked(row, facts):
                 refused[at] = Refused("not_counted", "the shop does not count it")
             else:
-                intent = Intent(one, writes[at].difference, _level(row, facts.location), start)
+                intent = Intent(one, writes[at].operation_id, writes[at].difference, _level(row, facts.location), start)
                 if abs(intent.target) > _LARGEST:
                     refused[at] = Refused("out_of_range", f"the shop cannot hold {intent.target} units")
                 else:
@@ -180,7 +191,7 @@ class StockWriter:
     def _set(self, intents: Sequence[Intent]) -> dict[str, Level]:
         """Send one mutation; what the shop has of each variant afterwards."""
         location = self._facts.now().location
-        variables = {"input": [intent.wire(location) for intent in intents]}
+        variables = {"input": [intent.wire(location, self._marker_field) for intent in intents]}
         answer = self._client.mutate(self._catalogue.operations.set_stock, variables)
         try:
             levels = {id_of(row): _level(row, location) for row in rows_of(answer.data, "rows")}
@@ -221,11 +232,14 @@ class StockWriter:
             change, level = story
             if change == intent.change:
                 return Applied(level.on_hand - level.allocated)
-            return Intent(intent.variant, intent.change - change, level)
+            return Intent(intent.variant, intent.operation, intent.change - change, level)
         return Unknown("what moved at the shop beside the write does not add up")
 
     def _story(self, intent: Intent) -> tuple[Decimal, Level] | None:
-        """What our adjustment changed, and what there is now; ``None`` if the movements do not lead there."""
+        """What our adjustment changed, and what there is now; ``None`` if the movements do not lead there.
+
+        Where ids are no numbers (the strategy with UUIDs) the newest movements are not the last ones.
+        """
         before, location = intent.before, self._facts.now().location
         variables = {"id": intent.variant, "skip": before.movements, "take": MOVEMENTS_PER_PAGE}
         unit = mapping_of(self._client.query(MOVEMENTS, variables).data.get("unit"), "unit")
@@ -238,7 +252,8 @@ class StockWriter:
                 on_hand += change
                 if ours is None and on_hand == intent.target and text_of(row, "type") == _ADJUSTMENT:
                     ours = change
-        complete = len(rows) == now.movements - before.movements and on_hand == now.on_hand
+        in_order = all(id_of(row).isdecimal() for row in rows)
+        complete = in_order and len(rows) == now.movements - before.movements and on_hand == now.on_hand
         return (ours or ZERO, now) if complete else None
 
 
@@ -249,6 +264,6 @@ def _level(row: Row, location: str) -> Level:
 
 
 def _age(row: Row) -> tuple[int, str]:
-    """Movements in the order in which they were kept, where ids are numbers."""
+    """Movements in the order in which they were kept."""
     found = id_of(row)
     return len(found), found
