@@ -11,7 +11,7 @@ import pytest
 from syncd.core.fields import DESCRIPTION, GTIN, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, YES
 from syncd.core.model import Applied, FieldsWrite, ListingRef, Refused, StockMode, Written
 from syncd.core.products import NewProduct, Product, Unit
-from syncd.errors import InvalidResponse, OutcomeUnknown, Rejected
+from syncd.errors import InvalidResponse, OutcomeUnknown, Rejected, Transient
 from syncd.simulators.server import SimRequest, SimResponse
 from syncd.testing.goods import GOODS, MANY, SIMPLE, VARIATION, VARIED
 from syncd.testing.reading import read, write
@@ -92,6 +92,29 @@ def test_a_shop_that_gives_cookies_alone_is_told_what_to_change(side: VendureDri
     with pytest.raises(InvalidResponse, match="tokenMethod must include bearer"):
         side.adapter.fetch([side.ref(SIMPLE)])
     assert not side.adapter.check().ok
+
+
+def test_a_firewall_that_judges_answers_leaves_a_write_in_doubt(side: VendureDriver) -> None:
+    """A question is asked again; of a write nobody says whether it reached the shop."""
+    side.adapter.fetch([side.ref(SIMPLE)])
+    forward = side.tampering.inner.handle
+
+    def refused(request: SimRequest) -> SimResponse:
+        forward(request)
+        return SimResponse(403, b"<html>Forbidden</html>", {"Content-Type": "text/html"})
+
+    side.at_each_request(lambda exchange: switch(exchange.write))
+
+    def switch(on: bool) -> None:
+        side.tampering.inner.handle = refused if on else forward  # type: ignore[method-assign]  # between requests
+
+    with pytest.raises(OutcomeUnknown, match="refused by the host"):
+        side.adapter.write_stock([write(side.ref(SIMPLE), 2)])
+    assert side.stock()[SIMPLE] == 12
+    side.calm()
+    side.tampering.inner.handle = refused  # type: ignore[method-assign]
+    with pytest.raises(Transient, match="refused by the host"):
+        side.adapter.fetch([side.ref(SIMPLE)])
 
 
 def test_a_custom_field_that_is_not_there_is_told_by_the_check(side: VendureDriver) -> None:

@@ -164,11 +164,13 @@ class VendureClient:
     def _parse(self, reply: Reply, operation: Operation) -> tuple[Answer, list[Row]]:
         if reply.status == 404:
             raise InvalidResponse(self.side, reply.request, "no Admin API at this address (404): is url right?")
-        if reply.status in {401, 403}:
-            raise AuthRejected(
-                self.side, reply.request, f"refused by the host, not by Vendure ({reply.status}): does a firewall or a "
-                "password of the web server stand before it?"
-            )  # fmt: skip
+        if reply.status == 401:
+            detail = "refused by the host, not by Vendure (401): does the web server ask for a password of its own?"
+            raise AuthRejected(self.side, reply.request, detail)
+        if reply.status == 403:
+            # Some firewalls judge what comes out of the shop: by then a write has had its effect.
+            kind = OutcomeUnknown if operation.write else Transient
+            raise kind(self.side, reply.request, f"refused by the host, not by Vendure (403): {reply.sample!r}")
         body = reply.json()
         if not isinstance(body, Mapping):
             raise InvalidResponse(self.side, reply.request, f"{operation.name}: no object", sample=reply.sample)
