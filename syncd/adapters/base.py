@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from syncd.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -263,6 +265,46 @@ class SideAdapter(Protocol):
 
     def close(self) -> None:
         """Release connections; the adapter is not used afterwards."""
+
+
+class PlainSide:
+    """Stands in for the methods of ``SideAdapter`` that a side's capabilities do not promise.
+
+    The engine calls none of them then. An adapter that inherits from it writes ``name``, ``capabilities``, ``check``,
+    ``read_all``, ``read_changes``, ``fetch``, ``write_stock`` and ``close``, and of these here what it can do.
+    """
+
+    def read_events(self, since: datetime) -> list[StockEvent]:
+        """Stand in where ``capabilities.events`` is false."""
+        raise _not_promised("read_events")
+
+    def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
+        """Stand in where ``capabilities.fields`` is empty."""
+        raise _not_promised("write_fields")
+
+    def read_product(self, product_id: str) -> Product | None:
+        """Stand in where ``capabilities.describes`` is false."""
+        raise _not_promised("read_product")
+
+    def read_image(self, address: str) -> bytes | None:
+        """Stand in where ``capabilities.describes`` is false."""
+        raise _not_promised("read_image")
+
+    def create_product(self, new: NewProduct) -> MakeResult:
+        """Stand in where ``capabilities.creates`` is false."""
+        raise _not_promised("create_product")
+
+    def find_product(self, new: NewProduct, since: datetime) -> Made | Unknown | None:
+        """Stand in where ``capabilities.creates`` is false."""
+        raise _not_promised("find_product")
+
+    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
+        """Stand in where ``capabilities.withdraws`` is false."""
+        raise _not_promised("withdraw")
+
+
+def _not_promised(method: str) -> StateError:
+    return StateError(f"{method} was called, though the capabilities of this side do not promise it")
 
 
 @dataclass(frozen=True, slots=True)

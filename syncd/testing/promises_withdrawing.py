@@ -24,6 +24,8 @@ class WithdrawingPromises:
     @pytest.mark.parametrize("sku", [SIMPLE, VARIATION, VARIED.sku])
     def test_withdraws_from_customers_and_keeps_the_rest(self, side: SideDriver, sku: str) -> None:
         """Still there by id with its stock and fields; read as not published."""
+        if sku == VARIED.sku and not side.traits.variations:
+            pytest.skip("no variations on this side")
         if sku == VARIATION and not side.traits.hides_variations:
             assert isinstance(side.adapter.withdraw(side.ref(sku), Way.UNPUBLISH), Refused)
             return
@@ -42,6 +44,8 @@ class WithdrawingPromises:
     @pytest.mark.parametrize("sku", [SIMPLE, VARIATION, VARIED.sku])
     def test_withdraws_by_deleting(self, side: SideDriver, sku: str) -> None:
         """A product with all its variations; what is gone is gone for good or lies in the trash."""
+        if sku == VARIED.sku and not side.traits.variations:
+            pytest.skip("no variations on this side")
         ref, children = side.ref(sku), [side.ref(one.sku) for one in VARIED.variations if sku == VARIED.sku]
         assert side.adapter.withdraw(ref, Way.DELETE) == Withdrawn()
         gone = {entry.ref.external_id for entry in side.adapter.fetch([ref, *children]).gone}

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.core.model import ZERO, Applied, EventKind, Refused, StockEvent
+from syncd.core.model import ZERO, Applied, EventKind, Refused, StockEvent, Unknown
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
 from syncd.testing.reading import check_event, portions, read_everything, send, write
-from syncd.testing.side import Exchange, SideDriver
+from syncd.testing.side import Exchange, SideDriver, Trouble
 
 OTHER = GOODS[2].sku
 UNITS = [GOODS[3].sku, VARIATION, SIMPLE, GOODS[-2].variations[1].sku, VARIED.variations[1].sku, OTHER]
@@ -44,7 +44,8 @@ class WritingPromises:
     def test_a_write_does_not_depend_on_what_we_believed(self, side: SideDriver) -> None:
         """``expected_before`` may be stale: the difference is added to what is there."""
         before = side.stock()
-        send(side.adapter, [write(side.ref(SIMPLE), 5, before=900), write(side.ref(VARIATION), -1, before=-3)])
+        stale = [write(side.ref(SIMPLE), 5, before=900), write(side.ref(VARIATION), -1, key="op-2", before=-3)]
+        send(side.adapter, stale)
         assert side.stock() == before | {SIMPLE: before[SIMPLE] + 5, VARIATION: before[VARIATION] - 1}
 
     def test_results_come_in_the_order_of_the_writes(self, side: SideDriver) -> None:
@@ -106,6 +107,31 @@ class WritingPromises:
         for call in calls:
             call.join()
         assert side.stock() == before | {sku: before[sku] + n + 1 for n, sku in enumerate(skus)}
+
+    def test_the_same_write_again_is_applied_once(self, side: SideDriver) -> None:
+        """Where the side keeps keys: a write sent again is answered as before, together with others or alone."""
+        _needs_keys(side)
+        before, skus = side.stock(), [SIMPLE, VARIATION, OTHER]
+        writes = [write(side.ref(sku), -2, key=f"op-{sku}", before=before[sku]) for sku in skus]
+        for attempt in (writes, writes[1:], writes[:1], list(reversed(writes))):
+            assert {type(result) for result in send(side.adapter, attempt)} == {Applied}
+            assert side.stock() == before | {sku: before[sku] - 2 for sku in skus}
+            side.reopen()
+            side.pass_time(side.adapter.capabilities.key_life_s / 4 - 1)
+
+    @pytest.mark.parametrize("trouble", [Trouble.LOST_BEFORE, Trouble.LOST_AFTER, Trouble.ERROR_AFTER])
+    def test_a_write_without_an_answer_is_sent_again_under_its_key(self, side: SideDriver, trouble: Trouble) -> None:
+        """Where the side keeps keys: applied once in all, whether the first one arrived or not."""
+        _needs_keys(side)
+        if not side.traits.wire:
+            pytest.skip("no wire on this side")
+        before, again = side.stock(), [write(side.ref(SIMPLE), 5, before=side.stock()[SIMPLE])]
+        side.trouble(trouble, write=True)
+        assert {type(result) for result in send(side.adapter, again)} == {Unknown}
+        side.calm()
+        side.sell(SIMPLE, Decimal(1))
+        assert {type(result) for result in send(side.adapter, again)} == {Applied}
+        assert side.stock() == before | {SIMPLE: before[SIMPLE] + 4}
 
     def test_the_marker_can_be_read_afterwards(self, side: SideDriver) -> None:
         """Where the side carries a marker, the operation's id is read back with the listing, until the next write."""
@@ -266,6 +292,11 @@ class EvidencePromises:
     def _needs_events(side: SideDriver) -> None:
         if not side.adapter.capabilities.events:
             pytest.skip("no evidence on this side")
+
+
+def _needs_keys(side: SideDriver) -> None:
+    if not side.adapter.capabilities.key_life_s:
+        pytest.skip("no keys of writes on this side")
 
 
 def events(side: SideDriver, since: datetime) -> dict[str, StockEvent]:

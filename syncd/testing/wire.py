@@ -1,4 +1,9 @@
-"""What drivers of simulated servers share: troubles on the wire, counting of requests, one clock."""
+"""What drivers of simulated servers share: troubles on the wire, counting of requests, one clock.
+
+A driver that inherits from ``WireSide`` writes ``traits``, ``ref``, ``unknown_ref``, ``stock``, ``secrets``,
+``set_clock_ahead``, ``expire_credentials``, and what people do: ``create``, ``rename``, ``sell``, ``cancel``,
+``receive``, ``count``, ``delete``. What only some sides know is refused here: a driver with such traits writes it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from typing import Any
 
 from syncd.adapters.base import AdapterContext, SideAdapter, TokenStore
 from syncd.adapters.registry import installed
+from syncd.simulators.catalogue import CatalogueVariation
 from syncd.simulators.server import Fault, RequestRecord, SimRequest, SimResponse, SimServer, Simulator
 from syncd.testing.side import LONG_PAUSE_S, SHORT_PAUSE_S, SLOW_S, Exchange, Trouble
 
@@ -166,3 +172,26 @@ class WireSide:
 
     def go_down(self) -> None:
         self.server.stop()
+
+    # What only some sides know: no test asks for it where the traits or the adapter's capabilities do not promise it
+
+    def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
+        raise LookupError("no variations here (traits.variations)")
+
+    def categories(self) -> list[str]:
+        raise LookupError("no categories here (capabilities.fields)")
+
+    def images(self, sku: str) -> list[bytes]:
+        raise LookupError("no images here (capabilities.fields)")
+
+    def add_image(self, sku: str, content: bytes, *, first: bool = False) -> None:
+        raise LookupError("no images of its own here (traits.own_images)")
+
+    def trash(self, sku: str) -> None:
+        raise LookupError("no trash here (traits.trash)")
+
+    def restore(self, sku: str) -> None:
+        raise LookupError("no trash here (traits.trash)")
+
+    def stop_counting(self, sku: str) -> None:
+        raise LookupError("everything is counted here (traits.uncounted)")
