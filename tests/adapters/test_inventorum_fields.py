@@ -17,7 +17,7 @@ from syncd.simulators.inventorum.model import TaxType
 from syncd.simulators.server import Fault
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION
 from syncd.testing.reading import read
-from tests.conformance.drivers import InventorumDriver, open_inventorum
+from tests.conformance.drivers_inventorum import InventorumDriver, open_inventorum
 
 
 @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])

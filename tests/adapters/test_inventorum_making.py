@@ -20,7 +20,7 @@ from syncd.simulators.inventorum.model import TaxType
 from syncd.simulators.pictures import drawn
 from syncd.simulators.server import Fault, SimRequest
 from syncd.testing.goods import GOODS
-from tests.conformance.drivers import InventorumDriver, open_inventorum
+from tests.conformance.drivers_inventorum import InventorumDriver, open_inventorum
 from tests.support.inventorum_wire import example
 
 LAMP = Product(

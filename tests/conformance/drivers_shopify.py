@@ -118,9 +118,6 @@ class ShopifyDriver(WireSide):
     def add_variation(self, parent: str, variation: CatalogueVariation) -> None:
         self.sim.people.add_variation(parent, variation)
 
-    def categories(self) -> list[str]:
-        return []
-
     def images(self, sku: str) -> list[bytes]:
         return [image.content for image in self.sim.people.product(sku).images]
 
@@ -147,12 +144,6 @@ class ShopifyDriver(WireSide):
 
     def delete(self, sku: str) -> None:
         self.sim.people.delete(sku)
-
-    def trash(self, sku: str) -> None:
-        raise LookupError("no trash here")
-
-    def restore(self, sku: str) -> None:
-        raise LookupError("no trash here")
 
     def stop_counting(self, sku: str) -> None:
         self.sim.people.set_tracked(sku, False)

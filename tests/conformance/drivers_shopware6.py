@@ -91,15 +91,6 @@ class Shopware6Driver(WireSide):
     def delete(self, sku: str) -> None:
         self.sim.people.delete(sku)
 
-    def trash(self, sku: str) -> None:
-        raise LookupError("no trash here")
-
-    def restore(self, sku: str) -> None:
-        raise LookupError("no trash here")
-
-    def stop_counting(self, sku: str) -> None:
-        raise LookupError("everything is counted here")
-
     def set_clock_ahead(self, seconds: float) -> None:
         self.sim.settings.clock_skew_seconds = seconds
 

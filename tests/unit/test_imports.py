@@ -23,6 +23,9 @@ IO_MODULES = {
 
 VENDORS = ("inventorum", "shorepos", "woocommerce", "wordpress", "shopify", "shopware", "vendure")
 
+PROPOSED = {"woocommerce": "cli/init.py"}
+"""What ``syncd init`` proposes to people who have not said which shop they have."""
+
 
 def files(*folders: str) -> list[Path]:
     found = [path for folder in folders for path in sorted((PACKAGE / folder).rglob("*.py"))]
@@ -114,18 +117,53 @@ def test_the_service_knows_adapters_by_their_contract_alone() -> None:
     assert offences(("service",), (*vendor_folders(), "syncd.cli", "syncd.simulators", "click", "rich")) == []
 
 
+def test_nothing_but_tests_needs_the_suite() -> None:
+    others = [path for path in PACKAGE.rglob("*.py") if PACKAGE / "testing" not in path.parents]
+    users = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path in others
+        for name, line in imports(path)
+        if _under(name, ("syncd.testing", "pytest"))
+    ]
+    assert users == []
+
+
+def test_the_suite_knows_adapters_by_their_contract_alone() -> None:
+    allowed = ("syncd.simulators.server", "syncd.simulators.catalogue", "syncd.simulators.pictures")
+    assert offences(("testing",), (*vendor_folders(), "syncd.simulators"), allowed) == []
+    assert offences(("testing",), ("syncd.state", "syncd.service", "syncd.cli", "syncd.config", "syncd.demo")) == []
+
+
 def test_simulators_share_no_code_with_the_clients() -> None:
     assert offences(("simulators",), ("syncd",), ("syncd.simulators",)) == []
 
 
-@pytest.mark.parametrize("folder", ["core", "http", "service"])
+def test_every_vendor_with_an_adapter_is_looked_for() -> None:
+    folders = {folder.rpartition(".")[2] for folder in vendor_folders()} - {"memory"}
+    assert {folder for folder in folders if not re.search("|".join(VENDORS), folder)} == set()
+    assert len(folders) >= 4
+
+
+@pytest.mark.parametrize("folder", ["core", "http", "service", "testing", "adapters/memory"])
 def test_no_vendor_is_named_outside_its_adapter(folder: str) -> None:
     named = [found for path in files(folder) for found in vendor_names(path)]
     assert named == []
 
 
-def test_the_configuration_names_only_its_own_section() -> None:
-    named = [found for path in files("config") for found in vendor_names(path, VENDORS[1:])]
+def test_no_vendor_is_named_in_what_all_adapters_share() -> None:
+    shared = [*PACKAGE.glob("*.py"), *(PACKAGE / "adapters").glob("*.py")]
+    assert [found for path in shared for found in vendor_names(path)] == []
+
+
+@pytest.mark.parametrize("folder", ["config", "cli", "state"])
+def test_people_are_told_of_the_till_alone(folder: str) -> None:
+    named = [
+        found
+        for path in files(folder)
+        for found in vendor_names(
+            path, tuple(each for each in VENDORS[1:] if PROPOSED.get(each) != str(path.relative_to(PACKAGE)))
+        )
+    ]
     assert named == []
 
 
