@@ -6,7 +6,8 @@
 PYTHON ?= python3
 ARGS   ?=
 
-# Of `make chaos`, `make soak` and `make fuzz`: make chaos KILLS=60 SEED=7 DATABASE=postgresql
+# Of `make chaos`, `make soak` and `make fuzz`: make chaos SHOP=shopify KILLS=60 SEED=7 DATABASE=postgresql
+SHOP     ?= woocommerce
 KILLS    ?= 200
 SEED     ?= 1
 DATABASE ?= sqlite
@@ -65,8 +66,8 @@ requests: $(VENV)/.developed ## Count the requests that changes of so many produ
 mutants: $(VENV)/.developed ## Take out one protection after the other: tests must notice
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (KILLS, SEED, DATABASE)
-	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)
+chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (SHOP, KILLS, SEED, DATABASE)
+	$(BIN)/python -m tests.chaos --shop $(SHOP) --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)
 
 soak: $(VENV)/.developed ## Steady traffic, two daemons, two shops (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE) $(ARGS)

@@ -10,6 +10,7 @@ import click
 
 from tests.chaos.place import folder_for, place, tidy_up_on_sigterm
 from tests.chaos.run import Plan, Run
+from tests.chaos.shops import SHOPS
 from tests.chaos.stage import ChaosStage
 
 _RESTARTS = 2
@@ -19,6 +20,7 @@ _RESTARTS = 2
 @click.option("--kills", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
 @click.option("--database", default="sqlite", show_default=True, type=click.Choice(["sqlite", "postgresql"]))
+@click.option("--shop", default="woocommerce", show_default=True, type=click.Choice(sorted(SHOPS)), help="What shop.")
 @click.option("--shops", default=1, show_default=True, type=click.IntRange(1, 5))
 @click.option("--per-second", default=4.0, show_default=True, help="Events a second.")
 @click.option("--on-write", default=0.2, show_default=True, help="Share of writes that meet a fault.")
@@ -30,6 +32,7 @@ def main(
     kills: int,
     seed: int,
     database: str,
+    shop: str,
     shops: int,
     per_second: float,
     on_write: float,
@@ -49,7 +52,7 @@ def main(
     tell(f"everything is kept in {folder}")
     with place(database, folder) as (url, server):
         names = ["main", *(f"shop{number}" for number in range(2, shops + 1))]
-        stage = ChaosStage(folder, url, shops=names, seed=seed, race_s=race)
+        stage = ChaosStage(folder, url, shops=names, kind=shop, seed=seed, race_s=race)
         restart = server.restart if server is not None and server.can_restart else None
         plan = Plan(kills, seed, per_second, rough, on_write, on_read, restart, _RESTARTS if restart else 0)
         try:
@@ -59,7 +62,7 @@ def main(
             stage.close()
     for violation in result.violations:
         click.echo(f"violation: {violation}", err=True)
-    click.echo(f"{result.line()} database={database} seed={seed}")
+    click.echo(f"{result.line()} shop={shop} database={database} seed={seed}")
     sys.exit(1 if result.violations else 0)
 
 

@@ -84,18 +84,19 @@ class Trouble:
     def hit(self, side: str, request: SimRequest, kind: str) -> None:
         """Have a fault hit this request, or one to the same path that is faster."""
         limit = _SECONDS.get(kind, 1.0)
+        target = self._stage.shops[side].target(request) if side in self._stage.shops else "^" + re.escape(request.path)
         seconds = limit if kind == "stale" else self._random.uniform(0.05, limit)
-        fault = Fault(kind, request.method, "^" + re.escape(request.path), seconds=round(seconds, 2))
+        fault = Fault(kind, request.method, target, seconds=round(seconds, 2))
         self._stage.servers[side].add_fault(fault)
         self.faults[kind] += 1
-        if request.method != "GET":
+        if self._stage.can_change(side, request):
             self._stage.diary.note(f"fault {kind} ({fault.seconds} s) at {side}: {request.method} {request.path}")
 
     def _arrived(self, side: str, request: SimRequest) -> None:
         for trap in self._traps:
             trap.try_spring(side, request)
-        write = request.method != "GET"
         # A token request whose answer is lost ends in a new authorisation by a person: that is tried, but not all day.
-        often = write and "token" not in request.path
-        if self._on and self._random.random() < self._shares[often]:
-            self.hit(side, request, self._random.choice(WRITE_FAULTS if write else READ_FAULTS))
+        write = self._stage.can_change(side, request)
+        kinds = READ_FAULTS if request.method == "GET" else WRITE_FAULTS  # no cache keeps answers to a POST
+        if self._on and self._random.random() < self._shares[write]:
+            self.hit(side, request, self._random.choice(kinds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import signal
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.chaos.faults import Trap
+from tests.chaos.stage import TILL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +27,7 @@ _YOUNG_S = 3.0
 _AT_WORK_WITHIN_S = 15.0
 
 
-def _is_write(request: SimRequest) -> bool:
-    return request.method != "GET" and "token" not in request.path
-
-
-def _is_read(request: SimRequest) -> bool:
-    return request.method == "GET"
-
-
-def _is_refresh(request: SimRequest) -> bool:
+def _is_refresh(_: str, request: SimRequest) -> bool:
     return request.path.endswith("/auth/token/")
 
 
@@ -64,10 +58,10 @@ class Killer:
         self._ways: list[tuple[int, str, Callable[[], None]]] = [
             (30, "at any time", self._at_any_time),
             (8, "soon after the start", self._soon),
-            (18, "write arrived, no effect", lambda: self._on_request(_is_write, "lost_before")),
-            (22, "write arrived, effect", lambda: self._on_request(_is_write, "")),
-            (14, "write answered", lambda: self._on_request(_is_write, "", self._random.uniform(0.001, 0.08))),
-            (6, "read arrived", lambda: self._on_request(_is_read, "")),
+            (18, "write arrived, no effect", lambda: self._on_request(self._writes, "lost_before")),
+            (22, "write arrived, effect", lambda: self._on_request(self._writes, "")),
+            (14, "write answered", lambda: self._on_request(self._writes, "", self._random.uniform(0.001, 0.08))),
+            (6, "read arrived", lambda: self._on_request(self._reads, "")),
             (4, "token refresh", self._in_refresh),
         ]
 
@@ -150,9 +144,17 @@ class Killer:
     def _soon(self) -> None:
         self._wait(self._random.uniform(0.3, 1.6))
 
-    def _on_request(self, matches: Callable[[SimRequest], bool], fault: str, later_s: float = 0.0) -> None:
+    def _writes(self, side: str, request: SimRequest) -> bool:
+        return self._stage.can_change(side, request)
+
+    def _reads(self, side: str, request: SimRequest) -> bool:
+        return not self._stage.can_change(side, request) and "token" not in request.path
+
+    def _on_request(
+        self, matches: Callable[[str, SimRequest], bool], fault: str, later_s: float = 0.0, side: str = ""
+    ) -> None:
         """Kill when the next such request arrives: before any effect, before the answer, or shortly after it."""
-        side = self._random.choice(list(self._stage.servers))
+        side = side or self._random.choice(list(self._stage.servers))
         due = threading.Event()
 
         def act(request: SimRequest) -> None:
@@ -165,7 +167,7 @@ class Killer:
 
         self._until_at_work()
         self._wait(self._random.uniform(0.0, 2.0))
-        trap = Trap(side, matches, act)
+        trap = Trap(side, functools.partial(matches, side), act)
         self._trouble.set_trap(trap)
         deadline = time.monotonic() + _PATIENCE_S
         while not due.wait(0.02) and time.monotonic() < deadline and self._stage.daemon.alive:
@@ -178,4 +180,4 @@ class Killer:
         self._wait(self._random.uniform(0.0, 1.0))
         self._stage.till.expire_access_tokens()
         self._stage.diary.note("access tokens expired")
-        self._on_request(_is_refresh, "")
+        self._on_request(_is_refresh, "", side=TILL)

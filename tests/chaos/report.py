@@ -135,12 +135,9 @@ def _timeline(stage: ChaosStage, sku: str) -> list[tuple[datetime, str]]:
     ]
     for name, shop in stage.shops.items():
         lines += [
-            (
-                datetime.fromisoformat(row["at"]),
-                f"{name:9} {row['kind']} {row['quantity']} {row['reference']} (whole seconds)",
-            )
-            for row in shop.people.history()
-            if row["sku"] == sku
+            (event.at, f"{name:9} {event.kind} {event.units:+f} {event.reference}")
+            for event in shop.events()
+            if event.sku == sku
         ]
     with stage.state() as session:
         lines += _movements(session, sku)

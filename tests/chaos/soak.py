@@ -75,8 +75,7 @@ class Probe:
         """Sell one in a shop, or take two in at the till; returns seconds until till and shops show it."""
         stock = self._stage.till_stock()[sku]
         if in_shop:
-            shop = self._stage.shops[SHOPS[0]]
-            shop.people.order([{"sku": sku, "quantity": 1}])
+            self._stage.shops[SHOPS[0]].order([(sku, 1)])
             want = stock - 1
         else:
             self._stage.till.receive(sku, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,20 +10,25 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from syncd.demo.process import DaemonProcess, write_private
-from syncd.errors import DatabaseNotReady
+from syncd.errors import DatabaseNotReady, DatabaseUnavailable
 from syncd.simulators.catalogue import make_catalogue
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
-from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
 from syncd.state import schema
 from syncd.state.engine import Database, open_database
+from syncd.state.models import Item, Listing, Operation, is_open
+from tests.chaos.shops import SHOPS, ChaosShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy.orm import Session
+
+    from syncd.simulators.server import SimRequest
 
 SETTLE_S = 2.0
 OVERLAP_S = 5.0
@@ -50,12 +56,8 @@ in_doubt_seconds = {in_doubt}
 
 _SHOP = """
 [shops.{name}]
-adapter = "woocommerce"
-url = "{url}"
-consumer_key = "ck_sim"
-consumer_secret_file = "{folder}/consumer-secret"
-media_user = "shopadmin"
-media_password_file = "{folder}/media-password"
+adapter = "{kind}"
+{keys}
 poll_seconds = 1
 requests_per_second = 50
 sweep = "every 1h"
@@ -73,6 +75,8 @@ max_created = {{ items = 1000 }}
 create_in_shop = "published"
 publish = true
 """
+
+TILL = "inventorum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class ChaosStage:
         folder: Where configuration and logs go, and the database if it is SQLite.
         database: Address of the database.
         shops: Names of the shops.
+        kind: What shops they are, by their adapter.
         products: How many products; a few of them have variations.
         seed: Makes the catalogue repeatable.
         race_s: How long a shop waits between reading and writing a quantity, once ``begin_races`` was called.
@@ -121,6 +126,7 @@ class ChaosStage:
         database: str,
         *,
         shops: Sequence[str] = ("main",),
+        kind: str = "woocommerce",
         products: int = 96,
         seed: int = 1,
         race_s: float = 0.0,
@@ -136,12 +142,11 @@ class ChaosStage:
         catalogue = make_catalogue(products, max(1, products // 7), seed)
         self.till = InventorumSim(InventorumSettings(rate_limit_per_second=0))
         self.till.seed(catalogue)
-        self.shops: dict[str, WooCommerceSim] = {}
-        for name in shops:
-            self.shops[name] = WooCommerceSim(WooCommerceSettings())
-            self.shops[name].seed(catalogue, quantities="random")
-        self.servers = {"inventorum": SimServer(self.till)}
-        self.servers |= {name: SimServer(shop) for name, shop in self.shops.items()}
+        units = random.Random(seed)  # noqa: S311 - invented stock, not a secret
+        opening = {name: {sku: units.randint(0, 60) for sku in self.till.stock()} for name in shops}
+        self.shops: dict[str, ChaosShop] = {name: SHOPS[kind](catalogue, opening[name]) for name in shops}
+        self.servers = {TILL: SimServer(self.till)}
+        self.servers |= {name: shop.server for name, shop in self.shops.items()}
         self.daemons = [
             DaemonProcess(folder / "config.toml", folder / f"daemon-{number}.log") for number in range(1, daemons + 1)
         ]
@@ -157,20 +162,28 @@ class ChaosStage:
             server.start()
         settings = self.till.settings
         write_private(self.folder / "inventorum-client-secret", settings.client_secret + "\n")
-        write_private(self.folder / "consumer-secret", "cs_sim\n")
-        write_private(self.folder / "media-password", f"{WooCommerceSettings().media_password}\n")
         self.authorise(settings.refresh_token)
         times = {"settle": SETTLE_S, "overlap": OVERLAP_S, "in_doubt": IN_DOUBT_S, "folder": self.folder}
-        head = _HEAD.format(
-            database=self.database, till=self.servers["inventorum"].url, client_id=settings.client_id, **times
-        )
-        shops = [_SHOP.format(name=name, url=self.servers[name].url, **times) for name in self.shops]
+        head = _HEAD.format(database=self.database, till=self.servers[TILL].url, client_id=settings.client_id, **times)
+        shops = [
+            _SHOP.format(name=name, kind=shop.kind, keys=self._keys(name, shop), **times)
+            for name, shop in self.shops.items()
+        ]
         write_private(self.folder / "config.toml", head + "".join(shops))
+
+    def _keys(self, name: str, shop: ChaosShop) -> str:
+        """What only a shop of this kind has in its section; secrets go into files."""
+        lines = [f'{key} = "{value}"' for key, value in shop.settings().items()]
+        for key, secret in shop.secrets().items():
+            file = self.folder / f"{name}-{key}"
+            write_private(file, f"{secret}\n")
+            lines.append(f'{key}_file = "{file}"')
+        return "\n".join(lines)
 
     def begin_races(self) -> None:
         """From now on orders may land inside writes. The first sync writes everything and would take minutes so."""
         for shop in self.shops.values():
-            shop.settings.delta_race_seconds = self._race_s
+            shop.begin_races(self._race_s)
 
     def close(self) -> None:
         """Stop whatever still runs."""
@@ -189,8 +202,27 @@ class ChaosStage:
 
     def shop_stock(self, name: str) -> dict[str, Decimal | None]:
         """What a shop really shows, by SKU."""
-        stock = self.shops[name].people.stock()
+        stock = self.shops[name].stock()
         return {sku: None if units is None else Decimal(units) for sku, units in stock.items()}
+
+    def can_change(self, side: str, request: SimRequest) -> bool:
+        """Whether a request to a side can change goods."""
+        if side == TILL:
+            return request.method != "GET" and "token" not in request.path
+        return self.shops[side].writes(request)
+
+    def is_at_rest(self, sku: str) -> bool:
+        """Whether all sides and the ledger agree about an item, and no write to it is open."""
+        try:
+            with self.state() as session:
+                on_hand = session.scalar(
+                    select(Item.on_hand).join(Listing, Listing.item_id == Item.id).where(Listing.sku == sku).limit(1)
+                )
+                busy = session.scalar(select(Operation.id).join(Listing).where(Listing.sku == sku, is_open()).limit(1))
+        except DatabaseUnavailable:
+            return False
+        shown = {self.till_stock()[sku], *(self.shop_stock(name).get(sku) for name in self.shops)}
+        return busy is None and shown == {on_hand}
 
     def make_goods(self, units: int) -> list[str]:
         """A new product at the till, marked for the shops; every third one has variations. Returns the new SKUs."""
@@ -210,9 +242,9 @@ class ChaosStage:
         """New products that a shop has twice."""
         return [
             f"{shop} has {count} times “{name}”"
-            for shop, sim in self.shops.items()
+            for shop, sells in self.shops.items()
             for name in self.new_names
-            if (count := sim.people.names().count(name)) != 1
+            if (count := sells.names().count(name)) != 1
         ]
 
     @contextmanager

@@ -7,13 +7,14 @@ import threading
 import time
 from base64 import b64encode
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from syncd.simulators.pictures import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
+    from tests.chaos.shops.base import Lines
     from tests.chaos.stage import ChaosStage
 
 _FORGET = 60
@@ -53,7 +54,7 @@ class Traffic:
         self._skus = [sku for sku in sorted(stage.till_stock()) if sku not in spared]
         self._till_orders: list[tuple[int, str, int]] = []
         self._lately: deque[tuple[float, str, str, int, bool]] = deque()
-        self._web_orders: list[tuple[str, int, list[dict[str, Any]]]] = []
+        self._web_orders: list[tuple[str, str, Lines]] = []
         self._not_sold_yet: list[str] = []
         self.broken: BaseException | None = None
         self.events: Counter[str] = Counter()
@@ -162,7 +163,7 @@ class Traffic:
 
     def _shop_price(self) -> None:
         shop, sku = self._shop(), self._sku()
-        self._stage.shops[shop].people.set_price(sku, "0.99")
+        self._stage.shops[shop].type_price(sku, "0.99")
         self._count("price typed in a shop", sku, f"0.99 in {shop}")
 
     def _new_goods(self) -> None:
@@ -199,15 +200,15 @@ class Traffic:
     def _web_order(self) -> None:
         shop = self._shop()
         skus = {self._sku() for _ in range(self._random.choice((1, 1, 1, 2, 3)))}
-        lines: list[dict[str, Any]] = [{"sku": sku, "quantity": self._random.randint(1, 2)} for sku in sorted(skus)]
-        if not all(self._tellable(shop, line["sku"], -line["quantity"], by_hand=False) for line in lines):
+        lines: Lines = [(sku, self._random.randint(1, 2)) for sku in sorted(skus)]
+        if not all(self._tellable(shop, sku, -units, by_hand=False) for sku, units in lines):
             return
-        order = self._stage.shops[shop].people.order(lines)["order"]
+        order = self._stage.shops[shop].order(lines)
         self._web_orders = [*self._web_orders[-_FORGET:], (shop, order, lines)]
-        for line in lines:
-            self._count("web order line", line["sku"], f"{-line['quantity']:+} in {shop} (order {order})")
+        for sku, units in lines:
+            self._count("web order line", sku, f"{-units:+} in {shop} (order {order})")
 
-    def _take_web_order(self) -> tuple[str, int, list[dict[str, Any]]] | None:
+    def _take_web_order(self) -> tuple[str, str, Lines] | None:
         if not self._web_orders:
             return None
         return self._web_orders.pop(self._random.randrange(len(self._web_orders)))
@@ -215,27 +216,29 @@ class Traffic:
     def _web_cancel(self) -> None:
         if (taken := self._take_web_order()) is not None:
             shop, order, lines = taken
-            if not all(self._tellable(shop, line["sku"], line["quantity"], by_hand=False) for line in lines):
+            if not all(self._tellable(shop, sku, units, by_hand=False) for sku, units in lines):
                 return
-            self._stage.shops[shop].people.cancel_order(order)
-            for line in lines:
-                self._count("web cancellation", line["sku"], f"{line['quantity']:+} in {shop} (order {order})")
+            self._stage.shops[shop].cancel(order, lines)
+            for sku, units in lines:
+                self._count("web cancellation", sku, f"{units:+} in {shop} (order {order})")
 
     def _web_refund(self) -> None:
         if (taken := self._take_web_order()) is not None:
             shop, order, lines = taken
-            line = self._random.choice(lines)
-            back = {"sku": line["sku"], "quantity": self._random.randint(1, line["quantity"])}
-            if not self._tellable(shop, back["sku"], back["quantity"], by_hand=False):
+            sku, bought = self._random.choice(lines)
+            back = self._random.randint(1, bought)
+            if not self._tellable(shop, sku, back, by_hand=False):
                 return
-            self._stage.shops[shop].people.refund(order, [back], restock=True)
-            self._count("web refund", back["sku"], f"{back['quantity']:+} in {shop} (order {order})")
+            self._stage.shops[shop].refund(order, sku, bought, back)
+            self._count("web refund", sku, f"{back:+} in {shop} (order {order})")
 
     def _admin_edit(self) -> None:
         shop, sku = self._shop(), self._sku()
+        if self._stage.shops[shop].edits_can_vanish and not self._stage.is_at_rest(sku):
+            return
         shown = self._stage.shop_stock(shop)[sku]
         typed = max(0, int(shown or 0) + self._random.randint(-3, 4))
         if not self._tellable(shop, sku, typed - int(shown or 0), by_hand=True):
             return
-        self._stage.shops[shop].people.set_stock(sku, typed)
+        self._stage.shops[shop].type_stock(sku, typed)
         self._count("admin edit", sku, f"{shown} -> {typed} in {shop}")

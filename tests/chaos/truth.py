@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.chaos.stage import ChaosStage
 
 _OURS_AT_TILL = {"adjust"}
-_OURS_IN_SHOP = {"rest_delta", "rest_absolute"}
 _ZERO = Decimal(0)
 
 Events = dict[str, list[Decimal]]
@@ -35,7 +34,7 @@ def open_books(stage: ChaosStage) -> Opening:
     return Opening(
         stage.till_stock(),
         len(stage.till.history()),
-        {name: len(shop.people.history()) for name, shop in stage.shops.items()},
+        {name: len(shop.events()) for name, shop in stage.shops.items()},
     )
 
 
@@ -46,10 +45,8 @@ def events(stage: ChaosStage, opening: Opening) -> Events:
         if row["kind"] not in _OURS_AT_TILL:
             found[row["sku"]].append(Decimal(row["quantity"]))
     for name, shop in stage.shops.items():
-        for row in shop.people.history()[opening.shop_events[name] :]:
-            if row["kind"] not in _OURS_IN_SHOP:
-                # What a person asked for: a stale write may have swallowed it.
-                found[row["sku"]].append(Decimal(row["requested"]))
+        for event in shop.events()[opening.shop_events[name] :]:
+            found[event.sku].append(event.units)
     return found
 
 
@@ -117,10 +114,10 @@ def _labels(stage: ChaosStage) -> list[str]:
     till = stage.till.fields()
     return [
         f"{sku}: {name} is “{fields.get(name)}” in {shop}, “{value}” at the till"
-        for shop, sim in stage.shops.items()
-        for sku, fields in sim.people.fields().items()
+        for shop, sells in stage.shops.items()
+        for sku, fields in sells.fields().items()
         for name, value in till.get(sku, {}).items()
-        if fields.get(name) != value
+        if name in sells.labels and fields.get(name) != value
     ]
 
 

@@ -18,25 +18,11 @@ from syncd.simulators.server import Fault, SimRequest, SimResponse, SimServer
 from syncd.simulators.shopify import ShopifySettings, ShopifySim
 from syncd.testing.side import Exchange, SideDriver, Traits, Trouble
 from syncd.testing.wire import FAULTS, Clock, Tampering, WireSide, another_shape
+from tests.support.shopify_server import OperationServer, kind_of
 
 UNKNOWN_ID = 987654
 TOKENS = "/admin/oauth/"
 READ, WRITE = r"\?query$", r"\?mutation$"
-
-
-class OperationServer(SimServer):
-    """Names each request by what its operation is, so that reads and writes can be troubled and counted apart."""
-
-    def dispatch(self, request: SimRequest, target: str) -> tuple[SimResponse | None, Fault | None]:
-        if request.path.endswith("/graphql.json"):
-            target += f"?{kind_of(request)}"
-        return super().dispatch(request, target)
-
-
-def kind_of(request: SimRequest) -> str:
-    """An export is a mutation by its form, and changes nothing."""
-    changes = b'"mutation ' in request.body[:40] and b"bulkOperationRunQuery" not in request.body[:120]
-    return "mutation" if changes else "query"
 
 
 def without_rows(body: Any) -> Any:

@@ -151,7 +151,7 @@ class CrashStage(ChaosStage):
         if side == TILL:
             self.till.sale(sku, units)
         else:
-            self.shops[side].people.order([{"sku": sku, "quantity": units}])
+            self.shops[side].order([(sku, units)])
 
     # What can be seen
 

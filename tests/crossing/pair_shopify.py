@@ -14,7 +14,8 @@ from syncd.service.account import open_account
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
 from syncd.simulators.shopify import ShopifySettings, ShopifySim
-from tests.conformance.drivers_shopify import WRITE, OperationServer
+from tests.conformance.drivers_shopify import WRITE
+from tests.support.shopify_server import OperationServer
 from tests.crossing.pair import Between, Clock
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd.simulators.woocommerce import WooCommerceSim
+from tests.chaos.shops.woocommerce import WooCommerceShop
 from tests.chaos.stage import ChaosStage
 from tests.support.acceptance import PROGRAM
 
@@ -62,7 +64,7 @@ def test_fields_that_differ_are_planned_written_and_explained(stage: ChaosStage)
     assert "→ “12.34”  the till owns it" in plan
     assert "3 fields" in syncd(stage, "sync")
     assert differing(stage) == {}
-    shown = {row.sku: row for row in stage.shops["main"].shop.by_id.values()}
+    shown = {row.sku: row for row in shop_of(stage).shop.by_id.values()}
     assert (shown[simple].regular_price, shown[variation].regular_price) == ("12.34", "99.90")
     assert shown[simple].name == "Mug \u201eÄpfel\u201c &amp; more"
     story = syncd(stage, "explain", simple)
@@ -85,18 +87,24 @@ def test_a_saved_plan_is_carried_out_only_if_the_world_stood_still(stage: ChaosS
     stage.till.set_price(simple, "12.34")
     file = tmp_path / "plan.json"
     assert "stock writes, 1 field\n" in syncd(stage, "plan", "--full", "-o", str(file))
-    assert stage.shops["main"].people.fields()[simple]["price"] != "12.34"
+    assert shop_of(stage).people.fields()[simple]["price"] != "12.34"
     stage.till.sale(simple, 1)
     refused = failing(stage, "apply", str(file))
     assert refused.returncode == 3
     assert "the world has moved" in refused.stderr
-    assert f"of {stage.shops['main'].shop.with_sku(simple)[0].id} in main: was" in refused.stderr
-    assert stage.shops["main"].people.fields()[simple]["price"] != "12.34"
+    assert f"of {shop_of(stage).shop.with_sku(simple)[0].id} in main: was" in refused.stderr
+    assert shop_of(stage).people.fields()[simple]["price"] != "12.34"
     syncd(stage, "plan", "--full", "-o", str(file))
     syncd(stage, "apply", str(file))
-    assert stage.shops["main"].people.fields()[simple]["price"] == "12.34"
+    assert shop_of(stage).people.fields()[simple]["price"] == "12.34"
     assert stage.shop_stock("main") == stage.till_stock()
     assert "is no plan of syncd" in failing(stage, "apply", str(stage.folder / "config.toml")).stderr
+
+
+def shop_of(stage: ChaosStage) -> WooCommerceSim:
+    shop = stage.shops["main"]
+    assert isinstance(shop, WooCommerceShop)
+    return shop.sim
 
 
 def failing(stage: ChaosStage, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +113,7 @@ def failing(stage: ChaosStage, *argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_wrong_secret_is_named_with_what_to_do(stage: ChaosStage) -> None:
-    (stage.folder / "consumer-secret").write_text("cs_wrong\n")
+    (stage.folder / "main-consumer_secret").write_text("cs_wrong\n")
     done = failing(stage, "match")
     assert done.returncode == 5
     assert "✗ main:" in done.stdout
@@ -126,7 +134,7 @@ def test_many_names_and_prices_wait_until_somebody_looked(tmp_path: Path) -> Non
         file = tmp_path / "plan.json"
         assert failing(stage, "plan", "-o", str(file)).returncode == 3
         assert "54 fields" in syncd(stage, "apply", str(file))
-        assert {fields["price"] for fields in stage.shops["main"].people.fields().values()} == {"7.77"}
+        assert {fields["price"] for fields in shop_of(stage).people.fields().values()} == {"7.77"}
         assert json.loads(syncd(stage, "status", "--json"))["findings"] == []
     finally:
         stage.close()
