@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chaos.run import Plan, Run
+from tests.chaos.shops import SHOPS
 from tests.chaos.stage import ChaosStage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+SIZES = {"woocommerce": (16, 4), "shopware6": (8, 2), "shopify": (8, 2)}
+"""Products and kills: the longest run is that of the shop whose writes can swallow orders and carry marks."""
+
+
 @pytest.mark.timeout(180)
-def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed_a_few_times(tmp_path: Path) -> None:
-    stage = ChaosStage(tmp_path, f"sqlite:///{tmp_path}/syncd.db", products=16)
+@pytest.mark.parametrize("shop", SHOPS)
+def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed_a_few_times(tmp_path: Path, shop: str) -> None:
+    products, kills = SIZES[shop]
+    stage = ChaosStage(tmp_path, f"sqlite:///{tmp_path}/syncd.db", kind=shop, products=products)
     told: list[str] = []
     try:
         stage.open()
-        result = Run(stage, Plan(kills=4, seed=5, per_second=4.0), told.append).carry_out()
+        result = Run(stage, Plan(kills=kills, seed=5, per_second=4.0), told.append).carry_out()
     finally:
         stage.close()
     assert result.violations == [], result.line()
     assert result.happened > 0
-    assert sum(result.ends.kills.values()) == 4
+    assert sum(result.ends.kills.values()) == kills
