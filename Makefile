@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -100,6 +100,9 @@ lint: $(VENV)/.developed ## Check format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+units: ## Hold the systemd units against systemd-analyze
+	@.ci/units
 
 check: lint test ## Both
 

@@ -82,12 +82,13 @@ class _Answers:
 @click.option("--adapter", help="The shop system.  [default: woocommerce]")
 @click.option("--shop-url", help="Address of the shop.")
 @click.option(
-    "--secrets-dir", default="secrets", show_default=True, help="Folder for secrets, beside the configuration."
+    "--secrets-dir",
+    help="Folder for secrets, beside the configuration.  [default: secrets; secrets/NAME for a NAME.toml]",
 )
 @click.option("--no-input", is_flag=True, help="Ask nothing, even in a terminal.")
 @click.option("--force", is_flag=True, help="Overwrite an existing configuration (never an existing secret).")
 @pass_cli
-def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str, **given: str | None) -> int:
+def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str | None, **given: str | None) -> int:
     """Write a commented config.toml, and secrets into files that only you can read.
 
     In a terminal it asks for what the options leave open. Secrets are asked for, or taken from the environment
@@ -98,7 +99,7 @@ def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str, *
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force overwrites it, --config FILE writes another")
     ask = not no_input and not cli.json and sys.stdin.isatty() and sys.stderr.isatty()
-    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir)
+    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir or "/".join(("secrets", *_account(path))))
     text = _fill(answers, path, given)
     kept = _write(path, text, answers)
     _report(cli, path, answers, kept)
@@ -123,9 +124,16 @@ def _fill(answers: _Answers, path: Path, given: Mapping[str, str | None]) -> str
 
 
 def _default_database(path: Path) -> str:
+    """Beside the configuration; for the service in its own folder, that of the account for one of several."""
+    account = _account(path)
     if path.absolute().parent == SYSTEM_PATH.parent:
-        return "sqlite:////var/lib/syncd/syncd.db"
-    return "sqlite:///syncd.db"
+        return f"sqlite:////var/lib/syncd/{'/'.join((*account, 'syncd.db'))}"
+    return f"sqlite:///{'.'.join((*account, 'syncd.db'))}"
+
+
+def _account(path: Path) -> tuple[str, ...]:
+    """Name of an account that is one of several (``berlin.toml``); its secrets and database are its own."""
+    return () if path.name == LOCAL_NAME or path.suffix != ".toml" else (path.stem,)
 
 
 def _write(path: Path, text: str, answers: _Answers) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sqlite3
+import stat
 import threading
 import time
 from contextlib import contextmanager
@@ -146,7 +147,8 @@ def open_database(url: str, *, create: bool = False) -> Database:
 
     Args:
         url: ``sqlite:////absolute/path``, ``sqlite:///relative/path`` or ``postgresql[+psycopg]://user@host/name``.
-        create: Make a missing SQLite file (mode 0600). PostgreSQL databases are made by their administrator.
+        create: Make a missing SQLite file (mode 0600; 0660 in a folder shared with a group). PostgreSQL databases
+            are made by their administrator.
 
     Raises:
         DatabaseNotReady: wrong address, missing file or folder, not a database, no permission, driver missing.
@@ -292,8 +294,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         if not path.exists():
             if not create:
                 raise DatabaseNotReady(f"{path}: there is no database yet; run `syncd db upgrade`")
-            # The file holds tokens: nobody else may read it. SQLite gives -wal and -shm the same mode.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            _make_file(path, folder)
         for place in (path, folder):
             if not os.access(place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
                 raise PermissionError(13, "no permission to read and write", str(place))
@@ -301,6 +302,23 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         raise DatabaseNotReady(
             f"{error.filename or path}: {error.strerror}; run this as the user that owns the database"
         ) from error
+
+
+def _make_file(path: Path, folder: Path) -> None:
+    """Make an empty database: for its owner alone, as it holds tokens, or for the group that the folder is shared with.
+
+    A folder is shared if its group may write there and is handed on to what is made inside (mode 2770, as the unit
+    makes it). SQLite gives -wal and -shm the mode of the file, whoever makes them and whatever that process masks out.
+    """
+    place = folder.stat()
+    shared = place.st_mode & (stat.S_ISGID | stat.S_IWGRP) == stat.S_ISGID | stat.S_IWGRP
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(handle, place.st_uid, place.st_gid)  # root's own file would lock the service out
+        os.fchmod(handle, 0o660 if shared else 0o600)
+    finally:
+        os.close(handle)
 
 
 def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:

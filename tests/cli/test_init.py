@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.cli.init import _default_database
 from syncd.config import load_config
 
 from .conftest import Run
@@ -54,6 +55,21 @@ def test_flags_and_environment_make_a_complete_configuration(run: Run, tmp_path:
     assert config.syncd.database == f"sqlite:///{tmp_path}/syncd.db"
 
 
+@pytest.mark.usefixtures("secrets_given")
+def test_accounts_beside_each_other_share_neither_secrets_nor_database(run: Run, tmp_path: Path) -> None:
+    for name in ("berlin", "hamburg"):
+        assert run("init", *FLAGS, "--config", tmp_path / f"{name}.toml").code == 0
+    berlin, hamburg = (load_config(tmp_path / f"{name}.toml", {}) for name in ("berlin", "hamburg"))
+    assert berlin.syncd.database != hamburg.syncd.database
+    assert (tmp_path / "secrets" / "berlin" / "inventorum-refresh-token").is_file()
+    assert (tmp_path / "secrets" / "hamburg" / "inventorum-refresh-token").is_file()
+
+
+def test_each_account_of_the_service_has_a_folder_of_its_own() -> None:
+    assert _default_database(Path("/etc/syncd/config.toml")) == "sqlite:////var/lib/syncd/syncd.db"
+    assert _default_database(Path("/etc/syncd/berlin.toml")) == "sqlite:////var/lib/syncd/berlin/syncd.db"
+
+
 def test_what_stays_open_is_listed_and_the_check_says_the_same(run: Run, tmp_path: Path) -> None:
     result = run("init", "--json", "--config", tmp_path / "etc.toml")
     document = json.loads(result.out)
@@ -61,7 +77,7 @@ def test_what_stays_open_is_listed_and_the_check_says_the_same(run: Run, tmp_pat
     paths = {problem["path"] for problem in document["problems"]}
     assert {"inventorum.client_id", "inventorum.client_secret_file", "shops.main.consumer_key_file"} <= paths
     assert "inventorum.client_id" in document["open"]
-    assert mode(tmp_path / "secrets" / "main-consumer-key") == 0o600
+    assert mode(tmp_path / "secrets" / "etc" / "main-consumer-key") == 0o600
     check = run("check", "--offline", "--json", "--config", tmp_path / "etc.toml")
     assert check.code == 78
     assert {problem["path"] for problem in json.loads(check.out)["error"]["problems"]} == paths

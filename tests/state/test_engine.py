@@ -255,6 +255,30 @@ def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert modes == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
 
 
+def test_a_folder_that_is_handed_on_to_a_group_shares_the_file_with_it(tmp_path: Path) -> None:
+    """As the service's folder is, so that people of its group use the commands; a process's mask changes nothing."""
+    tmp_path.chmod(0o2770)
+    former = os.umask(0o077)
+    try:
+        database = open_database(f"sqlite:///{tmp_path / 'new.db'}", create=True)
+        with database.write() as session:
+            session.execute(text("CREATE TABLE t (x)"))
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        database.dispose()
+    finally:
+        os.umask(former)
+    assert modes == {"new.db": 0o660, "new.db-wal": 0o660, "new.db-shm": 0o660}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    """`sudo syncd db upgrade` before the service first starts must not lock the service out."""
+    os.chown(tmp_path, 12345, 54321)
+    open_database(f"sqlite:///{tmp_path / 'new.db'}", create=True).dispose()
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
+    assert owners == {(12345, 54321)}
+
+
 def test_a_relative_address_is_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     open_database("sqlite:///here.db", create=True).dispose()
