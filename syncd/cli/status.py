@@ -8,10 +8,12 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
+from syncd.service.freshness import ago
 from syncd.service.status import SideStatus, read_status
 from syncd.state.lease import LEADER, Process, holder
 
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+_WORTH_SAYING_S = 60
+"""A change that waits for less is on its way."""
 
 
 @click.command(cls=Command, short_help="Sides, freshness, last runs, open findings.")
@@ -47,19 +49,12 @@ def status(cli: CliContext, runs: int) -> int:
 
 
 def _side_line(side: SideStatus) -> str:
-    read = f"read {_age(side.age_s)} ago" if side.age_s is not None else "never read"
-    waits = f", {side.pending} to be written" if side.pending else ""
+    read = f"read {ago(side.age_s)} ago" if side.age_s is not None else "never read"
+    for_s = f" for {ago(side.unsent_s)}" if side.unsent_s and side.unsent_s >= _WORTH_SAYING_S else ""
+    waits = f", {side.pending} to be written{for_s}" if side.pending else ""
     writes = "write" if side.in_doubt == 1 else "writes"
     since = f" since {side.doubt_since.astimezone():%Y-%m-%d %H:%M}" if side.doubt_since else ""
     person = f" ({side.parked} for a person: `syncd findings`)" if side.parked else ""
     doubt = f", {side.in_doubt} {writes} in doubt{since}{person}" if side.in_doubt else ""
     error = f"; last error: {side.last_error}" if side.last_error else ""
     return f"{side.side} ({side.adapter}): {side.linked} linked, {read}{waits}{doubt}{error}"
-
-
-def _age(seconds: float) -> str:
-    if seconds < 2 * _MINUTE_S:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.0f} min"
-    return f"{seconds / _HOUR_S:.0f} h" if seconds < 2 * _DAY_S else f"{seconds / _DAY_S:.0f} days"

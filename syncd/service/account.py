@@ -194,7 +194,7 @@ def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:
         for side in config.sides:
             row = known.get(side.name)
             if row is None:
-                row = Side(name=side.name, role=side.role, adapter=side.kind, created_at=now())
+                row = Side(name=side.name, role=side.role, adapter=side.kind, created_at=now(), nothing_waited_at=now())
                 session.add(row)
                 known[side.name] = row
             row.adapter = side.kind

@@ -24,8 +24,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from loguru import logger
 
 from syncd.errors import AuthRejected, DatabaseUnavailable, LeaseLost, PermissionMissing, Stopped, Transient
+from syncd.service.freshness import read_health
 from syncd.service.memory import give_back
-from syncd.service.notify import notify, watchdog_seconds
+from syncd.service.notify import is_supervised, notify, watchdog_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +46,16 @@ STOP_WITHIN_S = 9.0
 PASS_DEADLINE_S = 900.0
 """A pass that achieves nothing for so long hangs: the process ends."""
 
+LATE_POLLS = 10
+LATE_S = 120.0
+"""A side whose passes did not even begin for so many polls, and so long at least, lost its job: the process ends."""
+
 REFUSED_PAUSE_S = 300.0
 """A side that refused our credentials is asked again only so often; a new token takes effect with a restart."""
 
 _BEAT_S = 2.0
 _TIDY_S = 60.0
+_TELL_S = 10.0
 
 
 class Daemon:
@@ -79,7 +85,8 @@ class Daemon:
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
-        self._last = dict.fromkeys(account.workers, "not yet read")
+        self._begun = dict(self._progress)
+        self._unread = set(account.workers)
         self._resume_at = dict.fromkeys(account.workers, 0.0)
         self._ready = False
         self._scheduler = BlockingScheduler(
@@ -97,6 +104,8 @@ class Daemon:
             self._add_jobs(worker)
         self._scheduler.add_job(self._guarded(self._beat), _every(_BEAT_S), id="beat", next_run_time=_now())
         self._scheduler.add_job(self._guarded(_tidy), _every(_TIDY_S), id="tidy")
+        if is_supervised():
+            self._scheduler.add_job(self._guarded(self._tell), _every(_TELL_S), id="tell", next_run_time=_now())
         logger.bind(sides=len(self._account.workers), pid=os.getpid()).info("daemon.started")
         self._scheduler.start()
         self._wind_down()
@@ -154,14 +163,14 @@ class Daemon:
 
     def _pass(self, worker: SideWorker, kind: str, cause: str, begun: Callable[[], None] = lambda: None) -> None:
         name = worker.side.name
+        self._begun[name] = time.monotonic()
         if self._account.stop.is_set() or time.monotonic() < self._resume_at[name]:
             begun()
             return
         self._progress[name] = time.monotonic()
         outcome = worker.run(kind, cause, begun)
         self._resume_at[name] = time.monotonic() + _pause_s(outcome.error)
-        self._last[name] = f"{name}: {outcome.error}" if outcome.error else f"{name} ok"
-        self._announce()
+        self._announce(name)
         if kind == "push" and not outcome.run.counts.movements:
             return  # it brought no news: two sides whose work waits for a person would wake each other for ever
         for other in self._account.workers.values():
@@ -196,27 +205,49 @@ class Daemon:
 
         return mark
 
-    def _announce(self) -> None:
-        if not self._ready and "not yet read" not in self._last.values():
-            self._ready = True
-            notify("READY=1")
-        notify("STATUS=" + "; ".join(self._last.values()))
+    def _announce(self, name: str) -> None:
+        """Ready as soon as every side had its first pass, well or not."""
+        with self._lock:
+            self._unread.discard(name)
+            became_ready = not self._ready and not self._unread
+            self._ready = self._ready or became_ready
+        if became_ready:
+            self._tell()
+
+    def _tell(self) -> None:
+        """How things stand, for ``systemctl status``: from the database, so that nothing looks well that is not.
+
+        Ready is said each time: once may not have been heard, and the start is not over before it was.
+        """
+        ready = "READY=1\n" if self._ready else ""
+        try:
+            with self._account.db.read() as session:
+                health = read_health(session, self._config, _now())
+        except DatabaseUnavailable as error:
+            notify(f"{ready}STATUS=the database cannot be used: {error}")
+            return
+        notify(f"{ready}STATUS={health.sentence}")
 
     def _beat(self) -> None:
-        """Look for passes that hang, tell the service manager that we live."""
+        """Look for passes that hang or never begin, tell the service manager that we live."""
         if self._account.stop.is_set():
             self._stop_scheduler()
-        now = time.monotonic()
-        hanging = [
-            name
-            for name, worker in self._account.workers.items()
-            if worker.busy and now - self._progress[name] > PASS_DEADLINE_S
-        ]
-        if hanging:
-            logger.bind(sides=", ".join(hanging), seconds=PASS_DEADLINE_S).error("daemon.hanging")
+        elif stuck := self._stuck():
+            logger.bind(sides=", ".join(stuck)).error("daemon.hanging")
             self._hard_exit(1)
         if watchdog_seconds() is not None:
             notify("WATCHDOG=1")
+
+    def _stuck(self) -> list[str]:
+        """Sides whose pass achieves nothing, or whose passes are not begun any more."""
+        now = time.monotonic()
+        late = {name: max(LATE_POLLS * self._config.side(name).poll_seconds, LATE_S) for name in self._progress}
+        return [
+            name
+            for name, worker in self._account.workers.items()
+            if (worker.busy and now - self._progress[name] > PASS_DEADLINE_S)
+            or (not worker.busy and now - max(self._begun[name], self._progress[name]) > late[name])
+        ]
 
     def _wind_down(self) -> None:
         """Wait for what is under way, but no longer than a service manager does; it is settled after the restart."""

@@ -9,23 +9,32 @@ from __future__ import annotations
 import os
 import socket
 
+_PATIENCE_S = 1.0
+
 
 def notify(message: str) -> bool:
     """Send ``message`` (for example ``READY=1``) to the service manager; returns whether there is one.
 
-    A service manager that does not listen must never stop a sync: failures are reported by the return value.
+    A service manager that does not listen must never stop a sync: failures are reported by the return value, and one
+    that hangs, so that its queue stays full, is one.
 
     Source: sd_notify(3).
     """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
+    if not is_supervised():
         return False
+    address = os.environ["NOTIFY_SOCKET"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.settimeout(_PATIENCE_S)
         try:
             sender.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError:
             return False
     return True
+
+
+def is_supervised() -> bool:
+    """Whether a service manager listens."""
+    return os.environ.get("NOTIFY_SOCKET", "").startswith(("/", "@"))
 
 
 def watchdog_seconds() -> float | None:

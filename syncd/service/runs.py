@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from syncd.service.freshness import waits
 from syncd.state.models import Run
 
 if TYPE_CHECKING:
@@ -97,8 +98,10 @@ def finish_run(side: SideContext, run: RunLog, requests: RequestCounter, *, erro
         for name, value in counts.items():
             setattr(row, name, value)
         row.result, row.error, row.finished_at = result, error, side.now()
+        side_row = side.row(session)
+        if not waits(session, side.id):
+            side_row.nothing_waited_at = side.now()
         if result != "stopped":
-            side_row = side.row(session)
             side_row.last_error = error
             side_row.last_error_at = side.now() if error else None
     log = logger.bind(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from syncd.service.freshness import Freshness, read_health
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 
 if TYPE_CHECKING:
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.state.engine import Database
 
-_STALE_POLLS = 10
-_NEEDS_PERSON = ("parked", "safety_stop", "side_empty")
-_NEEDS_TOKEN = ("reauthorisation", "permission_missing")
-
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
     """One side: how fresh, what waits, what went wrong.
 
     Attributes:
+        age_s: Seconds since its last complete read.
+        unsent_s: Seconds for which a change has waited to be written to it, at the most; 0: none waits.
+        stale: Its changes, or what it should be told, come too late or not at all (``service/freshness.py``).
         in_doubt: Writes that are not settled; ``parked`` of them wait for a person, the oldest since ``doubt_since``.
     """
 
@@ -40,6 +40,7 @@ class SideStatus:
     in_doubt: int
     last_error: str | None
     stale: bool
+    unsent_s: float | None = 0.0
     parked: int = 0
     doubt_since: datetime | None = None
 
@@ -64,6 +65,7 @@ class Status:
     findings: list[FindingStatus]
     runs: list[dict[str, Any]] = field(default_factory=list)
     code: int = 0
+    problems: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -71,10 +73,19 @@ class Status:
 
 
 def read_status(db: Database, config: Config, now: datetime, *, runs: int = 8) -> Status:
-    """Collect the status; exit code 5 for re-authorisation, 3 for what needs a person, 1 for a side that is stale."""
+    """Collect the status; exit code 5 for re-authorisation, 3 for what needs a person, 1 for a side that is stale.
+
+    Args:
+        db: The database.
+        config: Names the sides.
+        now: Present time.
+        runs: How many of the last runs.
+    """
     with db.read() as session:
+        health = read_health(session, config, now)
         rows = {row.name: row for row in session.scalars(select(Side))}
-        sides = [_side(session, rows.get(s.name), s.name, s.kind, s.poll_seconds, now) for s in config.sides]
+        kinds = {side.name: side.kind for side in config.sides}
+        sides = [_side(session, rows.get(fresh.side), fresh, kinds[fresh.side]) for fresh in health.sides]
         query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.severity, Finding.id)
         findings = [
             FindingStatus(row.id, row.kind, row.severity, row.message, row.advice, row.opened_at)
@@ -82,42 +93,31 @@ def read_status(db: Database, config: Config, now: datetime, *, runs: int = 8) -
         ]
         latest = select(Run, Side.name).join(Side).order_by(Run.id.desc()).limit(runs)
         last_runs = [_run(row, name) for row, name in session.execute(latest)]
-    kinds = {finding.kind for finding in findings}
-    code = 0
-    if kinds & set(_NEEDS_TOKEN):
-        code = 5
-    elif kinds & set(_NEEDS_PERSON):
-        code = 3
-    elif any(side.stale for side in sides):
-        code = 1
-    return Status(sides, findings, last_runs, code)
+    return Status(sides, findings, last_runs, health.code, health.problems)
 
 
-def _side(
-    session: Session, row: Side | None, name: str, adapter: str, poll_seconds: float, now: datetime
-) -> SideStatus:
+def _side(session: Session, row: Side | None, fresh: Freshness, adapter: str) -> SideStatus:
     if row is None:
-        return SideStatus(name, adapter, 0, None, None, None, None, 0, 0, None, stale=True)
+        return SideStatus(fresh.side, adapter, 0, None, None, None, None, 0, 0, None, stale=True)
     linked = session.scalar(
         select(func.count()).where(Listing.side_id == row.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None))
     )
-    pending = session.scalar(select(func.count()).where(Listing.side_id == row.id, Listing.pending))
     since = func.coalesce(Operation.doubted_at, Operation.sent_at, Operation.intended_at)
     unsettled = select(Operation.state, since).where(Operation.side_id == row.id, is_open())
     doubts = session.execute(unsettled).all()
-    age_s = (now - row.last_read_at).total_seconds() if row.last_read_at else None
     return SideStatus(
-        side=name,
+        side=fresh.side,
         adapter=adapter,
         linked=linked or 0,
         last_read_at=row.last_read_at,
-        age_s=age_s,
+        age_s=fresh.read_age_s,
         last_full_read_at=row.last_full_read_at,
         last_write_at=row.last_write_at,
-        pending=pending or 0,
+        pending=fresh.pending,
         in_doubt=len(doubts),
         last_error=row.last_error,
-        stale=age_s is None or age_s > max(_STALE_POLLS * poll_seconds, timedelta(minutes=2).total_seconds()),
+        stale=fresh.read_stale or fresh.write_stale,
+        unsent_s=fresh.unsent_s,
         parked=sum(1 for state, _ in doubts if state == "parked"),
         doubt_since=min((at for _, at in doubts), default=None),
     )

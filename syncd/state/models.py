@@ -83,6 +83,9 @@ class Side(Base):
     last_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of changes")
     last_full_read_at: Mapped[datetime | None] = mapped_column(comment="last complete read of everything (sweep)")
     last_write_at: Mapped[datetime | None] = mapped_column(comment="last confirmed write")
+    nothing_waited_at: Mapped[datetime | None] = mapped_column(
+        comment="last moment at which nothing waited to be written here"
+    )
     last_error: Mapped[str | None] = mapped_column(comment="why the last run failed; empty after a good one")
     last_error_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -358,6 +361,17 @@ class Finding(Base):
     changed_at: Mapped[datetime] = mapped_column(comment="when its message last changed")
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None] = mapped_column(comment="itself, or the person's command")
+
+
+class Notice(Base):
+    """How far people were told of findings by one way; numbers of findings only grow, so one number is enough."""
+
+    __tablename__ = "notices"
+    __table_args__ = ({"comment": "How far people were told of findings, by each way of telling them"},)
+
+    way: Mapped[str] = mapped_column(Word, primary_key=True, comment="webhook or mail")
+    told_through: Mapped[int] = mapped_column(comment="newest finding that was told of")
+    told_at: Mapped[datetime | None] = mapped_column(comment="when a message was last taken")
 
 
 class Tombstone(Base):

@@ -186,6 +186,7 @@ SELECT s.name AS side,
        $read_age_s AS read_age_s,
        s.last_full_read_at AS last_full_read_at,
        s.last_write_at AS last_write_at,
+       s.nothing_waited_at AS nothing_waited_at,
        (SELECT count(*) FROM listings l WHERE l.side_id = s.id AND $pending) AS pending,
        (SELECT count(*) FROM operations o WHERE o.side_id = s.id AND $open) AS open_operations,
        (SELECT count(*) FROM operations o WHERE o.side_id = s.id AND $open AND o.state IN ('unknown', 'parked'))

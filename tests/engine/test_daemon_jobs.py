@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
+import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +19,7 @@ from syncd.config import Schedule
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.service import account as service
 from syncd.service import daemon
+from syncd.service.notify import notify
 from syncd.state.models import Run
 from tests.support.engine import Account, two_sides
 
@@ -31,11 +37,14 @@ class Served(daemon.Daemon):
         stop = threading.Event()
         for worker in account.workers.values():
             worker.stop = stop
-        config: Any = SimpleNamespace(
-            side=lambda name: SimpleNamespace(name=name, poll_seconds=poll_seconds, sweep=Schedule(every_s=86400))
-        )
+
+        def side(name: str) -> SimpleNamespace:
+            return SimpleNamespace(name=name, poll_seconds=poll_seconds, sweep=Schedule(every_s=86400))
+
+        config: Any = SimpleNamespace(side=side, sides=[side(name) for name in account.workers])
         lease: Any = SimpleNamespace(release=lambda: None)
-        super().__init__(service.Account(account.db, account.workers, stop), config, lease)
+        self.exits: list[int] = []
+        super().__init__(service.Account(account.db, account.workers, stop), config, lease, hard_exit=self.exits.append)
         self.beats_left = beats
 
     def _beat(self) -> None:
@@ -129,3 +138,98 @@ def test_work_that_waits_for_a_settlement_calls_for_no_push(database: Database) 
     assert not account.workers["web"].has_pending()
     account.settle_down()
     assert account.worlds["web"].quantity("w-A") == 9
+
+
+class Manager:
+    """A service manager; it listens from ``listen`` on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        name = f"syncd-{uuid.uuid4().hex}"
+        self._socket.bind(f"\0{name}")
+        self._socket.settimeout(10)
+        self._messages: list[str] = []
+        self._thread = threading.Thread(target=self._listen)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+        monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+
+    def listen(self) -> None:
+        self._thread.start()
+
+    def heard(self) -> list[str]:
+        notify("END")
+        self._thread.join()
+        return self._messages
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while (message := self._socket.recv(4096).decode()) != "END":
+            self._messages.append(message)
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    made = Manager(monkeypatch)
+    yield made
+    made.close()
+
+
+def test_the_service_manager_hears_how_fresh_each_side_is(sqlite_database: Database, manager: Manager) -> None:
+    manager.listen()
+    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
+    account.clock.at = datetime.now(UTC)
+    Served(account, beats=10).run()
+    heard = manager.heard()
+    assert any(message.startswith("READY=1\nSTATUS=till read 0 s ago; web read 0 s ago") for message in heard)
+    assert "WATCHDOG=1" in heard
+
+
+@pytest.mark.usefixtures("manager")
+def test_a_service_manager_that_hangs_holds_up_nothing(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its queue is full: a word to it would wait for ever."""
+    monkeypatch.setattr("syncd.service.notify._PATIENCE_S", 0.01)
+    while notify("WATCHDOG=1"):
+        continue
+    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
+    served = Served(account, beats=5)
+    assert served.run() == 0
+    assert served.exits == []
+
+
+def test_a_database_that_is_away_is_not_passed_over(sqlite_database: Database, manager: Manager) -> None:
+    """The last pass of each side went well; nothing has happened since, and nothing can."""
+    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
+    served = Served(account, beats=1)
+    sqlite_database.engine.dispose()
+    folder = Path(str(sqlite_database.engine.url.database)).parent
+    folder.rename(folder.with_name(f"{folder.name}-away"))
+    manager.listen()
+    served._tell()
+    (message,) = manager.heard()
+    assert message.startswith("STATUS=the database cannot be used: ")
+
+
+def test_a_side_whose_passes_do_not_begin_any_more_ends_the_daemon(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look alive: nothing hangs, nothing fails, and nothing is read."""
+    monkeypatch.setattr(daemon, "LATE_S", 0.2)
+    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
+    served = Served(account, beats=30, poll_seconds=0.1)
+    add_jobs = served._add_jobs
+    monkeypatch.setattr(served, "_add_jobs", lambda worker: None if worker.side.name == "web" else add_jobs(worker))
+    served.run()
+    assert set(served.exits) == {1}
+
+
+def test_a_side_that_rests_is_not_taken_for_lost(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "LATE_S", 0.5)
+    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
+    served = Served(account, beats=15, poll_seconds=0.05)
+    served._resume_at["web"] = time.monotonic() + 3600
+    served.run()
+    assert served.exits == []
