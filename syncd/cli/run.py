@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from signal import SIGINT, SIGTERM, signal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +14,15 @@ from syncd.cli.opening import LEASE_TTL_S, database
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
 from syncd.service.memory import keep_few_arenas
+from syncd.service.side import utc_now
 from syncd.state.lease import LeaseKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from syncd.config import Config
+    from syncd.service.runs import RequestCounter
+    from syncd.state.engine import Database
 
 
 @click.command(cls=Command, short_help="The daemon.")
@@ -26,9 +36,34 @@ def run(cli: CliContext) -> int:
     with database(cli, create=True) as db:
         running: list[Daemon] = []
         keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
-        if not standby(keeper, stop):
-            return 0
-        keeper.start()
-        account = open_account(cli.config, db, stop=stop, may_write=keeper.holds)
-        running.append(Daemon(account, cli.config, keeper))
-        return running[0].run()
+        with serving(cli.config, db, leading=keeper.holds) as sides:
+            if not standby(keeper, stop):
+                return 0
+            keeper.start()
+            account = open_account(cli.config, db, stop=stop, may_write=keeper.holds)
+            sides.update({name: worker.requests for name, worker in account.workers.items()})
+            running.append(Daemon(account, cli.config, keeper))
+            return running[0].run()
+
+
+@contextmanager
+def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Iterator[dict[str, RequestCounter]]:
+    """Serve ``/healthz`` and ``/metrics`` if the configuration says so, also while this process stands by.
+
+    Yields:
+        Counters of requests by side, to be filled as soon as the sides are opened.
+    """
+    requests: dict[str, RequestCounter] = {}
+    if (address := config.syncd.metrics_address) is None:
+        yield requests
+        return
+    from syncd.service.metrics import SyncdCollector, registry  # noqa: PLC0415 - kept out of the start
+    from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
+
+    collector = SyncdCollector(db, config, utc_now, leading=leading, requests=lambda: dict(requests))
+    server = WebServer(address, Pages(db, config, registry(collector), utc_now))
+    server.start()
+    try:
+        yield requests
+    finally:
+        server.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -159,9 +161,20 @@ class _Loader:
             example = "for example sqlite:////var/lib/syncd/syncd.db"
             self._problem(("syncd", "database"), f"missing: where syncd keeps its state, {example}")
         section = self._validate(SyncdConfig, values, ("syncd",), skip)
-        if section is not None and section.metrics is not None and not _is_address(section.metrics):
-            self._problem(("syncd", "metrics"), f'"{section.metrics}" is not HOST:PORT, for example 127.0.0.1:9464')
+        if section is not None and section.metrics is not None:
+            self._check_address(section.metrics, section)
         return section
+
+    def _check_address(self, address: str, section: SyncdConfig) -> None:
+        path = ("syncd", "metrics")
+        if not _is_address(address):
+            self._problem(path, f'"{address}" is not HOST:PORT, for example 127.0.0.1:9464')
+        elif not _is_loopback(address) and not section.metrics_remote:
+            self._problem(
+                path,
+                f'"{address}" can be reached from other machines; if they are to ask, say by which names in '
+                "metrics_remote, else take 127.0.0.1",
+            )
 
     def _database(self, url: str) -> str:
         self.secrets.values.remove(url)  # only its password is a secret
@@ -341,6 +354,15 @@ def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[s
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _value_at(table: object, path: Sequence[str]) -> object:

@@ -100,6 +100,10 @@ class SyncdConfig(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least important line shown")
     log_format: Literal["text", "json"] = Field("text", description="form of log lines on standard error")
     metrics: str | None = Field(None, description="address of /metrics and /healthz; left out: off")
+    metrics_remote: list[str] = Field(
+        default_factory=list,
+        description="names of this machine by which others may ask for them; empty: nobody else may",
+    )
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

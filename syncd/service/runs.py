@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,16 +44,24 @@ class RequestCounter:
 
     reads: int = 0
     writes: int = 0
+    _outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, method: str, path: str, status: int, ms: float) -> None:
         """Take note of one exchange; given to the adapter as ``on_request``."""
+        is_read = method in {"GET", "QUERY"} or "token" in path
         with self._lock:
-            if method in {"GET", "QUERY"} or "token" in path:
+            self._outcomes["read" if is_read else "write", _outcome(status)] += 1
+            if is_read:
                 self.reads += 1
             else:
                 self.writes += 1
         logger.bind(method=method, path=path, status=status, ms=round(ms)).debug("http.exchange")
+
+    def outcomes(self) -> dict[tuple[str, str], int]:
+        """Exchanges since the process started, by (``read`` or ``write``, outcome)."""
+        with self._lock:
+            return dict(self._outcomes)
 
     def take(self) -> tuple[int, int]:
         """Return and reset (reads, writes)."""
@@ -60,6 +69,20 @@ class RequestCounter:
             taken = self.reads, self.writes
             self.reads = self.writes = 0
         return taken
+
+
+def _outcome(status: int) -> str:
+    match status:
+        case 0:
+            return "no_answer"
+        case 429:
+            return "rate_limited"
+        case _ if status < 300:
+            return "ok"
+        case _ if status < 400:
+            return "redirected"
+        case _:
+            return "refused" if status < 500 else "server_error"
 
 
 @dataclass(slots=True)

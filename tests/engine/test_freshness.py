@@ -79,7 +79,7 @@ def test_an_outage_is_not_the_age_of_a_change_that_came_after_it(sqlite_database
     def broken(_cursor: Any) -> Any:
         raise Transient("web", "GET /", "nobody there")
 
-    account.workers["web"].side.adapter.read_changes = broken  # type: ignore[method-assign]
+    account.workers["web"].side.adapter.read_changes = broken  # type: ignore[method-assign, assignment]
     account.clock.advance(7000)
     account.poll()
     account.worlds["till"].sell("t-A", 1)

@@ -1,0 +1,198 @@
+"""``/healthz`` and ``/metrics`` over HTTP, for monitors on this machine. It reads, and nothing else.
+
+The server is waitress: a fixed number of threads, limits on connections, headers and slow clients. The standard
+library's has none of them, and starts a thread for whoever connects. A browser on this machine could be led here by a
+page whose name was turned to this address after it was loaded (DNS rebinding): so requests for other hosts than ours
+are refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+from prometheus_client.exposition import choose_encoder
+from waitress import wasyncore
+from waitress.server import create_server
+
+from syncd.errors import DatabaseUnavailable
+from syncd.service.freshness import read_health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from prometheus_client import CollectorRegistry
+
+    from syncd.config import Config
+    from syncd.state.engine import Database
+
+_RETRY_S = 30.0
+_TURN_S = 0.5
+"""How long the server sleeps when nobody asks; a stop takes as long."""
+
+_LIMITS: dict[str, Any] = {
+    "threads": 2,
+    "connection_limit": 20,
+    "channel_timeout": 20,
+    "cleanup_interval": 10,
+    "max_request_header_size": 16_384,
+    "max_request_body_size": 1_024,
+    "ident": "syncd",
+    "clear_untrusted_proxy_headers": True,
+}
+
+
+class Pages:
+    """The pages, as a WSGI application.
+
+    Args:
+        db: The database.
+        config: Names the sides, and the hosts that may be asked for.
+        registry: What ``/metrics`` shows.
+        now: Clock.
+    """
+
+    def __init__(self, db: Database, config: Config, registry: CollectorRegistry, now: Callable[[], datetime]) -> None:
+        self._db = db
+        self._config = config
+        self._registry = registry
+        self._now = now
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        status, kind, body = self._answer(environ)
+        headers = [
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        if status.startswith("405"):
+            headers.append(("Allow", "GET, HEAD"))
+        start_response(status, headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, environ: WSGIEnvironment) -> tuple[str, str, bytes]:
+        if not is_ours(environ.get("HTTP_HOST", ""), self._config.syncd.metrics_remote):
+            return _text("421 Misdirected Request", "this host name is not served here; see metrics_remote")
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return _text("405 Method Not Allowed", "only GET and HEAD")
+        match environ.get("PATH_INFO", ""):
+            case "/healthz":
+                return self._health()
+            case "/metrics":
+                encode, kind = choose_encoder(environ.get("HTTP_ACCEPT", ""))
+                return "200 OK", kind, encode(self._registry)
+            case _:
+                return _text("404 Not Found", "there are /healthz and /metrics")
+
+    def _health(self) -> tuple[str, str, bytes]:
+        try:
+            with self._db.read() as session:
+                health = read_health(session, self._config, self._now())
+        except DatabaseUnavailable:
+            # Its message names the file or the server, which is nobody's business here; the log has it.
+            document: dict[str, Any] = {"healthy": False, "code": 1, "problems": ["the database cannot be used"]}
+            return "503 Service Unavailable", "application/json", json.dumps(document).encode()
+        by_kind: dict[str, int] = {}
+        for (kind, _), number in health.findings.items():
+            by_kind[kind] = by_kind.get(kind, 0) + number
+        document = {
+            "healthy": health.code == 0,
+            "code": health.code,
+            "problems": list(health.problems),
+            "sides": [
+                {
+                    "side": side.side,
+                    "read_age_s": side.read_age_s,
+                    "unsent_s": side.unsent_s,
+                    "pending": side.pending,
+                    "read_stale": side.read_stale,
+                    "write_stale": side.write_stale,
+                }
+                for side in health.sides
+            ],
+            "findings": by_kind,
+        }
+        status = "200 OK" if health.code == 0 else "503 Service Unavailable"
+        return status, "application/json", json.dumps(document).encode()
+
+
+class WebServer:
+    """Serves the pages from threads of its own, which end with the process.
+
+    A port that is taken (by a daemon that stands by, or has not quite ended) does not keep the sync from running: it is
+    logged once and tried again.
+    """
+
+    def __init__(self, address: tuple[str, int], pages: Pages) -> None:
+        self._address = address
+        self._pages = pages
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self.listening = threading.Event()
+
+    def start(self) -> None:
+        """Begin to serve; returns at once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening, and close what is open."""
+        self._stop.set()
+        self._thread.join(timeout=2 * _TURN_S + 1)
+
+    def _run(self) -> None:
+        told = False
+        while not self._stop.is_set():
+            try:
+                listener = _listen(self._address)
+            except OSError as error:
+                if not told:
+                    told = True
+                    logger.bind(address=self._address[0], port=self._address[1], detail=str(error)).error(
+                        "web.unavailable"
+                    )
+                self._stop.wait(_RETRY_S)
+                continue
+            logger.bind(address=self._address[0], port=self._address[1]).info("web.listening")
+            self._serve(listener)
+
+    def _serve(self, listener: socket.socket) -> None:
+        channels: dict[int, Any] = {}
+        server = create_server(self._pages, map=channels, sockets=[listener], **_LIMITS)
+        self.listening.set()
+        while not self._stop.is_set():
+            wasyncore.loop(timeout=_TURN_S, use_poll=True, map=channels, count=1)
+        server.task_dispatcher.shutdown()
+        wasyncore.close_all(channels, ignore_all=True)
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        OSError: Another one has it, or this machine has no such address.
+    """
+    (family, *_), *_ = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    return socket.create_server(address, family=family)
+
+
+def is_ours(host: str, named: Collection[str]) -> bool:
+    """Whether a ``Host`` header names this machine as itself, or as the configuration says that others may call it."""
+    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    if name.lower() == "localhost" or name.lower() in {each.lower() for each in named}:
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(name).is_loopback
+    return False
+
+
+def _text(status: str, said: str) -> tuple[str, str, bytes]:
+    return status, "text/plain; charset=utf-8", f"{said}\n".encode()

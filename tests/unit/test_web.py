@@ -1,0 +1,193 @@
+"""/healthz and /metrics over real sockets: to whom they answer, what, and what holds up nobody."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from syncd.service.metrics import SyncdCollector, registry
+from syncd.service.web import Pages, WebServer, is_ours
+from syncd.state.models import Finding, Side
+from tests.support import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from syncd.state.engine import Database
+
+SECRET = "ck_not_for_you"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    def __init__(self, db: Database, remote: list[str] | None = None) -> None:
+        self.port = free_port()
+        self.now = datetime.now(UTC)
+        config: Any = SimpleNamespace(
+            sides=[SimpleNamespace(name="web", kind="memory", poll_seconds=15)],
+            syncd=SimpleNamespace(metrics_remote=remote or []),
+        )
+        collector = SyncdCollector(db, config, lambda: self.now, leading=lambda: True, requests=dict)
+        self.server = WebServer(("127.0.0.1", self.port), Pages(db, config, registry(collector), lambda: self.now))
+        self.server.start()
+        assert self.server.listening.wait(10)
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def served(sqlite_database: Database) -> Iterator[Served]:
+    made = Served(sqlite_database)
+    with sqlite_database.write() as session:
+        session.add(
+            Side(
+                name="web", role="shop", adapter="memory", created_at=made.now, last_read_at=made.now,
+                nothing_waited_at=made.now, last_error=f"refused {SECRET}",
+            )
+        )  # fmt: skip
+    yield made
+    made.server.close()
+
+
+def test_health_is_200_while_all_is_well_and_503_when_it_is_not(served: Served) -> None:
+    status, headers, body = served.ask("/healthz")
+    assert (status, headers["content-type"], headers["cache-control"]) == (200, "application/json", "no-store")
+    fine = json.loads(body)
+    assert (fine["healthy"], fine["code"], fine["problems"]) == (True, 0, [])
+    served.now += timedelta(minutes=10)
+    status, _, body = served.ask("/healthz")
+    bad = json.loads(body)
+    assert (status, bad["healthy"], bad["code"]) == (503, False, 1)
+    assert bad["problems"] == ["web was not read for 10 min"]
+    assert bad["sides"][0]["read_stale"]
+
+
+def test_nothing_is_told_that_is_nobodys_business(served: Served, sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        rows.add(
+            session,
+            Finding(
+                kind="parked", severity="error", subject="operation 1", message=f"Anna's order, {SECRET}", advice="-",
+                opened_at=served.now, changed_at=served.now,
+            ),
+        )  # fmt: skip
+    for path in ("/healthz", "/metrics"):
+        _, _, body = served.ask(path)
+        assert "parked" in body
+        assert SECRET not in body
+        assert "Anna" not in body
+
+
+def test_metrics_are_there_in_both_formats(served: Served) -> None:
+    status, headers, body = served.ask("/metrics")
+    assert (status, headers["content-type"][:10]) == (200, "text/plain")
+    assert "syncd_healthy 1.0" in body
+    _, headers, body = served.ask("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert headers["content-type"].startswith("application/openmetrics-text")
+    assert body.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+def test_it_can_only_be_read(served: Served, method: str) -> None:
+    status, headers, _ = served.ask("/healthz", method)
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_head_is_get_without_a_body(served: Served) -> None:
+    status, headers, body = served.ask("/healthz", "HEAD")
+    assert (status, body) == (200, "")
+    assert int(headers["content-length"]) > 50
+
+
+def test_other_paths_are_not_found(served: Served) -> None:
+    assert served.ask("/")[0] == served.ask("/healthz/")[0] == served.ask("/../etc/passwd")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:9464", "localhost.evil.example", "127.0.0.1.evil.example"]
+)
+def test_a_page_whose_name_was_turned_to_this_machine_gets_nothing(served: Served, host: str) -> None:
+    status, _, body = served.ask("/healthz", Host=host)
+    assert status == 421
+    assert "healthy" not in body
+
+
+@pytest.mark.parametrize(
+    ("host", "remote", "ours"),
+    [
+        ("localhost", [], True),
+        ("LOCALHOST:9464", [], True),
+        ("127.0.0.1:9464", [], True),
+        ("127.8.8.8", [], True),
+        ("[::1]:9464", [], True),
+        ("[::1]", [], True),
+        ("", [], False),
+        ("192.0.2.10:9464", [], False),
+        ("192.0.2.10:9464", ["192.0.2.10"], True),
+        ("Till.LAN:9464", ["till.lan"], True),
+        ("[2001:db8::1]:9464", ["2001:db8::1"], True),
+        ("other.lan", ["till.lan"], False),
+        ("[evil]:1", [], False),
+    ],
+)
+def test_whose_name_is_ours(host: str, remote: list[str], ours: bool) -> None:
+    assert is_ours(host, remote) is ours
+
+
+def test_a_database_that_is_away_is_unhealthy(served: Served, sqlite_database: Database) -> None:
+    sqlite_database.engine.dispose()
+    folder = Path(str(sqlite_database.engine.url.database)).parent
+    folder.rename(folder.with_name(f"{folder.name}-away"))
+    status, _, body = served.ask("/healthz")
+    assert (status, json.loads(body)["problems"]) == (503, ["the database cannot be used"])
+    assert str(folder) not in body
+    assert "syncd_healthy 0.0" in served.ask("/metrics")[2]
+
+
+def test_clients_that_say_nothing_hold_up_nobody(served: Served) -> None:
+    silent = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(10)]
+    for each in silent:
+        each.sendall(b"GET /healthz HTTP/1.1\r\nHost: localh")
+    assert served.ask("/healthz")[0] == 200
+    assert threading.active_count() < 10 + 8
+    for each in silent:
+        each.close()
+
+
+def test_a_head_without_end_is_refused(served: Served) -> None:
+    assert served.ask("/healthz", X="x" * 20_000)[0] == 431
+
+
+def test_a_port_that_is_taken_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.service.web._RETRY_S", 0.01)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        pages: Any = lambda environ, start: [start("200 OK", []), b""][1:]  # noqa: E731
+        server = WebServer(taken.getsockname(), pages)
+        server.start()
+        assert not server.listening.wait(0.2)
+        port = taken.getsockname()[1]
+    assert server.listening.wait(10)
+    socket.create_connection(("127.0.0.1", port)).close()
+    server.close()
