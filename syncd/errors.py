@@ -15,6 +15,7 @@
     │  ├─ PermissionMissing              the credential lacks a right: as above, with the right's name
     │  └─ InvalidResponse                the answer is not what the contract says: never treated as empty
     ├─ SafetyStop(reason, counts)        a plan was refused: a person confirms or repairs (exit 3)
+    ├─ NotDelivered                      a word to people or to a monitor was not taken; the sync goes on
     ├─ LeaseLost                         another process leads now: write nothing more
     ├─ DatabaseNotReady                  the schema is missing or of another version: `syncd db upgrade`
     ├─ DatabaseUnavailable               locked, full or not answering: try again later, nothing was written
@@ -157,6 +158,10 @@ class SafetyStop(SyncdError):
         self.reason = reason
         self.counts = dict(counts)
         super().__init__(f"{side}: {reason}")
+
+
+class NotDelivered(SyncdError):
+    """A ping or a message to people was not taken. Its text names no address: that alone may be a secret."""
 
 
 class LeaseLost(SyncdError):

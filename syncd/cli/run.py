@@ -15,6 +15,7 @@ from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
 from syncd.service.memory import keep_few_arenas
 from syncd.service.side import utc_now
+from syncd.service.telling import errands
 from syncd.state.lease import LeaseKeeper
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def run(cli: CliContext) -> int:
             account = open_account(cli.config, db, stop=stop, may_write=keeper.holds)
             sides.update({name: worker.requests for name, worker in account.workers.items()})
             running.append(Daemon(account, cli.config, keeper))
+            for errand in errands(cli.config, db, stop, utc_now):
+                errand.start()
             return running[0].run()
 
 
@@ -61,6 +64,7 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
     from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
 
     collector = SyncdCollector(db, config, utc_now, leading=leading, requests=lambda: dict(requests))
+    collector.begin()
     server = WebServer(address, Pages(db, config, registry(collector), utc_now))
     server.start()
     try:

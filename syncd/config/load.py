@@ -25,6 +25,8 @@ from syncd.config.schema import (
     Config,
     FieldOwners,
     HubSection,
+    NotifyConfig,
+    PingConfig,
     Section,
     ShopSection,
     SideConfig,
@@ -43,6 +45,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 _PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
+_WEB = re.compile(r"https?://[^\s/]")
 _SHORTEST_SECRET = 4
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -120,13 +123,15 @@ class _Loader:
         return [*self._problems, *self.secrets.problems]
 
     def config(self, path: Path, document: Mapping[str, Any]) -> Config | None:
-        known = ("syncd", HUB, "shops")
+        known = ("syncd", HUB, "shops", "ping", "notify")
         for key in document:
             if key not in known:
                 self._problem((key,), unknown_key(key, known))
         process = self._process(document.get("syncd", {}))
         hub = self._hub(document.get(HUB))
         shops = self._shops(document.get("shops"))
+        ping = self._told(PingConfig, document.get("ping", {}), "ping")
+        notify = self._told(NotifyConfig, document.get("notify", {}), "notify")
         if process is None or hub is None or self.problems:
             return None
         return Config(
@@ -134,6 +139,8 @@ class _Loader:
             syncd=process,
             hub=hub,
             shops=shops,
+            ping=ping or PingConfig(),
+            notify=notify or NotifyConfig(),
             secrets=tuple(dict.fromkeys(self.secrets.values)),
             warnings=tuple(self.secrets.warnings),
         )
@@ -175,6 +182,19 @@ class _Loader:
                 f'"{address}" can be reached from other machines; if they are to ask, say by which names in '
                 "metrics_remote, else take 127.0.0.1",
             )
+
+    def _told(self, model: type[ModelT], table: Any, name: str) -> ModelT | None:
+        """Read a table about whom to tell; its addresses are secrets, for whoever knows them may use them."""
+        if not self._is_table(table, (name,)):
+            return None
+        made = self._settings(model, Section, table, name, (name,))
+        for key in model.model_fields:
+            value = getattr(made, key, None)
+            if key.endswith("_url") and value is not None and not _WEB.match(value.get_secret_value()):
+                self._problem((name, key), "must be a complete address, https://…")
+            if key == "mail_server" and value is not None and not _is_address(value):
+                self._problem((name, key), f'"{value}" is not HOST:PORT, for example mail.example:587')
+        return made if isinstance(made, model) else None
 
     def _database(self, url: str) -> str:
         self.secrets.values.remove(url)  # only its password is a secret

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 HUB = "inventorum"
 """Name of the hub's section, and of the hub as a side."""
@@ -84,6 +84,8 @@ Units = Annotated[Decimal, BeforeValidator(_exact_number), Field(ge=0, allow_inf
 Percent = Annotated[Decimal, BeforeValidator(_exact_number), Field(gt=0, le=100, allow_inf_nan=False)]
 Sweep = Annotated[Schedule, BeforeValidator(_schedule)]
 
+Severity = Literal["info", "warning", "error"]
+
 Owner = Literal["inventorum", "shop", "both", "none"]
 
 
@@ -112,6 +114,53 @@ class SyncdConfig(Section):
             return None
         host, _, port = self.metrics.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+_ERRORS: list[Severity] = ["error"]
+
+
+class PingConfig(Section):
+    """``[ping]``: addresses of a monitor that notices when nobody asks for them any more."""
+
+    success_url: SecretStr | None = Field(None, description="asked for while all is well")
+    start_url: SecretStr | None = Field(None, description="asked for when the daemon begins to work")
+    fail_url: SecretStr | None = Field(None, description="asked for while something is wrong")
+    every_seconds: Annotated[float, BeforeValidator(_plain_number), Field(ge=10, le=86400, allow_inf_nan=False)] = (
+        Field(60.0, description="seconds between two of them")
+    )
+
+
+class NotifyConfig(Section):
+    """``[notify]``: whom to tell of new findings."""
+
+    webhook_url: SecretStr | None = Field(None, description="address that messages are posted to, as JSON")
+    mail_server: str | None = Field(None, description="host and port of the mail server")
+    mail_security: Literal["starttls", "tls", "none"] = Field("starttls", description="how mail is encrypted")
+    mail_user: str | None = Field(None, description="user at the mail server")
+    mail_password: SecretStr | None = Field(None, description="its password")
+    mail_from: str | None = Field(None, description="sender of mails")
+    mail_to: list[str] = Field(default_factory=list, description="receivers of mails")
+    severities: list[Severity] = Field(default_factory=_ERRORS.copy, description="which findings are told of")
+    every_seconds: Annotated[float, BeforeValidator(_plain_number), Field(ge=10, le=86400, allow_inf_nan=False)] = (
+        Field(300.0, description="seconds from one message to the next, at the least")
+    )
+
+    @property
+    def mail_address(self) -> tuple[str, int] | None:
+        """Host and port of the mail server."""
+        if self.mail_server is None:
+            return None
+        host, _, port = self.mail_server.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> NotifyConfig:
+        given = (self.mail_server is not None, self.mail_from is not None, bool(self.mail_to))
+        if any(given) and not all(given):
+            raise ValueError("mail needs mail_server, mail_from and mail_to, all three")
+        if self.mail_user is not None and self.mail_security == "none":
+            raise ValueError('mail_security = "none" would send the password of mail_user for everybody to read')
+        return self
 
 
 class HubStock(Section):
@@ -272,6 +321,8 @@ class Config(Section):
         syncd: The process.
         hub: The hub.
         shops: Shops by name, in the order of the file.
+        ping: The monitor that notices silence.
+        notify: Whom to tell of new findings.
         secrets: Every secret value in use, for the log's redaction.
         warnings: What is allowed but unwise, for people; free of secrets.
     """
@@ -280,6 +331,8 @@ class Config(Section):
     syncd: SyncdConfig
     hub: SideConfig
     shops: Mapping[str, SideConfig]
+    ping: PingConfig = Field(default_factory=PingConfig)
+    notify: NotifyConfig = Field(default_factory=NotifyConfig)
     secrets: tuple[str, ...] = Field((), repr=False)
     warnings: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,7 @@ class _Tail:
     under_way: frozenset[int] = frozenset()
 
     def ended(self, session: Session) -> Iterable[Run | Operation]:
-        """Yield each row once, the first look only notes where the table ends."""
+        """Yield each row once; the first look only notes where the table ends."""
         model = self.model
         top = session.scalar(select(func.max(model.id))) or 0
         rows: Iterable[Any] = ()
@@ -188,6 +189,11 @@ class SyncdCollector(Collector):
         self._numbers = Numbers()
         self._runs = _Tail(Run, Run.result == "running")
         self._operations = _Tail(Operation, is_open())
+
+    def begin(self) -> None:
+        """Note where the tables end: what ends from here on is counted. Otherwise the first scrape does."""
+        with self._lock, suppress(DatabaseUnavailable), self._db.read() as session:
+            self._count(session, {})
 
     def describe(self) -> Iterable[Metric]:
         """All names, without a look at the database."""

@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from syncd.adapters.inventorum import InventorumSettings
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
 from syncd.config.explain import is_secret
-from syncd.config.schema import HubSection, Schedule, Section, ShopSection, SyncdConfig
+from syncd.config.schema import HubSection, NotifyConfig, PingConfig, Schedule, Section, ShopSection, SyncdConfig
 
 NOT_SET = "—"
 REQUIRED = "required"
@@ -34,6 +34,8 @@ def all_keys() -> set[Key]:
     """Keys of all tables; the shop is called ``main`` and is a WooCommerce shop."""
     parts = (
         ("syncd", SyncdConfig),
+        ("ping", PingConfig),
+        ("notify", NotifyConfig),
         ("inventorum", InventorumSettings),
         ("inventorum", HubSection),
         ("shops.main", WooCommerceSettings),
@@ -72,7 +74,7 @@ def _typed(value: Any) -> str:
         return f"{{ {', '.join(parts)} }}"
     if isinstance(value, dict):
         return "{ }"
-    if value == []:
-        return "[]"
+    if isinstance(value, list):
+        return f"[{', '.join(_typed(each) for each in value)}]"
     assert isinstance(value, str | Schedule)
     return f'"{value}"'

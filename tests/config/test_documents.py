@@ -54,7 +54,7 @@ def test_a_key_that_is_commented_out_shows_its_default() -> None:
         for place, value in shown.items()
         if place not in switched_on
         and not place[1].endswith("_file")
-        and defaults[place] not in {NOT_SET, "{ }"}
+        and defaults[place] not in {NOT_SET, "{ }", "[]"}
         and tomllib.loads(f"x = {defaults[place]}")["x"] != value
     }
     assert wrong == {}
@@ -64,7 +64,8 @@ def test_the_example_is_valid_when_the_blanks_are_filled_in(tmp_path: Path) -> N
     path = tmp_path / "config.toml"
     for text in (example_text(), _uncommented()):
         filled = re.sub(r"(?m)^(client_secret|refresh_token|consumer_key|consumer_secret)_file = .*$", "", text)
-        filled = re.sub(r"(?m)^media_password_file = .*$", 'media_password = "x"', filled)
+        filled = re.sub(r"(?m)^(media|mail)_password_file = .*$", r'\1_password = "x"', filled)
+        filled = re.sub(r"(?m)^(\w+_url)_file = [^#\n]*", r'\1 = "https://x.example/x" ', filled)
         path.write_text(filled.replace('client_id = ""', 'client_id = "app"'))
         assert load_config(path, ENV).shops["main"].kind == "woocommerce"
 

@@ -102,6 +102,23 @@ def test_a_loaded_configuration_cannot_change_and_hides_its_secrets(load: Load) 
         config.syncd.log_level = "DEBUG"  # type: ignore[misc]
 
 
+def test_others_may_ask_for_metrics_if_it_is_said_by_which_names(load: Load) -> None:
+    given = "metrics = '0.0.0.0:9464'\nmetrics_remote = ['till.lan']\n[inventorum]"
+    config = load(GOOD.replace("[inventorum]", given))
+    assert (config.syncd.metrics_address, config.syncd.metrics_remote) == (("0.0.0.0", 9464), ["till.lan"])  # noqa: S104
+
+
+def test_addresses_of_monitors_and_webhooks_are_secrets(load: Load) -> None:
+    tables = "[ping]\nsuccess_url = 'https://hc.example/abc-def'\n[notify]\nseverities = ['error', 'warning']\n"
+    config = load(tables + GOOD, SYNCD_NOTIFY_WEBHOOK_URL="https://hook.example/ghi")
+    assert config.ping.success_url is not None
+    assert config.notify.webhook_url is not None
+    assert config.notify.webhook_url.get_secret_value() == "https://hook.example/ghi"
+    assert {"https://hc.example/abc-def", "https://hook.example/ghi"} <= set(config.secrets)
+    assert "abc-def" not in repr(config)
+    assert config.notify.severities == ["error", "warning"]
+
+
 def test_a_relative_database_file_lies_beside_the_configuration(load: Load, tmp_path: Path) -> None:
     config = load(GOOD.replace("sqlite:////var/lib/syncd/syncd.db", "sqlite:///state/syncd.db"))
     assert config.syncd.database == f"sqlite:///{tmp_path}/state/syncd.db"
@@ -171,6 +188,18 @@ def test_a_relative_database_file_lies_beside_the_configuration(load: Load, tmp_
         (("[inventorum]", "log_level = 'INF'\n[inventorum]"), "syncd.log_level", '(did you mean "INFO"?)'),
         (("[inventorum]", "metrics = '9464'\n[inventorum]"), "syncd.metrics", '"9464" is not HOST:PORT'),
         (("[inventorum]", "metrics = 'host:70000'\n[inventorum]"), "syncd.metrics", "is not HOST:PORT"),
+        (("[inventorum]", "metrics = '0.0.0.0:9464'\n[inventorum]"), "syncd.metrics", "can be reached from other"),
+        (("[inventorum]", "metrics = 'till.lan:9464'\n[inventorum]"), "syncd.metrics", "can be reached from other"),
+        (("[inventorum]", "metrics_remote = 'x'\n[inventorum]"), "syncd.metrics_remote", "must be a list"),
+        (("[inventorum]", "[ping]\nsuccess_url = 'hc-ping.example/x'\n[inventorum]"), "ping.success_url",
+         "must be a complete address"),
+        (("[inventorum]", "[ping]\nevery_seconds = 1\n[inventorum]"), "ping.every_seconds", "below the minimum of 10"),
+        (("[inventorum]", "[ping]\nsucces_url = 'x'\n[inventorum]"), "ping.succes_url", 'did you mean "success_url"?'),
+        (("[inventorum]", "[notify]\nseverities = ['bad']\n[inventorum]"), "notify.severities.0", '"bad"'),
+        (("[inventorum]", "[notify]\nmail_to = ['a@b.example']\n[inventorum]"), "notify", "mail needs mail_server"),
+        (("[inventorum]", "[notify]\nmail_server='x'\nmail_from='a'\nmail_to=['b']\n[inventorum]"),
+         "notify.mail_server", "is not HOST:PORT"),
+        (("[inventorum]", "[notify]\nmail_user='u'\nmail_security='none'\n[inventorum]"), "notify", "to read"),
         (("sqlite:////var/lib/syncd/syncd.db", "mysql://x"), "syncd.database", "must be sqlite:///FILE or postgresql"),
         (("sqlite:////var/lib/syncd/syncd.db", "sqlite:///"), "syncd.database", "must be sqlite:///FILE"),
         # names of shops
