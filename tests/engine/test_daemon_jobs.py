@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -156,6 +157,14 @@ class Manager:
     def listen(self) -> None:
         self._thread.start()
 
+    def fill(self) -> None:
+        """Have its queue full."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    sender.sendto(b"WATCHDOG=1", self._socket.getsockname())
+
     def heard(self) -> list[str]:
         notify("END")
         self._thread.join()
@@ -186,16 +195,20 @@ def test_the_service_manager_hears_how_fresh_each_side_is(sqlite_database: Datab
     assert "WATCHDOG=1" in heard
 
 
-@pytest.mark.usefixtures("manager")
 def test_a_service_manager_that_hangs_holds_up_nothing(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its queue is full: a word to it would wait for ever."""
     monkeypatch.setattr("syncd.service.notify._PATIENCE_S", 0.01)
-    while notify("WATCHDOG=1"):
-        continue
-    account = two_sides(sqlite_database, {"A": 10}, {"A": 10})
-    served = Served(account, beats=5)
+    manager.fill()
+    word = threading.Thread(target=notify, args=("WATCHDOG=1",), daemon=True)
+    word.start()
+    word.join(10)
+    if waits_for_ever := word.is_alive():
+        manager.listen()
+        manager.heard()
+    assert not waits_for_ever
+    served = Served(two_sides(sqlite_database, {"A": 10}, {"A": 10}), beats=5)
     assert served.run() == 0
     assert served.exits == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import HISTORIES, Edit, Mutant
+from tests.mutants.operations import OPERATION_MUTANTS
 from tests.mutants.products import PRODUCT_MUTANTS
 from tests.mutants.shopify import SHOPIFY_MUTANTS
 
@@ -477,4 +478,5 @@ MUTANTS = (
     *FIELD_MUTANTS,
     *PRODUCT_MUTANTS,
     *SHOPIFY_MUTANTS,
+    *OPERATION_MUTANTS,
 )
