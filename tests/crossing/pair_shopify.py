@@ -15,8 +15,8 @@ from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
 from syncd.simulators.shopify import ShopifySettings, ShopifySim
 from tests.conformance.drivers_shopify import WRITE
-from tests.support.shopify_server import OperationServer
 from tests.crossing.pair import Between, Clock
+from tests.support.shopify_server import OperationServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
