@@ -190,7 +190,7 @@ def _found(side: SideContext, name: str, rests: Sequence[_Rest]) -> Found:
     last = max(rests, key=lambda rest: rest.until)
     more = f" and {len(rests) - 1} more" if len(rests) > 1 else ""
     return Found(
-        kind=FIELDS,
+        kind="fields_not_written",
         subject=f"{side.name} {name}",
         side_id=side.id,
         message=f"{side.name}: {name} of {last.label}{more} cannot be written: {last.words}",
