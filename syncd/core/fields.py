@@ -248,10 +248,13 @@ def _judge_attributes(owner: Owner, shows: Pair, past: Past, agreed: Pair, sibli
     before, there = _remembered(agreed.at(to.other)), _remembered(agreed.at(to))
     others = [(pair.at(to.other), pair.at(to)) for pair in siblings if not is_cut(pair)]
     value = carried(before, shows.at(to.other), shows.at(to) if there is None else there, others, shows.at(to))
+    if value is None and past.refused is not None:
+        if _has_other_names(past.refused.at(to), shows.at(to)):
+            value = carried(before, shows.at(to.other), shows.at(to), others)  # a person may have called them alike
+        elif _was_answered(shows, past.refused, agreed, to):
+            return Agree()
     if value is None:
-        if not _was_answered(shows, past.refused, agreed, to):
-            return Unplaced(to)
-        value = carried(before, shows.at(to.other), shows.at(to), others) or shows.at(to)
+        return Unplaced(to)
     return Agree() if value == shows.at(to) else replace(verdict, value=value)
 
 
@@ -260,10 +263,12 @@ def _says_what_it_said(agreed: str, shown: str) -> bool:
     return kept(shown) == agreed if before is None else merely_renamed(before, shown)
 
 
-def _was_answered(now: Pair, told: Pair | None, agreed: Pair, to: End) -> bool:
-    """Whether a person was told of an edit that could not be placed, and has since edited the other end alone."""
-    if told is None:
-        return False
+def _has_other_names(told: str, shown: str) -> bool:
+    return told != shown and merely_renamed(told, shown)
+
+
+def _was_answered(now: Pair, told: Pair, agreed: Pair, to: End) -> bool:
+    """Whether a person, told of an edit that could not be placed, has since edited the other end alone."""
     changed = [end for end in End if now.at(end) != told.at(end)]
     return changed == [to] or (changed == [to.other] and told.at(to.other) == agreed.at(to.other))
 

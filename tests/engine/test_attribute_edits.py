@@ -122,6 +122,15 @@ def test_an_attribute_that_a_person_names_alike_then_takes_the_edit(database: Da
     assert (shown(account, "w0"), account.findings()) == ("Farbe: Grün\nSize: S", [])
 
 
+def test_another_name_in_the_shop_is_no_answer(database: Database) -> None:
+    account = account_of(database, ("Rot", "S"))
+    edit(account, "t0", Farbe="Grün", Größe="S")
+    account.settle_down()
+    edit(account, "w0", Colour="Red", Size="S")
+    account.settle_down()
+    assert "“Colour: Red; Size: S” in web" in conflict(account).message
+
+
 def test_the_edit_taken_back_or_made_anew_is_looked_at_again(database: Database) -> None:
     account = account_of(database, ("Rot", "S"))
     edit(account, "t0", Farbe="Grün", Größe="S")

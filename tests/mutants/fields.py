@@ -60,8 +60,8 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/service/field_outcome.py",
-                "field.now.after(end, kept(returned)), pair)",
-                "field.now.after(end, kept(field.wants)), pair)",
+                "field.now.after(end, kept(returned, field.field))",
+                "field.now.after(end, kept(field.wants, field.field))",
             ),
         ),
         _ENGINE,
@@ -204,8 +204,8 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/core/fields.py",
-                "agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else now.at(end)",
-                "now.at(end)",
+                "agreed.at(end) if _says_what_it_said(agreed.at(end), shows.at(end)) else shows.at(end)",
+                "shows.at(end)",
             ),
         ),
         ("tests/engine/test_attribute_edits.py",),
@@ -213,7 +213,7 @@ FIELD_MUTANTS = (
     Mutant(
         "attributes-answered",
         "what a person enters where an edit could not be placed stays",
-        (Edit("syncd/core/fields.py", "if not _was_answered(now, past.refused, agreed, to):", "if now:"),),
+        (Edit("syncd/core/fields.py", "elif _was_answered(shows, past.refused, agreed, to):", "elif not shows:"),),
         ("tests/engine/test_attribute_edits.py",),
     ),
     Mutant(
