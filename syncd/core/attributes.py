@@ -194,12 +194,23 @@ def _known(names: Collection[str], pairs: Sequence[_Pair]) -> dict[str, str]:
     mine = {name.casefold() for name in names}
     theirs = {name.casefold() for _, other in pairs for name in other}
     known = {name: name for name in mine & theirs if any(_same_name(name, one) for one, _ in pairs)}
-    for agree in (_are_equal, _are_one_to_one):
-        left = [(one, other) for one in mine - known.keys() for other in theirs - set(known.values())]
-        fits = [(one, other) for one, other in left if agree(_folded_values(_seen(one, other, pairs)))]
-        often = Counter(("mine", one) for one, _ in fits) + Counter(("theirs", other) for _, other in fits)
-        known |= {one: other for one, other in fits if often["mine", one] == often["theirs", other] == 1}
-    return known
+    left = [(one, other) for one in mine - known.keys() for other in theirs - set(known.values())]
+    seen = {pair: _folded_values(_seen(*pair, pairs)) for pair in left}
+    equal = [pair for pair in left if _are_equal(seen[pair])]
+    # Of two that may be equal none is known, nor is it another one; one seen too seldom may be the same all the same.
+    taken = {("mine", one) for one, _ in equal} | {("theirs", other) for _, other in equal}
+    possible = [
+        (one, other)
+        for one, other in left
+        if not taken & {("mine", one), ("theirs", other)} and seen[one, other] and _is_dictionary(seen[one, other])
+    ]
+    return known | _only_fits(equal, equal) | _only_fits(possible, [p for p in possible if _are_one_to_one(seen[p])])
+
+
+def _only_fits(fits: Sequence[tuple[str, str]], sure: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of these pairs the sure ones whose both halves fit nothing else."""
+    often = Counter(("mine", one) for one, _ in fits) + Counter(("theirs", other) for _, other in fits)
+    return {one: other for one, other in sure if often["mine", one] == often["theirs", other] == 1}
 
 
 def _seen(name: str, other: str, pairs: Iterable[_Pair]) -> set[tuple[str, str]]:

@@ -168,3 +168,9 @@ def test_variations_are_matched_alike_in_any_order(
         if not any(same_values(attributes_text(one), attributes_text(two)) for two in given_ if two is not one)
     ]
     assert {(at, 100 + at) for at in alone} <= found
+
+
+def test_of_two_that_may_be_the_same_none_is_taken_nor_a_third() -> None:
+    """A sibling was called otherwise on both sides already: size may be two of the shop's, and colour was seen once."""
+    sibling = [("Farbe+: Grau\nGröße: M", "Color: Grey\nSize+: M")]
+    assert carried("Farbe: Blau\nGröße: L", "Farbe+: Blau\nGröße: M", "Color: Blue\nSize: L", sibling) is None
