@@ -65,6 +65,7 @@ def test_a_product_is_offered_before_it_becomes_visible() -> None:
 
 
 def test_a_channel_that_is_not_there_keeps_a_product_hidden() -> None:
+    """And nothing is made to be seen; a draft is made all the same."""
     with open_shopify(GOODS, values={"publish_in": ["Market"]}) as side:
         side.adapter.write_fields([FieldsWrite(side.ref(SIMPLE), {PUBLISHED: NO})])
         (result,) = side.adapter.write_fields([FieldsWrite(side.ref(SIMPLE), {PUBLISHED: YES})])
@@ -72,6 +73,8 @@ def test_a_channel_that_is_not_there_keeps_a_product_hidden() -> None:
         assert "Online Store" in result.message
         (listing,) = side.adapter.fetch([side.ref(SIMPLE)]).listings
         assert listing.fields[PUBLISHED] == NO
+        assert isinstance(side.adapter.create_product(NewProduct("m", LAMP, publish=True)), Refused)
+        assert isinstance(side.adapter.create_product(NewProduct("m", LAMP)), Made)
         report = side.adapter.check()
         assert [line.message for line in report.lines if not line.ok] == ["not there: Market"]
 

@@ -95,6 +95,9 @@ class ProductMaker:
         """What the shop cannot store as it is."""
         if not self._facts.shop().gross:
             return Refused("net_prices", "the shop's prices are net, and no product of it says its tax rate")
+        trouble = self._channels.trouble() if new.publish and new.into is None else None
+        if trouble is not None:
+            return trouble
         names = list(options_of(new.product.units))
         if new.product.is_group and not 0 < len(names) <= _MOST_OPTIONS:
             return Refused("options", f"the shop takes one to three options of a product, not {len(names)}")

@@ -40,6 +40,18 @@ class Channels:
         """Those that are configured and not there, or there more than once."""
         return [name for name in self._wanted if len(self._called(name)) != 1]
 
+    def trouble(self) -> Refused | None:
+        """Why nothing can be offered as it is configured.
+
+        Raises:
+            SideError, Malformed: The channels could not be read.
+        """
+        missing = self.missing() if self._wanted else []
+        if not missing:
+            return None
+        there = ", ".join(names[0] for _, names in self._all()) or "none"
+        return Refused("no_channel", f"the shop has no sales channel {missing[0]}; there: {there}")
+
     def publish(self, product: str) -> dict[str, str] | Refused | Unknown:
         """Offer a product; in a channel where it is offered already nothing changes.
 
@@ -49,10 +61,9 @@ class Channels:
         """
         if not self._wanted:
             return {}
-        missing = self.missing()
-        if missing:
-            there = ", ".join(names[0] for _, names in self._all()) or "none"
-            return Refused("no_channel", f"the shop has no sales channel {missing[0]}; there: {there}")
+        trouble = self.trouble()
+        if trouble is not None:
+            return trouble
         given = [{"publicationId": self._called(name)[0]} for name in self._wanted]
         refused = refused_field(self._client.mutate(PUBLISH, {"id": product, "input": given}), "publishablePublish")
         return {} if refused is None else refused
