@@ -14,13 +14,13 @@ import pytest
 from graphql import FieldNode, OperationDefinitionNode, Visitor, parse, validate, visit
 from pydantic.fields import FieldInfo
 
+from syncd.adapters.shopify.library import MEDIA_PER_REQUEST
+from syncd.adapters.shopify.operation import Operation
 from syncd.adapters.shopify.operations import (
-    MEDIA_PER_REQUEST,
     MOST_WRITES,
     ORDERS_PER_PAGE,
     REFUNDS_PER_REQUEST,
     VERSIONS,
-    Operation,
     adjust,
     every_operation,
     products_per_request,

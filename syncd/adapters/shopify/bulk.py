@@ -17,7 +17,8 @@ from typing import IO, TYPE_CHECKING
 
 from loguru import logger
 
-from syncd.adapters.shopify.operations import BULK_RUN, BULK_STATE, bulk_products
+from syncd.adapters.shopify.library import BULK_RUN, BULK_STATE
+from syncd.adapters.shopify.operations import bulk_products
 from syncd.adapters.shopify.wire import Malformed, Row, gid_of, is_gid, mapping_of, rows_of, text_of
 from syncd.errors import SideError, Stopped
 from syncd.http.session import describe

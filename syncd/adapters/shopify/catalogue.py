@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from syncd.adapters.shopify import operations
+from syncd.adapters.shopify import library, operations
 from syncd.adapters.shopify.bulk import BulkFailed
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import Unit, View, group_of, is_plain, unit_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from syncd.adapters.shopify.bulk import BulkReader, Export
     from syncd.adapters.shopify.client import Page, ShopifyClient
     from syncd.adapters.shopify.facts import ShopFacts
-    from syncd.adapters.shopify.operations import Operation
+    from syncd.adapters.shopify.operation import Operation
 
 _PASSES = 3
 _ROWS_PER_CONNECTION = 20_000
@@ -229,8 +229,8 @@ class Catalogue:
         """Add to heads of products what they show, where it has to be listed (``pictures.is_listing_needed``)."""
         wanted = [gid_of(head, "Product") for head in heads if is_listing_needed(head, exact=exact)]
         shown: dict[str, list[str] | None] = {}
-        for chunk in chunks(list(dict.fromkeys(wanted)), operations.MEDIA_PER_REQUEST):
-            listed = self._client.query(operations.MEDIA, {"ids": list(chunk)}).data.get("nodes")
+        for chunk in chunks(list(dict.fromkeys(wanted)), library.MEDIA_PER_REQUEST):
+            listed = self._client.query(library.MEDIA, {"ids": list(chunk)}).data.get("nodes")
             for row in listed if isinstance(listed, list) else []:
                 if row is not None:
                     shown[gid_of(row, "Product")] = listed_in(row)

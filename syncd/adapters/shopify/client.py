@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from syncd.adapters.base import AdapterContext
-    from syncd.adapters.shopify.operations import Operation
+    from syncd.adapters.shopify.operation import Operation
     from syncd.adapters.shopify.settings import ShopifySettings
     from syncd.http import Reply
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters.shopify import pictures
-from syncd.adapters.shopify.operations import (
+from syncd.adapters.shopify.library import (
     CREATE_FILES,
     FILE_STATES,
     FILES_NAMED,
@@ -20,8 +20,8 @@ from syncd.adapters.shopify.operations import (
     REORDER_MEDIA,
     STAGE_UPLOADS,
     UPDATE_FILES,
-    UPDATE_PRODUCT,
 )
+from syncd.adapters.shopify.operations import UPDATE_PRODUCT
 from syncd.adapters.shopify.pictures import Shown
 from syncd.adapters.shopify.stock import refused_field
 from syncd.adapters.shopify.wire import Malformed, Row, flag_of, mapping_of, nodes_of, rows_of, text_of

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from syncd.adapters.shopify import library
+from syncd.adapters.shopify.operation import PAGE, Operation
 
 VERSIONS = ("2026-01", "2026-04", "2026-10")
 """Versions of the API that the texts were checked against."""
@@ -25,19 +27,7 @@ ORDERS_PER_PAGE = 20
 LINES_PER_ORDER = 10
 REFUNDS_PER_REQUEST = 3
 EVENTS_PER_PAGE = 100
-MEDIA_PER_PRODUCT = 50
-MEDIA_PER_REQUEST = 15
 _POINTS = 850
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A text with its name; ``write`` for mutations; ``points`` are a first guess of its cost, until the shop tells."""
-
-    name: str
-    text: str
-    write: bool = False
-    points: float = 10.0
 
 
 _HEAD = """id title status vendor descriptionHtml hasOnlyDefaultVariant
@@ -49,8 +39,6 @@ _PRODUCT = f"""
 fragment Head on Product {{
   {_HEAD}
 }}"""
-
-_PAGE = "pageInfo { hasNextPage endCursor }"
 
 SHOP = Operation(
     "Shop",
@@ -64,7 +52,7 @@ LOCATIONS = Operation(
     "Locations",
     f"""query Locations($after: String) {{
   locations(first: 50, after: $after) {{
-    {_PAGE}
+    {PAGE}
     nodes {{ id name isActive isFulfillmentService fulfillsOnlineOrders }}
   }}
 }}""",
@@ -76,7 +64,7 @@ PRODUCTS = Operation(
     "Products",
     f"""query Products($first: Int!, $after: String, $query: String) {{
   total: productsCount(limit: null) {{ count }}
-  page: products(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Head }} }}
+  page: products(first: $first, after: $after, query: $query, sortKey: ID) {{ {PAGE} nodes {{ ...Head }} }}
 }}{_PRODUCT}""",
 )
 
@@ -84,7 +72,7 @@ CHANGED_PRODUCTS = Operation(
     "ChangedProducts",
     f"""query ChangedProducts($first: Int!, $after: String, $query: String!) {{
   page: products(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    {_PAGE} nodes {{ updatedAt ...Head }}
+    {PAGE} nodes {{ updatedAt ...Head }}
   }}
 }}{_PRODUCT}""",
 )
@@ -92,7 +80,7 @@ CHANGED_PRODUCTS = Operation(
 CHILDREN = Operation(
     "Children",
     f"""query Children($id: ID!, $after: String) {{
-  product(id: $id) {{ variants(first: 250, after: $after) {{ {_PAGE} nodes {{ id }} }} }}
+  product(id: $id) {{ variants(first: 250, after: $after) {{ {PAGE} nodes {{ id }} }} }}
 }}""",
 )
 
@@ -101,7 +89,7 @@ CHANGED_LEVELS = Operation(
     f"""query ChangedLevels($location: ID!, $first: Int!, $after: String, $query: String!) {{
   location(id: $location) {{
     page: inventoryLevels(first: $first, after: $after, query: $query) {{
-      {_PAGE} nodes {{ id updatedAt item {{ id variants(first: 3) {{ nodes {{ id }} }} }} }}
+      {PAGE} nodes {{ id updatedAt item {{ id variants(first: 3) {{ nodes {{ id }} }} }} }}
     }}
   }}
 }}""",
@@ -111,7 +99,7 @@ DESTROYED = Operation(
     "Destroyed",
     f"""query Destroyed($first: Int!, $after: String, $query: String!) {{
   page: events(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{
-    {_PAGE} nodes {{ id action ... on BasicEvent {{ subjectId subjectType }} }}
+    {PAGE} nodes {{ id action ... on BasicEvent {{ subjectId subjectType }} }}
   }}
 }}""",
 )
@@ -122,10 +110,10 @@ ORDERS = Operation(
     "Orders",
     f"""query Orders($first: Int!, $after: String, $query: String!) {{
   page: orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    {_PAGE}
+    {PAGE}
     nodes {{
       id name createdAt updatedAt cancelledAt
-      lineItems(first: {LINES_PER_ORDER}) {{ {_PAGE} {_LINES} }}
+      lineItems(first: {LINES_PER_ORDER}) {{ {PAGE} {_LINES} }}
       refunds {{ id createdAt }}
     }}
   }}
@@ -135,7 +123,7 @@ ORDERS = Operation(
 ORDER_LINES = Operation(
     "OrderLines",
     f"""query OrderLines($id: ID!, $after: String) {{
-  order(id: $id) {{ lineItems(first: 100, after: $after) {{ {_PAGE} {_LINES} }} }}
+  order(id: $id) {{ lineItems(first: 100, after: $after) {{ {PAGE} {_LINES} }} }}
 }}""",
 )
 
@@ -146,7 +134,7 @@ REFUND_LINES = Operation(
     ... on Refund {{
       id
       refundLineItems(first: 60) {{
-        {_PAGE} nodes {{ quantity restockType restocked location {{ id }} lineItem {{ id }} }}
+        {PAGE} nodes {{ quantity restockType restocked location {{ id }} lineItem {{ id }} }}
       }}
     }}
   }}
@@ -200,84 +188,6 @@ UPDATE_VARIANTS = Operation(
     write=True,
 )
 
-PUBLICATIONS = Operation(
-    "Publications",
-    f"""query Publications($after: String) {{
-  publications(first: 50, after: $after) {{
-    {_PAGE} nodes {{ id name catalog {{ id title ... on AppCatalog {{ id }} }} }}
-  }}
-}}""",
-)
-
-PUBLISH = Operation(
-    "Publish",
-    """mutation Publish($id: ID!, $input: [PublicationInput!]!) {
-  publishablePublish(id: $id, input: $input) { userErrors { field message } }
-}""",
-    write=True,
-)
-
-MEDIA = Operation(
-    "Media",
-    f"""query Media($ids: [ID!]!) {{
-  nodes(ids: $ids) {{
-    ... on Product {{
-      id mediaCount {{ count }} pictures: metafield(namespace: "syncd", key: "images") {{ value }}
-      media(first: {MEDIA_PER_PRODUCT}) {{ {_PAGE} nodes {{ id }} }}
-    }}
-  }}
-}}""",
-)
-
-FILES_NAMED = Operation(
-    "FilesNamed",
-    """query FilesNamed($query: String!) {
-  files(first: 5, query: $query) { nodes { __typename id fileStatus ... on MediaImage { image { url } } } }
-}""",
-)
-
-FILE_STATES = Operation(
-    "FileStates",
-    "query FileStates($ids: [ID!]!) { nodes(ids: $ids) { ... on MediaImage { id fileStatus } } }",
-)
-
-JOB = Operation("Job", "query Job($id: ID!) { job(id: $id) { id done } }")
-
-STAGE_UPLOADS = Operation(
-    "StageUploads",
-    """mutation StageUploads($input: [StagedUploadInput!]!) {
-  stagedUploadsCreate(input: $input) {
-    stagedTargets { url resourceUrl parameters { name value } }
-    userErrors { field message }
-  }
-}""",
-    write=True,
-)
-
-CREATE_FILES = Operation(
-    "CreateFiles",
-    """mutation CreateFiles($files: [FileCreateInput!]!) {
-  fileCreate(files: $files) { files { id fileStatus } userErrors { code field message } }
-}""",
-    write=True,
-)
-
-UPDATE_FILES = Operation(
-    "UpdateFiles",
-    """mutation UpdateFiles($files: [FileUpdateInput!]!) {
-  fileUpdate(files: $files) { files { id } userErrors { code field message } }
-}""",
-    write=True,
-)
-
-REORDER_MEDIA = Operation(
-    "ReorderMedia",
-    """mutation ReorderMedia($id: ID!, $moves: [MoveInput!]!) {
-  productReorderMedia(id: $id, moves: $moves) { job { id done } userErrors: mediaUserErrors { code field message } }
-}""",
-    write=True,
-)
-
 DELETE_PRODUCT = Operation(
     "DeleteProduct",
     """mutation DeleteProduct($input: ProductDeleteInput!) {
@@ -316,22 +226,6 @@ MAKE_VARIANTS = Operation(
     write=True,
 )
 
-BULK_RUN = Operation(
-    "RunBulk",
-    """mutation RunBulk($query: String!) {
-  bulkOperationRunQuery(query: $query, groupObjects: false) {
-    bulkOperation { id status }
-    userErrors { code field message }
-  }
-}""",
-    write=True,
-)
-
-BULK_STATE = Operation(
-    "BulkState",
-    "query BulkState($id: ID!) { bulkOperation(id: $id) { id status errorCode objectCount url } }",
-)
-
 _MARK = """mark: metafield(namespace: "syncd", key: "made") { value }"""
 
 BY_HANDLE = Operation(
@@ -344,7 +238,7 @@ BY_HANDLE = Operation(
 NEWEST = Operation(
     "Newest",
     f"""query Newest($first: Int!, $after: String, $query: String!) {{
-  page: products(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{ {_PAGE} nodes {{ id {_MARK} }} }}
+  page: products(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {{ {PAGE} nodes {{ id {_MARK} }} }}
 }}""",
 )
 
@@ -360,7 +254,7 @@ def whole_product(locations: int) -> Operation:
     isGiftCard
     productType
     options {{ name }}
-    page: variants(first: $first, after: $after) {{ {_PAGE} nodes {{ ...Unit taxable {_MARK} }} }}
+    page: variants(first: $first, after: $after) {{ {PAGE} nodes {{ ...Unit taxable {_MARK} }} }}
   }}
 }}{_unit(locations)}{_PRODUCT}""",
     )
@@ -373,7 +267,7 @@ def variants(locations: int) -> Operation:
         "Variants",
         f"""query Variants($first: Int!, $after: String, $query: String, {_stock_variables(locations)}) {{
   total: productVariantsCount(limit: null) {{ count }}
-  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Unit }} }}
+  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {PAGE} nodes {{ ...Unit }} }}
 }}{_unit(locations)}{_PRODUCT}""",
     )
 
@@ -384,7 +278,7 @@ def variants_of(locations: int) -> Operation:
     return Operation(
         "VariantsOf",
         f"""query VariantsOf($first: Int!, $after: String, $query: String!, {_stock_variables(locations)}) {{
-  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {_PAGE} nodes {{ ...Unit }} }}
+  page: productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{ {PAGE} nodes {{ ...Unit }} }}
 }}{_unit(locations)}{_PRODUCT}""",
     )
 
@@ -466,7 +360,7 @@ def products_per_request(locations: int) -> int:
 
 def every_operation() -> Iterator[Operation]:
     """All texts, in all sizes."""
-    yield from (value for value in globals().values() if isinstance(value, Operation))
+    yield from (value for value in [*globals().values(), *vars(library).values()] if isinstance(value, Operation))
     for locations in range(1, MOST_LOCATIONS + 1):
         yield from (variants(locations), variants_of(locations), whole_product(locations))
         yield from (product_nodes(locations), variant_nodes(locations))

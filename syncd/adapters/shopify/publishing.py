@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from syncd.adapters.shopify.client import page_of
-from syncd.adapters.shopify.operations import PUBLICATIONS, PUBLISH
+from syncd.adapters.shopify.library import PUBLICATIONS, PUBLISH
 from syncd.adapters.shopify.stock import refused_field
 from syncd.adapters.shopify.wire import Row, gid_of, mapping_of, number_in, text_of
 from syncd.core.model import Refused, Unknown
