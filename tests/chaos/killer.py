@@ -86,7 +86,7 @@ class Killer:
 
     def stop(self) -> None:
         """SIGTERM; it must end with 0 in time."""
-        young = time.monotonic() < self._started + _YOUNG_S
+        young = time.monotonic() < self._started + _YOUNG_S or not self._said_since_start()
         code, seconds = self._stage.daemon.stop(STOP_WITHIN_S)
         self.ends.stops += 1
         self.ends.slowest_stop_s = max(self.ends.slowest_stop_s, seconds)
@@ -131,11 +131,14 @@ class Killer:
         mark = f"pid={process.pid}" if process is not None else ""
         deadline = time.monotonic() + _AT_WORK_WITHIN_S
         while time.monotonic() < deadline and self._stage.daemon.alive:
-            with self._stage.daemon.log.open("rb") as log:
-                log.seek(self._log_size)
-                if mark.encode() in log.read():
-                    return
+            if mark.encode() in self._said_since_start():
+                return
             time.sleep(0.05)
+
+    def _said_since_start(self) -> bytes:
+        with self._stage.daemon.log.open("rb") as log:
+            log.seek(self._log_size)
+            return log.read()
 
     def _at_any_time(self) -> None:
         self._until_at_work()

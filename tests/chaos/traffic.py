@@ -227,14 +227,21 @@ class Traffic:
             shop, order, lines = taken
             sku, bought = self._random.choice(lines)
             back = self._random.randint(1, bought)
-            if not self._tellable(shop, sku, back, by_hand=False):
+            by_hand = self._stage.shops[shop].refunds_are_edits
+            if by_hand and not self._may_edit(shop, sku):
+                return
+            if not self._tellable(shop, sku, back, by_hand=by_hand):
                 return
             self._stage.shops[shop].refund(order, sku, bought, back)
             self._count("web refund", sku, f"{back:+} in {shop} (order {order})")
 
+    def _may_edit(self, shop: str, sku: str) -> bool:
+        """Whether what leaves no document can be told: not while a write that sets the stock is open or due."""
+        return not self._stage.shops[shop].edits_can_vanish or self._stage.is_at_rest(sku)
+
     def _admin_edit(self) -> None:
         shop, sku = self._shop(), self._sku()
-        if self._stage.shops[shop].edits_can_vanish and not self._stage.is_at_rest(sku):
+        if not self._may_edit(shop, sku):
             return
         shown = self._stage.shop_stock(shop)[sku]
         typed = max(0, int(shown or 0) + self._random.randint(-3, 4))

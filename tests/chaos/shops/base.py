@@ -45,6 +45,9 @@ class ChaosShop(ABC):
     edits_can_vanish: ClassVar[bool] = False
     """Stock is set and not added to: an edit by hand in the moment of a write is overwritten (docs/guarantees.md)."""
 
+    refunds_are_edits: ClassVar[bool] = False
+    """What comes back leaves no document: nobody can tell it from an edit by hand."""
+
     def __init__(self, catalogue: Sequence[CatalogueProduct], opening: Mapping[str, int]) -> None:
         """Sell ``catalogue``; ``opening`` has the units of everything that can be sold."""
         self._events: list[Event] = []

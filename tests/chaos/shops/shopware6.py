@@ -22,6 +22,7 @@ class Shopware6Shop(ChaosShop):
 
     kind = "shopware6"
     edits_can_vanish = True
+    refunds_are_edits = True
 
     def open(self, catalogue: Sequence[CatalogueProduct], opening: Mapping[str, int]) -> Shopware6Sim:
         self.sim = Shopware6Sim(Shopware6Settings())
