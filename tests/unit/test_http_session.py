@@ -307,6 +307,15 @@ def test_secrets_do_not_reach_errors(server: SimServer, connect: Connect) -> Non
     assert "hidden-value" not in f"{caught.value!r} {caught.value}"
 
 
+@pytest.mark.parametrize("header", ["example-access-token", "example-api-key"])
+def test_a_page_that_repeats_a_credential_of_the_head_does_not_show_it(
+    server: SimServer, counter: Counter, connect: Connect, header: str
+) -> None:
+    counter.answers = [SimResponse(404, b"<p>you sent hidden-value</p>", {"Content-Type": "text/html"})]
+    reply = connect(server.url).read("things/", headers={header: "hidden-value"})
+    assert "hidden-value" not in reply.sample
+
+
 def test_a_process_that_may_not_write_sends_reads_and_token_requests_only(
     server: SimServer, counter: Counter, connect: Connect
 ) -> None:
