@@ -108,6 +108,10 @@ METRICS: Mapping[str, Kind] = {
             _SIDE,
         ),
         Kind("syncd_passes_total", "Passes over the side that ended, by kind and result.", ("side", "kind", "result")),
+        Kind(
+            "syncd_last_pass_timestamp_seconds", "When the last pass of a kind over the side ended.", ("side", "kind")
+        ),
+        Kind("syncd_last_pass_seconds", "How long that pass took.", ("side", "kind")),
         Kind("syncd_pass_seconds_total", "Time that passes over the side took.", ("side", "kind")),
         *(Kind(name, said, _SIDE) for name, said in _COUNTED.values()),
         Kind(
@@ -141,7 +145,7 @@ class _Tail:
         rows: Iterable[Any] = ()
         if self.mark is not None:
             new = or_(and_(model.id > self.mark, model.id <= top), model.id.in_(self.under_way))
-            query = select(model).where(new, ~self.is_under_way)
+            query = select(model).where(new, ~self.is_under_way).order_by(model.id)
             rows = session.scalars(query.execution_options(yield_per=500))
         yield from rows
         self.under_way = frozenset(session.scalars(select(model.id).where(self.is_under_way)))
@@ -150,7 +154,7 @@ class _Tail:
 
 @dataclass(slots=True)
 class Numbers:
-    """Counters of this process, by metric and labels."""
+    """What this process has seen since it started, by metric and labels."""
 
     values: dict[str, Values] = field(default_factory=dict)
 
@@ -158,6 +162,10 @@ class Numbers:
         """Count something."""
         of = self.values.setdefault(name, {})
         of[labels] = of.get(labels, 0) + amount
+
+    def put(self, name: str, labels: Labels, value: float) -> None:
+        """Note the newest value of something."""
+        self.values.setdefault(name, {})[labels] = value
 
 
 class SyncdCollector(Collector):
@@ -253,6 +261,8 @@ class SyncdCollector(Collector):
         if run.finished_at is not None:
             took_s = max(0.0, (run.finished_at - run.started_at).total_seconds())
             self._numbers.add("syncd_pass_seconds_total", (side, run.kind), took_s)
+            self._numbers.put("syncd_last_pass_seconds", (side, run.kind), took_s)
+            self._numbers.put("syncd_last_pass_timestamp_seconds", (side, run.kind), run.finished_at.timestamp())
         for column, (name, _) in _COUNTED.items():
             self._numbers.add(name, (side,), getattr(run, column))
 

@@ -79,6 +79,8 @@ def test_a_quiet_account_says_that_it_is_well(scraped: Scraped) -> None:
     assert scraped["syncd_side_last_read_timestamp_seconds", "web"] == at
     assert scraped["syncd_side_linked_listings", "web"] == 3
     assert scraped.named("syncd_passes_total") == {("till", "poll", "ok"): 1, ("web", "poll", "ok"): 1}
+    assert scraped.named("syncd_last_pass_timestamp_seconds") == {("till", "poll"): at, ("web", "poll"): at}
+    assert scraped.named("syncd_last_pass_seconds") == {("till", "poll"): 0, ("web", "poll"): 0}
     assert scraped["syncd_database_size_bytes",] > 10_000
     assert scraped.named("syncd_operations_total") == {}
     assert "process_open_fds" in scraped.text
