@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LOOK_S = 10.0
 _MOST_SHOWN = 20
+_WARM_UP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +164,28 @@ class Ping:
         self._db = db
         self._config = config
         self._now = now
-        self._started = False
+        self._began_at: datetime | None = None
+        self._was_well = False
 
     def __call__(self) -> None:
         """One ping; the first of a process comes after that of its start.
+
+        A daemon that was just started finds sides that nobody read for a while. That is no failure yet: it says nothing
+        before all was well once, or has had the time for it.
 
         Raises:
             NotDelivered: The monitor did not take it. DatabaseUnavailable: no ping at all is the right one then.
         """
         ping = self._config.ping
-        if not self._started and ping.start_url is not None:
+        now = self._now()
+        if self._began_at is None and ping.start_url is not None:
             call(ping.start_url.get_secret_value())
-        self._started = True
+        self._began_at = self._began_at or now
         with self._db.read() as session:
-            health = read_health(session, self._config, self._now())
+            health = read_health(session, self._config, now)
+        self._was_well = self._was_well or health.code == 0
+        if not self._was_well and now - self._began_at < _WARM_UP:
+            return
         url = ping.success_url if health.code == 0 else ping.fail_url
         if url is not None:
             call(url.get_secret_value())

@@ -279,11 +279,25 @@ def test_the_monitor_hears_of_the_start_of_success_and_of_failure(database: Data
     assert {method for method, _, _ in hook.calls} == {"GET"}
 
 
+def test_a_daemon_that_just_began_has_not_failed_yet(sqlite_database: Database, hook: Hook) -> None:
+    """Nobody read the sides over night; the first pass is under way."""
+    monitored = Monitored(sqlite_database, hook)
+    monitored.clock.advance(36_000)
+    monitored.ping()
+    monitored.clock.advance(599)
+    monitored.ping()
+    assert [path.rpartition("/")[2] for path in hook.paths] == ["start"]
+    monitored.clock.advance(1)
+    monitored.ping()
+    assert hook.paths[-1].endswith("/fail")
+
+
 def test_without_an_address_for_failure_the_monitor_hears_nothing(sqlite_database: Database, hook: Hook) -> None:
     monitored = Monitored(sqlite_database, hook, fail_url=None, start_url=None)
+    monitored.ping()
     monitored.clock.advance(3600)
     monitored.ping()
-    assert hook.calls == []
+    assert [path.rpartition("/")[2] for path in hook.paths] == ["success"]
 
 
 def test_a_database_that_is_away_is_silence(sqlite_database: Database, hook: Hook) -> None:
