@@ -147,3 +147,14 @@ def test_the_user_and_the_folders_are_those_of_the_units(tmp_path: Path) -> None
     for unit in UNITS:
         assert settings(unit)["User"] == settings(unit)["Group"] == [name]
         assert settings(unit)["StateDirectoryMode"] == ["2770"]
+
+
+def test_the_installation_page_names_files_that_exist_and_places_that_the_units_use() -> None:
+    page = (ROOT / "docs" / "install.md").read_text("utf-8")
+    named = set(re.findall(r"/opt/syncd/src/([\w./@-]+\w)", page))
+    assert {f"systemd/{file.name}" for file in FOLDER.iterdir()} <= named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    for unit in UNITS:
+        assert re.search(rf"/etc/systemd/system/{re.escape(unit)}\b", page)
+    assert "/etc/syncd/config.toml" in page
+    assert "/var/lib/syncd/berlin" in page
