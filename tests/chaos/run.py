@@ -16,6 +16,7 @@ from syncd.state.models import Finding
 from tests.chaos.faults import Trouble
 from tests.chaos.killer import Ends, Killer
 from tests.chaos.report import Ledger, count, misjudged, oversold_unsaid, parked_skus, write_timelines
+from tests.chaos.stage import TILL
 from tests.chaos.traffic import Traffic
 from tests.chaos.truth import Comparison, Opening, compare, events, open_books
 
@@ -95,6 +96,7 @@ class Run:
         self._killer = Killer(stage, self._trouble, plan.seed + 2)
         self._restarts = 0
         self._authorised = 0
+        self._refusals_known = 0
         self._violations: list[str] = []
 
     def carry_out(self) -> Result:
@@ -172,9 +174,16 @@ class Run:
             self._stage.diary.note("a new refresh token was put into the configuration")
             self._authorised += 1
             self._killer.stop_once()
-            wait_until(lambda: not self._needs_authorisation(), 10)
+            self._refusals_known = len(self._stage.servers[TILL].log)
 
     def _needs_authorisation(self) -> bool:
+        """Whether a token was refused since the last new one, and a finding tells of it.
+
+        The finding alone says too little: it stays until the till was read whole, which may fail for other reasons.
+        """
+        asked = self._stage.servers[TILL].requests(path=r"/auth/token/", since=self._refusals_known)
+        if not any(record.status in {400, 401} for record in asked):
+            return False
         query = select(Finding.id).where(Finding.kind == "reauthorisation", Finding.closed_at.is_(None))
         try:
             with self._stage.state() as session:
@@ -183,8 +192,11 @@ class Run:
             return False
 
     def _wait_until_quiet(self, opening: Opening) -> Comparison:
-        self._authorise_again()
-        if wait_until(lambda: self._settled(opening), QUIET_WITHIN_S, every_s=0.5):
+        def settled() -> bool:
+            self._authorise_again()
+            return self._settled(opening)
+
+        if wait_until(settled, QUIET_WITHIN_S, every_s=0.5):
             time.sleep(2.5)  # two more polls: what is equal must stay so
         return compare(self._stage, opening)
 
