@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-SIZES = {"woocommerce": (16, 4), "shopware6": (8, 2), "shopify": (8, 2)}
+SIZES = {"woocommerce": (16, 4), "shopware6": (8, 1), "shopify": (8, 1)}
 """Products and kills: the longest run is that of the shop whose writes can swallow orders and carry marks."""
 
 
