@@ -36,7 +36,7 @@ def main(events: int, kills: int, seed: int, keep: Path | None) -> None:
         stage.open()
         tell("Vendure is open")
         verdict = Day(stage, seed, tell).play(events, kills)
-        findings = stage.findings()
+        findings, writes, put_back = stage.findings(), stage.writes(), stage.put_back()
     finally:
         stage.close()
     for line in verdict.differing:
@@ -47,6 +47,8 @@ def main(events: int, kills: int, seed: int, keep: Path | None) -> None:
         for finding in findings:
             click.echo(f"finding: {finding}", err=True)
     click.echo(", ".join(f"{count} {kind}" for kind, count in sorted(verdict.kinds.items())))
+    told = ", ".join(f"{count} {state}" for state, count in sorted(writes.items()))
+    click.echo(f"writes of stock: {told}; put back what one had overwritten: {put_back}")
     counts = {
         "lost": f"{verdict.lost:f}", "doubled": f"{verdict.doubled:f}", "items": verdict.items,
         "labels": verdict.labels, "events": verdict.events, "kills": verdict.kills, "troubles": verdict.troubles,

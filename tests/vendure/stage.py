@@ -14,7 +14,7 @@ from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import SimServer
 from syncd.state.engine import open_database
-from syncd.state.models import Finding, Item, Listing, Operation, Run, Side, is_open
+from syncd.state.models import Finding, Item, Listing, Operation, Side, is_open
 from tests.conformance.drivers_vendure import OperationServer
 from tests.support.proxy import Forwarding
 from tests.support.vendure import GTIN_FIELD, MARKER_FIELD, VendureShop
@@ -158,11 +158,9 @@ class Stage:
         with self._state() as session:
             return {str(state): count for state, count in session.execute(query)}
 
-    def passes(self) -> int:
-        """How many passes over the shop were complete."""
-        query = select(func.count()).select_from(Run).join(Side, Side.id == Run.side_id)
-        with self._state() as session:
-            return session.scalar(query.where(Side.role == "shop", Run.result == "ok")) or 0
+    def put_back(self) -> int:
+        """How often a write had overwritten something at the shop, and it was put back."""
+        return self.daemon.log.read_text(encoding="utf-8", errors="replace").count("vendure.put_back")
 
     def findings(self) -> list[str]:
         """What syncd would tell a person now."""
