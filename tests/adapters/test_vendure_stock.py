@@ -11,7 +11,7 @@ import pytest
 from syncd.core.model import Applied, EventKind, Refused, StockEvent, Unknown
 from syncd.simulators.catalogue import CatalogueProduct
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION
-from syncd.testing.reading import changes, read_everything, write
+from syncd.testing.reading import changes, read_everything, send, write
 from syncd.testing.side import Exchange, Trouble
 from tests.conformance.drivers_vendure import VendureDriver, open_vendure
 from tests.support.proxy import Forwarding
@@ -105,6 +105,26 @@ def test_a_lost_answer_to_the_putting_back_is_unknown(side: VendureDriver) -> No
     first, second = side.adapter.write_stock([write(side.ref("A"), 5), write(side.ref("B"), 6, key="op-2")])
     assert isinstance(first, Unknown)
     assert second == Applied(Decimal(46))
+
+
+@pytest.mark.parametrize("trouble", [Trouble.LOST_AFTER, Trouble.ERROR_AFTER, Trouble.TRUNCATED])
+def test_a_lost_answer_loses_no_fulfilment(side: VendureDriver, trouble: Trouble) -> None:
+    """What the write overwrote is put back, and it stays unknown whether it took effect."""
+    orders = [side.shop.order({"A": 4}), side.shop.order({"A": 1})]
+    at_writes(side, lambda: side.shop.fulfil(orders[0]), lambda: side.shop.fulfil(orders[1]))
+    side.trouble(trouble, write=True)
+    results = send(side.adapter, [write(side.ref("A"), 5), write(side.ref("B"), 6, key="op-2")])
+    assert {type(result) for result in results} == {Unknown}
+    assert side.shop.stock() == {"A": 30, "B": 46}
+
+
+def test_a_write_that_never_arrived_has_overwritten_nothing(side: VendureDriver) -> None:
+    order = side.shop.order({"A": 4})
+    sent = at_writes(side, lambda: side.shop.fulfil(order))
+    side.trouble(Trouble.LOST_BEFORE, write=True)
+    assert {type(result) for result in send(side.adapter, [write(side.ref("A"), 5)])} == {Unknown}
+    assert side.shop.stock()["A"] == 26
+    assert len(sent) == 1
 
 
 def test_a_write_that_cannot_be_checked_is_unknown(side: VendureDriver) -> None:

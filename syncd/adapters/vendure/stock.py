@@ -176,7 +176,12 @@ class StockWriter:
         Raises:
             SideError: As from one mutation.
         """
-        left, results = self._judge(intents, self._set(list(intents.values())))
+        try:
+            after = self._set(list(intents.values()))
+        except OutcomeUnknown:
+            self._repair(intents)
+            raise
+        left, results = self._judge(intents, after)
         for _ in range(_MOST_ROUNDS):
             if not left:
                 return results
@@ -187,6 +192,25 @@ class StockWriter:
                 return results | dict.fromkeys(left, Unknown(f"it overwrote something that was not put back: {error}"))
             results |= more
         return results | dict.fromkeys(left, Unknown("too much moved at the shop beside the write"))
+
+    def _repair(self, intents: Mapping[int, Intent]) -> None:
+        """Put back what writes without an answer had overwritten, where they are seen to have taken effect.
+
+        It says nothing of the writes themselves: whether they took effect is found out as always.
+        """
+        try:
+            left: dict[int, Intent] = {}
+            for at, intent in intents.items():
+                ours, level = self._story(intent) or (None, intent.before)
+                if ours is not None and ours != intent.change:
+                    left[at] = Intent(intent.variant, intent.operation, intent.change - ours, level)
+            for _ in range(_MOST_ROUNDS):
+                if not left:
+                    return
+                logger.bind(side=self._client.side, variants=len(left)).info("vendure.put_back")
+                left, _ = self._judge(left, self._set(list(left.values())))
+        except (SideError, Stopped, Malformed) as error:
+            logger.bind(side=self._client.side, detail=str(error)).warning("vendure.not_checked")
 
     def _set(self, intents: Sequence[Intent]) -> dict[str, Level]:
         """Send one mutation; what the shop has of each variant afterwards."""
@@ -229,14 +253,14 @@ class StockWriter:
             story = self._story(intent)
             if story is None:
                 continue
-            change, level = story
+            change, level = story[0] or ZERO, story[1]
             if change == intent.change:
                 return Applied(level.on_hand - level.allocated)
             return Intent(intent.variant, intent.operation, intent.change - change, level)
         return Unknown("what moved at the shop beside the write does not add up")
 
-    def _story(self, intent: Intent) -> tuple[Decimal, Level] | None:
-        """What our adjustment changed, and what there is now; ``None`` if the movements do not lead there.
+    def _story(self, intent: Intent) -> tuple[Decimal | None, Level] | None:
+        """What our adjustment changed if there is one, and what there is now; ``None`` if the movements lead elsewhere.
 
         Where ids are no numbers (the strategy with UUIDs) the newest movements are not the last ones.
         """
@@ -254,7 +278,7 @@ class StockWriter:
                     ours = change
         in_order = all(id_of(row).isdecimal() for row in rows)
         complete = in_order and len(rows) == now.movements - before.movements and on_hand == now.on_hand
-        return (ours or ZERO, now) if complete else None
+        return (ours, now) if complete else None
 
 
 def _level(row: Row, location: str) -> Level:
