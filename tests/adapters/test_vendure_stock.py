@@ -118,6 +118,19 @@ def test_a_lost_answer_loses_no_fulfilment(side: VendureDriver, trouble: Trouble
     assert side.shop.stock() == {"A": 30, "B": 46}
 
 
+@pytest.mark.parametrize("difference", [-4, 3])
+def test_a_lost_answer_to_a_write_that_is_marked_loses_no_fulfilment(difference: int) -> None:
+    """Also if the fulfilment led just to where the write would have led: then the mark alone says that it was there."""
+    with open_vendure(PLENTY) as side:
+        assert isinstance(side, VendureDriver)
+        order = side.shop.order({"A": 4})
+        at_writes(side, lambda: side.shop.fulfil(order))
+        side.trouble(Trouble.LOST_AFTER, write=True)
+        assert {type(result) for result in send(side.adapter, [write(side.ref("A"), difference)])} == {Unknown}
+        assert side.shop.stock()["A"] == 26 + difference
+        assert side.adapter.fetch([side.ref("A")]).listings[0].marker == "op-1"
+
+
 def test_a_write_that_never_arrived_has_overwritten_nothing(side: VendureDriver) -> None:
     order = side.shop.order({"A": 4})
     sent = at_writes(side, lambda: side.shop.fulfil(order))

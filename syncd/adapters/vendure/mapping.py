@@ -82,7 +82,7 @@ def unit_of(row: Row, head: Row, facts: Facts) -> Unit:
         stock_mode=StockMode.OWN if tracked else StockMode.UNMANAGED,
         quantity=on_hand - allocated if tracked else None,
         published=_is_sold(row, head) if plain else flag_of(row, "enabled"),
-        marker=_marker(row),
+        marker=marker_of(row),
         fields=fields,
     )
     return Unit(listing, variant, product, on_hand, allocated, tracked, flag_of(row, "enabled"))
@@ -160,7 +160,7 @@ def options_of(row: Row) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda each: each[0].casefold()))
 
 
-def _marker(row: Row) -> str | None:
+def marker_of(row: Row) -> str | None:
     """The id of our last stock write, if the shop keeps it."""
     custom = row_of(row, "customFields") if "customFields" in row else {}
     return code_of(custom, "marker") if "marker" in custom else None

@@ -134,6 +134,18 @@ fragment Unit on ProductVariant {{
   product(slug: $slug) {{ ...Head variants {{ ...Unit }} }}
 }}{fragments}""",
         )
+        kept = f" customFields {{ marker: {marker_field} }}" if marker_field else ""
+        self.movements = Operation(
+            "Movements",
+            f"""query Movements($id: ID!, $skip: Int!, $take: Int!) {{
+  unit: productVariant(id: $id) {{
+    id stockLevels {{ stockLocationId stockOnHand stockAllocated }}{kept} ...Counts
+    page: stockMovements(options: {{ skip: $skip, take: $take }}) {{
+      totalItems items {{ ... on StockMovement {{ id type quantity }} }}
+    }}
+  }}
+}}{_COUNTS}""",
+        )
         self.set_stock = Operation(
             "SetStock",
             f"""mutation SetStock($input: [UpdateProductVariantInput!]!) {{
@@ -166,18 +178,6 @@ ORDERS = Operation(
     }
   }
 }""",
-)
-
-MOVEMENTS = Operation(
-    "Movements",
-    f"""query Movements($id: ID!, $skip: Int!, $take: Int!) {{
-  unit: productVariant(id: $id) {{
-    id stockLevels {{ stockLocationId stockOnHand stockAllocated }} ...Counts
-    page: stockMovements(options: {{ skip: $skip, take: $take }}) {{
-      totalItems items {{ ... on StockMovement {{ id type quantity }} }}
-    }}
-  }}
-}}{_COUNTS}""",
 )
 
 OPTIONS = Operation(

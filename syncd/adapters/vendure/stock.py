@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from syncd.adapters.vendure.catalogue import by_ids
-from syncd.adapters.vendure.mapping import is_tracked, level_of
-from syncd.adapters.vendure.operations import MOVEMENTS, MOVEMENTS_PER_PAGE
+from syncd.adapters.vendure.mapping import is_tracked, level_of, marker_of
+from syncd.adapters.vendure.operations import MOVEMENTS_PER_PAGE
 from syncd.adapters.vendure.wire import Malformed, Row, id_of, mapping_of, row_of, rows_of, text_of, whole_of
 from syncd.core.model import ZERO, Applied, NotSent, Refused, StockWrite, Unknown, WriteResult
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
@@ -266,7 +266,7 @@ class StockWriter:
         """
         before, location = intent.before, self._facts.now().location
         variables = {"id": intent.variant, "skip": before.movements, "take": MOVEMENTS_PER_PAGE}
-        unit = mapping_of(self._client.query(MOVEMENTS, variables).data.get("unit"), "unit")
+        unit = mapping_of(self._client.query(self._catalogue.operations.movements, variables).data.get("unit"), "unit")
         now = _level(unit, location)
         rows = sorted(rows_of(row_of(unit, "page"), "items"), key=_age)
         on_hand, ours = before.on_hand, None
@@ -276,6 +276,8 @@ class StockWriter:
                 on_hand += change
                 if ours is None and on_hand == intent.target and text_of(row, "type") == _ADJUSTMENT:
                     ours = change
+        if ours is None and marker_of(unit) == intent.operation:
+            ours = ZERO  # something else had led just there: the write took effect and changed nothing
         in_order = all(id_of(row).isdecimal() for row in rows)
         complete = in_order and len(rows) == now.movements - before.movements and on_hand == now.on_hand
         return (ours, now) if complete else None
