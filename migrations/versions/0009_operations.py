@@ -9,7 +9,7 @@ from alembic import op
 
 from syncd.state import types
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
