@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SETTLED_WITHIN_S = 45.0
 _APART_S = 8.0
 """Time runs some twenty times faster here than in a shop: a write is in doubt for three seconds, not for sixty."""
+_MOMENT_S = 3.0
 _LOST = ("lost_after", "lost_before", "error_500_after", "truncated")
 
 
@@ -101,6 +102,7 @@ class Day:
         self._placed: list[tuple[str, dict[str, int]]] = []
         self._sent: list[tuple[str, dict[str, int]]] = []
         self._troubles = self._made = 0
+        self._inside_at = 0.0
         self._due: deque[tuple[str, dict[str, int], list[bytes]]] = deque()
         stage.shop_server.hooks.append(self._at_request)
         self._touched: dict[str, float] = {}
@@ -210,6 +212,7 @@ class Day:
         while self._due:  # a kill in that very moment is a named limit (docs/vendure.md)
             order, lines, _ = self._due.popleft()
             self._send(order, lines)
+        wait_until(lambda: time.monotonic() - self._inside_at > _MOMENT_S, 2 * _MOMENT_S)
         pid = self._stage.daemon.kill()
         self._till_sale()
         self._order()
@@ -321,6 +324,7 @@ class Day:
             order, lines, ids = due
             if any(one in request.body for one in ids):
                 self._due.remove(due)
+                self._inside_at = time.monotonic()
                 self._send(order, lines)
 
     def _cancel(self) -> None:
