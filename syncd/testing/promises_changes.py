@@ -12,7 +12,7 @@ import pytest
 from syncd.core.model import ChangePage, Proof, StockMode
 from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
 from syncd.testing.goods import GOODS, MANY, SIMPLE, SIZE, SOLD, VARIATION, VARIED
-from syncd.testing.reading import Found, assert_true, changes, read, read_everything, send, write
+from syncd.testing.reading import Found, assert_all_of, assert_true, changes, read, read_everything, send, write
 from syncd.testing.side import Exchange, OpenSide, SideDriver
 
 MOST_REQUESTS_WHEN_QUIET = 7
@@ -186,8 +186,7 @@ class ChangePromises:
         for taken in range(8):
             list(itertools.islice(side.adapter.read_changes(before.cursor), taken))
             found = changes(side, before.cursor)
-            assert found.listings.keys() == whole.listings.keys()
-            assert (found.gone, found.stock()) == (whole.gone, whole.stock())
+            assert_all_of(side, found, whole)
             side.reopen()
 
     def test_an_abandoned_full_read_has_no_effect(self, side: SideDriver) -> None:

@@ -24,7 +24,7 @@ from syncd.errors import (
     Transient,
 )
 from syncd.testing.goods import GOODS, MANY, SIMPLE, VARIATION
-from syncd.testing.reading import Found, changes, read, read_everything, send, write
+from syncd.testing.reading import Found, assert_all_of, changes, read, read_everything, send, write
 from syncd.testing.side import LONG_PAUSE_S, SHORT_PAUSE_S, Exchange, OpenSide, SideDriver, Trouble
 
 DAMAGED = [Trouble.HTML, Trouble.WRONG_SHAPE, Trouble.EMPTY_LIST]
@@ -111,8 +111,7 @@ class FaultPromises:
                 wired.calm()
                 found = changes(wired, cursor)
             wired.calm()
-            assert found.listings.keys() == whole.listings.keys()
-            assert (found.gone, found.stock()) == (whole.gone, whole.stock())
+            assert_all_of(wired, found, whole)
 
     @pytest.mark.parametrize("trouble", PASSING)
     def test_a_passing_trouble_ends_well_or_as_transient(self, wired: SideDriver, trouble: Trouble) -> None:

@@ -125,6 +125,14 @@ def changes(side: SideDriver, cursor: dict[str, str]) -> Found:
     return read(side.adapter.read_changes(cursor))
 
 
+def assert_all_of(side: SideDriver, found: Found, whole: Found) -> None:
+    """Nothing of ``whole`` is missing. A feed may bring more: a new process looks where the old one knew better."""
+    assert found.listings.keys() >= whole.listings.keys()
+    assert found.gone == whole.gone
+    assert found.stock().items() >= whole.stock().items()
+    assert_true(side, found)
+
+
 def assert_true(side: SideDriver, found: Found) -> None:
     """Every reading is what the side really holds, every listing that is gone is not there."""
     really = side.stock()
