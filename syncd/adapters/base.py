@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         FieldsResult,
         FieldsWrite,
         ListingRef,
+        Refused,
         StockEvent,
         StockWrite,
         Unknown,
@@ -241,6 +242,16 @@ class SideAdapter(Protocol):
             SideError: It cannot be had now.
         """
 
+    def bring_images(self, new: NewProduct) -> Mapping[str, Refused]:
+        """Bring the images of a product that is made next; what is not taken, by key. Only if ``makes_images``.
+
+        ``create_product`` names them then, and needs no more time than without. What no product came to use is used by
+        the next try.
+
+        Raises:
+            SideError: The side takes nothing now.
+        """
+
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product, or variations of one, each at most once. Only if ``capabilities.creates``.
 
@@ -289,6 +300,10 @@ class PlainSide:
     def read_image(self, address: str) -> bytes | None:
         """Stand in where ``capabilities.describes`` is false."""
         raise _not_promised("read_image")
+
+    def bring_images(self, new: NewProduct) -> Mapping[str, Refused]:
+        """Stand in where ``capabilities.makes_images`` is false."""
+        raise _not_promised("bring_images")
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Stand in where ``capabilities.creates`` is false."""

@@ -28,13 +28,13 @@ from syncd.service.creation_memo import Memo, as_json, from_json
 from syncd.service.creation_outcome import leave_to_a_person, record, release, tell_of_images
 from syncd.service.creation_plan import PlannedProduct, PlannedUnit, check_plan_of_creations, lapse, shop_of
 from syncd.service.findings import creations_subject, offers_subject, open_subjects
-from syncd.service.image_loads import with_images
+from syncd.service.image_loads import with_images, without
 from syncd.state.models import Listing
 from syncd.state.product_models import Creation
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -152,6 +152,7 @@ class Creator:
                 case Made():
                     sent = memo.product if memo is not None else None
                     record(session, side, self._source, self._run, planned, sent, _looked_for(made))
+                    tell_of_images(session, side, self._source, planned, memo.left_out if memo is not None else {})
 
     def _there_before(self, last_listing: int) -> frozenset[str]:
         """Ids of products that the side had when it was asked to make another one."""
@@ -194,15 +195,12 @@ class Creator:
         if product is None:
             return
         named = self._named(planned, product)
-        product = product if isinstance(named, Refused) else named
-        mark = uuid.uuid4().hex
-        product, left_out = with_images(side, self._source, product)
-        self._alive()
-        if not self._intend(planned, product, mark):
+        left_out: Mapping[str, Refused] = {}
+        new = self._new(planned, product if isinstance(named, Refused) else named)
+        if not isinstance(named, Refused):
+            new, left_out = self._with_images(new)
+        if not self._intend(planned, new, left_out):
             return
-        # Without a price, or for nothing, it is not shown before somebody has looked at it.
-        priced = all(Decimal(unit.price or 0) for unit in product.units)
-        new = NewProduct(mark, product, planned.into, side.publish and priced)
         result: MakeResult
         failure: SideError | Stopped | None = None
         try:
@@ -214,12 +212,32 @@ class Creator:
                 release(session, side, self._source, planned, str(error))
             raise
         with side.db.write() as session:
-            record(session, side, self._source, self._run, planned, product, result)
+            record(session, side, self._source, self._run, planned, new.product, result)
             if isinstance(result, Made):
                 tell_of_images(session, side, self._source, planned, {**left_out, **result.left_out})
         _log(side, planned, result)
         if failure is not None:
             raise failure
+
+    def _new(self, planned: PlannedProduct, product: Product) -> NewProduct:
+        # Without a price, or for nothing, it is not shown before somebody has looked at it.
+        priced = all(Decimal(unit.price or 0) for unit in product.units)
+        return NewProduct(uuid.uuid4().hex, product, planned.into, self._side.publish and priced)
+
+    def _with_images(self, new: NewProduct) -> tuple[NewProduct, Mapping[str, Refused]]:
+        """All that takes long, before what is sent is noted: how long its answer is waited for counts from then on.
+
+        Raises:
+            SideError: The side takes nothing now.
+        """
+        product, left_out = with_images(self._side, self._source, new.product)
+        self._alive()
+        new = replace(new, product=product)
+        if not self._side.adapter.capabilities.makes_images:
+            return new, left_out
+        not_taken = self._side.adapter.bring_images(new)
+        self._alive()
+        return replace(new, product=without(product, not_taken)), {**left_out, **not_taken}
 
     def _named(self, planned: PlannedProduct, product: Product) -> Product | Refused:
         """A product as it is to be made: what joins others calls its attributes as they do there."""
@@ -250,15 +268,16 @@ class Creator:
                     return None
         return replace(product, units=units) if units else None
 
-    def _intend(self, planned: PlannedProduct, product: Product, mark: str) -> bool:
+    def _intend(self, planned: PlannedProduct, new: NewProduct, left_out: Mapping[str, Refused]) -> bool:
         """Commit what is about to be sent, if it still is what the plan says: a person may have linked it meanwhile."""
         with self._side.db.write() as session:
             if not self._plans.is_still_planned(session, self._side, self._source, planned):
                 return False
-            sent: str | None = as_json(Memo(product, session.scalar(select(func.max(Listing.id))) or 0))
+            newest = session.scalar(select(func.max(Listing.id))) or 0
+            sent: str | None = as_json(Memo(new.product, newest, left_out))
             for unit in planned.units:
                 row = session.get_one(Creation, (self._side.id, unit.listing_id))
-                row.state, row.mark, row.run_id = "sent", mark, self._run.id
+                row.state, row.mark, row.run_id = "sent", new.mark, self._run.id
                 row.sent_at, row.settled_at, row.error = self._side.now(), None, None
                 row.product_id, row.sent = planned.into, sent
                 sent = None

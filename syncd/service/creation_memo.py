@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from syncd.core.model import Refused
 from syncd.core.products import Product, Unit
 
 
@@ -16,10 +18,12 @@ class Memo:
     Attributes:
         product: The product, as far as it can be known again by it.
         last_listing: Newest row in ``listings`` when it was sent: what has an older one was there before.
+        left_out: Images that it was sent without, by key; told of when it is known to be there.
     """
 
     product: Product
     last_listing: int
+    left_out: Mapping[str, Refused] = field(default_factory=dict)
 
 
 def as_json(memo: Memo) -> str:
@@ -38,7 +42,8 @@ def as_json(memo: Memo) -> str:
     ]
     words = {"source_id": product.source_id, "name": product.name, "description": product.description}
     document = {"last_listing": memo.last_listing, **words, "is_group": product.is_group, "units": units}
-    return json.dumps(document, ensure_ascii=False)
+    left_out = {key: [refused.code, refused.message] for key, refused in memo.left_out.items()}
+    return json.dumps({**document, "left_out": left_out}, ensure_ascii=False)
 
 
 def from_json(text: str) -> Memo:
@@ -49,4 +54,5 @@ def from_json(text: str) -> Memo:
         for unit in raw["units"]
     )
     product = Product(raw["source_id"], raw["name"], units, raw["description"], raw["is_group"])
-    return Memo(product, raw["last_listing"])
+    left_out = {key: Refused(code, message) for key, (code, message) in raw.get("left_out", {}).items()}
+    return Memo(product, raw["last_listing"], left_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from syncd.core.model import Refused
 from syncd.errors import InvalidResponse, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Container, Sequence
 
     from syncd.core.model import ListingRef
     from syncd.core.products import Product
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _MOST = 50
 """Most images that go with one product that is made."""
+_MOST_BYTES = 100 * 1024 * 1024
+"""They are all held in memory until it is made; the one that goes beyond is the last."""
+_BUDGET_S = 60.0
+"""How long they are loaded: stock waits meanwhile, and a daemon whose pass achieves nothing for long is ended."""
 
 
 def images_for(side: SideContext, field: PlannedField) -> dict[str, Image] | Refused | None:
@@ -58,11 +63,12 @@ def with_images(side: SideContext, source: SideContext, product: Product) -> tup
     if not side.adapter.capabilities.makes_images or IMAGES not in source.owners_of(source.id):
         return _without_images(product), {}
     loaded: dict[str, Image | Refused] = {}
+    until = time.monotonic() + _BUDGET_S
 
     def with_content(images: Sequence[Image]) -> tuple[Image, ...]:
         for image in images:
             if image.key not in loaded:
-                loaded[image.key] = _tried(source, image, len(loaded))
+                loaded[image.key] = _tried(source, image, loaded.values(), until)
         return tuple(found for image in images if isinstance(found := loaded[image.key], Image))
 
     units = tuple(replace(unit, images=with_content(unit.images)) for unit in product.units)
@@ -70,13 +76,27 @@ def with_images(side: SideContext, source: SideContext, product: Product) -> tup
     return filled, {key: found for key, found in loaded.items() if isinstance(found, Refused)}
 
 
+def without(product: Product, keys: Container[str]) -> Product:
+    """A product without some of its images, by key."""
+
+    def left(images: Sequence[Image]) -> tuple[Image, ...]:
+        return tuple(image for image in images if image.key not in keys)
+
+    units = tuple(replace(unit, images=left(unit.images)) for unit in product.units)
+    return replace(product, images=left(product.images), units=units)
+
+
 def _without_images(product: Product) -> Product:
     return replace(product, images=(), units=tuple(replace(unit, images=()) for unit in product.units))
 
 
-def _tried(source: SideContext, image: Image, before: int) -> Image | Refused:
-    if before >= _MOST:
+def _tried(source: SideContext, image: Image, loaded: Collection[Image | Refused], until: float) -> Image | Refused:
+    if len(loaded) >= _MOST:
         return Refused("too_many_images", f"no more than {_MOST} images go with a product")
+    if sum(len(found.content) for found in loaded if not isinstance(found, Refused)) > _MOST_BYTES:
+        return Refused("too_many_images", f"no more than {_MOST_BYTES // 1024**2} MB of images go with a product")
+    if time.monotonic() > until:
+        return Refused("image_not_read", f"the images of a product have {_BUDGET_S:.0f} s, and they are over")
     try:
         return _loaded(source, image)
     except Transient as error:

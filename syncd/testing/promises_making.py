@@ -218,7 +218,9 @@ class MakingPromises:
         if not side.adapter.capabilities.makes_images:
             pytest.skip("images of products come after their making on this side")
         pictures = (*(PICTURES[key] for key in "312"), FAKE)
-        made = _made(side, _new(replace(_LAMP, images=pictures)))
+        new = _new(replace(_LAMP, images=pictures))
+        assert list(side.adapter.bring_images(new)) == ["fake"]
+        made = _made(side, new)
         assert side.images("LAMP") == [PICTURES[key].content for key in "312"]
         assert list(made.left_out) == ["fake"]
         assert len(keys_of(made.units["100"].fields[IMAGES])) == 3

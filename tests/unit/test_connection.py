@@ -43,6 +43,7 @@ def test_unknown_keys_are_refused() -> None:
         ("write_fields", lambda side: side.write_fields([])),
         ("read_product", lambda side: side.read_product("1")),
         ("read_image", lambda side: side.read_image("https://shop.example/1.png")),
+        ("bring_images", lambda side: side.bring_images(NEW)),
         ("create_product", lambda side: side.create_product(NEW)),
         ("find_product", lambda side: side.find_product(NEW, datetime.now(UTC))),
         ("withdraw", lambda side: side.withdraw(ListingRef("1"), Way.DELETE)),

@@ -26,12 +26,21 @@ from syncd.errors import PermissionMissing, Rejected, StateError
 from syncd.http import HttpSession, RateBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from syncd.adapters.inventorum.wire import Fields
-    from syncd.core.model import Cursor, FieldsResult, FieldsWrite, StockEvent, StockWrite, Unknown, WriteResult
+    from syncd.core.model import (
+        Cursor,
+        FieldsResult,
+        FieldsWrite,
+        Refused,
+        StockEvent,
+        StockWrite,
+        Unknown,
+        WriteResult,
+    )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 T = TypeVar("T")
@@ -265,6 +274,10 @@ class InventorumAdapter:
         Source: section 6.4.
         """
         return self._images.read(address)
+
+    def bring_images(self, new: NewProduct) -> Mapping[str, Refused]:
+        """Upload what the product will name; see ``SideAdapter.bring_images``."""
+        return self._maker.bring_images(new)
 
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product with its variations, in one request; see ``SideAdapter.create_product``.

@@ -25,7 +25,7 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Refused, Unknown
 from syncd.core.prices import net_of
 from syncd.core.products import Made
-from syncd.errors import InvalidResponse, NotFound, SideError
+from syncd.errors import InvalidResponse, NotFound, OutcomeUnknown, SideError, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,18 @@ class ProductMaker:
         self._types: dict[Decimal, list[int]] = {}
         self._until = 0.0
 
+    def bring_images(self, new: NewProduct) -> dict[str, Refused]:
+        """Upload the images of a product that ``make`` is asked for next, unless that would be refused.
+
+        Raises:
+            SideError: The till takes nothing now; what it has taken is used by the next try.
+        """
+        images = _images_of(new.product)
+        if not images or isinstance(self._units(new), Refused):
+            return {}
+        refused = zip(images, self._uploads.prepare(list(images.values())), strict=True)
+        return {key: reason for (_, key), reason in refused if reason is not None}
+
     def make(self, new: NewProduct) -> MakeResult:
         """Make what is asked for.
 
@@ -61,6 +73,30 @@ class ProductMaker:
             OutcomeUnknown: Sent, and no trustworthy answer came.
             SideError: Nothing was made.
         """
+        units = self._units(new)
+        if isinstance(units, Refused):
+            return units
+        images = _images_of(new.product)
+        ids = dict(zip(images, self._uploads.take(new.mark, images.values()), strict=True))
+        left_out = {key: number for (_, key), number in ids.items() if isinstance(number, Refused)}
+        try:
+            reply = self._client.create_product(_body(new, units, ids))
+        except (OutcomeUnknown, InvalidResponse):
+            raise  # it is looked for; ``find`` says what becomes of the images
+        except (SideError, Stopped):
+            self._uploads.give_back(new.mark)
+            raise
+        if reply.status in {200, 201}:
+            self._uploads.used(new.mark)
+            made = self._read_made(reply, new)
+            return replace(made, left_out=left_out) if isinstance(made, Made) else made
+        if 200 <= reply.status < 300:
+            return Unknown(f"status {reply.status}: taken for later, without a result")
+        self._uploads.give_back(new.mark)
+        return booking.refused(reply, "products:create")
+
+    def _units(self, new: NewProduct) -> list[dict[str, Any]] | Refused:
+        """What is sent of each unit."""
         if new.into is not None:
             labels = ", ".join(unit.label for unit in new.product.units)
             message = (
@@ -74,17 +110,7 @@ class ProductMaker:
             if isinstance(body, Refused):
                 return body
             units.append(body)
-        images = _images_of(new.product)
-        ids = dict(zip(images, self._uploads.bring(images.values()), strict=True))
-        left_out = {key: number for (_, key), number in ids.items() if isinstance(number, Refused)}
-        reply = self._client.create_product(_body(new, units, ids))
-        if reply.status in {200, 201}:
-            made = self._read_made(reply, new)
-            return replace(made, left_out=left_out) if isinstance(made, Made) else made
-        if 200 <= reply.status < 300:
-            return Unknown(f"status {reply.status}: taken for later, without a result")
-        self._uploads.keep(images.values(), ids.values())
-        return booking.refused(reply, "products:create")
+        return units
 
     def find(self, new: NewProduct, start_date: str) -> Made | Unknown | None:
         """Look for what was made since a moment of the server's clock: one new product like it, or none.
@@ -101,9 +127,13 @@ class ProductMaker:
             made = self._like(row, new.product)
             if made is not None:
                 found[mapping.row_id(row)] = made
+        if not found:
+            self._uploads.give_back(new.mark)
+            return None
+        self._uploads.used(new.mark)
         if len(found) > 1:
             return Unknown(f"the till has {len(found)} new products that may be it: {', '.join(sorted(found))}")
-        return next(iter(found.values()), None)
+        return next(iter(found.values()))
 
     def _like(self, row: Fields, product: Product) -> Made | Unknown | None:
         """The product of a row, if it can be the one that was sent."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport, PlainSide
 from syncd.adapters.memory.world import MemoryWorld, Writing
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import ALL, ATTRIBUTES, DESCRIPTION, IMAGES, PRICE, TAX_RATE
@@ -50,7 +50,7 @@ WRITABLE = frozenset(ALL)
 """Fields that can be written here."""
 
 
-class MemorySide:
+class MemorySide(PlainSide):
     """Adapter over a ``MemoryWorld``; see the contract for what each method promises."""
 
     def __init__(self, world: MemoryWorld, capabilities: Capabilities | None = None) -> None:

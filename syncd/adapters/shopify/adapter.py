@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.shopify.bulk import BulkReader
 from syncd.adapters.shopify.catalogue import Catalogue
@@ -47,7 +47,7 @@ _KEY_LIFE_S = 3600.0
 the hour."""
 
 
-class ShopifyAdapter:
+class ShopifyAdapter(PlainSide):
     """See ``syncd.adapters.base`` for the promises, ``docs/shopify.md`` for what the platform allows.
 
     The shop adds differences itself, and each carries a key under which it is applied once.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.openly import open_files
 from syncd.adapters.shopware6.catalogue import Catalogue
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 
-class Shopware6Adapter:
+class Shopware6Adapter(PlainSide):
     """See ``syncd.adapters.base`` for the promises, ``docs/shopware6.md`` for what the platform allows.
 
     Neither relative nor atomic: a listing is set to a number, and an order that lands between the engine's look and the

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.vendure.catalogue import Catalogue
 from syncd.adapters.vendure.changes import ChangeReader, position
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 
-class VendureAdapter:
+class VendureAdapter(PlainSide):
     """See ``syncd.adapters.base`` for the promises, ``docs/vendure.md`` for what the platform allows.
 
     Stock is written as a difference although the shop is told a number: see ``stock``.

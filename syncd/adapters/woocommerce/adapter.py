@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.openly import open_files
 from syncd.adapters.woocommerce.catalogue import Catalogue
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
 
 
-class WooCommerceAdapter:
+class WooCommerceAdapter(PlainSide):
     """See ``syncd.adapters.base`` for the promises, ``docs/woocommerce.md`` for what the platform allows.
 
     Not atomic: ``inventory_delta`` is read, added and written back by the shop (recording 03), so a web order within
