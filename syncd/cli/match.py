@@ -10,9 +10,35 @@ import click
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
 from syncd.cli.opening import database, reading_progress, shops_asked, stoppable
+from syncd.core.fields import (
+    ATTRIBUTES,
+    BRAND,
+    CATEGORIES,
+    DESCRIPTION,
+    GTIN,
+    IMAGES,
+    NAME,
+    PRICE,
+    PUBLISHED,
+    SKU,
+    TAX_RATE,
+)
 from syncd.service.preview import MatchReport
 from syncd.service.preview import match as match_sides
 
+_OTHER = {
+    NAME: "another name",
+    DESCRIPTION: "another description",
+    BRAND: "another brand",
+    CATEGORIES: "other categories",
+    IMAGES: "other images",
+    SKU: "another SKU",
+    GTIN: "another EAN",
+    PRICE: "another price",
+    TAX_RATE: "another tax rate",
+    ATTRIBUTES: "other attributes",
+    PUBLISHED: "another state of publication",
+}
 _WORDS = {
     "linked": "linked",
     "linkable": "will be linked by the next sync",
@@ -22,8 +48,7 @@ _WORDS = {
     "parted": "parted by hand",
     "only_here": "only in the shop",
     "only_there": "only at the till",
-    "name_differs": "another name in the shop than at the till",
-    "price_differs": "another price in the shop than at the till",
+    **{f"{field}_differs": f"{words} in the shop than at the till" for field, words in _OTHER.items()},
     "stock_kept_by_parent": "variations without stock of their own (the parent product counts); not synced",
 }
 _SHOWN = 20

@@ -54,6 +54,7 @@ def test_slow_uploads_do_not_shorten_the_doubt(sqlite_database: Database, tmp_pa
         pair.till.handle(late[0])
         passes(pair, 4)
         assert at_till(pair, "MUG") == PNG[:2], "one product"
+        pair.account.close()
 
 
 @pytest.mark.parametrize(
