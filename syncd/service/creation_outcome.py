@@ -205,7 +205,8 @@ def _agree(
             pair = Pair(values[End.HUB], values[End.SHOP])
             note_agreed(session, shop, shop_row.id, field, pair, session.get(FieldPair, (shop_row.id, field)))
             target, row = (shop, shop_row) if new is End.SHOP else (shop.sources[0], hub_row)
-            if field != PUBLISHED:  # that it is made as a draft is our doing
+            # That it is made as a draft is our doing; and images get names of their own where they are uploaded.
+            if field not in (PUBLISHED, IMAGES):
                 tell_if_altered(
                     session,
                     target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,3 +177,25 @@ def test_a_shop_whose_stock_is_set_brings_them_too(sqlite_database: Database, tm
         pair.sync()
         assert pair.writes(start)["till"] == []
         assert not pair.findings()
+
+
+def test_a_duplicate_in_the_shop_tells_nothing_of_images_that_are_as_they_were(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """WooCommerce copies the note that says which image came from where with all other metadata."""
+    with open_pair(sqlite_database, tmp_path, OFFERS) as pair:
+        pair.till.create_product("MUG", "Mug", 4, "9.90", in_shop=True)
+        pair.shop.people.create_product("MUG", "Mug", 4, "9.90")
+        pair.till.set_images("MUG", [b64encode(content).decode() for content in PNG[:2]])
+        pair.sync()
+        pair.shop.people.create_product("MUG-1", "Mug (Copy)", 3, "9.90")
+        (mug, copy) = (pair.shop.shop.with_sku(sku)[0] for sku in ("MUG", "MUG-1"))
+        copy.images, copy.meta = deepcopy(mug.images), deepcopy(mug.meta)
+        pair.sync(4)
+        assert at_till(pair, "MUG-1") == PNG[:2]
+        assert [each["id"] for each in copy.images] == [each["id"] for each in mug.images]
+        assert pair.findings() == []
+        pair.till.set_images("MUG-1", [b64encode(PNG[3]).decode()])
+        pair.sync(4)
+        assert len(mug.images) == 2
+        assert pair.shop.people.fields()["MUG-1"]["images"] == pair.till.fields()["MUG-1"]["images"]
