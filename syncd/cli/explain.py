@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import TYPE_CHECKING
+
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
@@ -9,6 +12,10 @@ from syncd.cli.opening import database
 from syncd.core.fields import told
 from syncd.service.explain import Story
 from syncd.service.explain import explain as tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
 
 
 @click.command(cls=Command, short_help="The story of an item.")
@@ -40,21 +47,30 @@ def _show(cli: CliContext, story: Story) -> None:
         )
     if story.left_out:
         cli.say(f"  … {story.left_out} older lines left out (--limit)")
+    for _, line in sorted(_lines(story), key=lambda each: each[0]):
+        cli.say(f"  {line}")
+    for text in story.findings:
+        cli.mark(None, text)
+
+
+def _lines(story: Story) -> Iterator[tuple[float, str]]:
+    """What happened, with its moment; what has none stands at the end."""
     for entry in story.entries:
         now = f" → {entry.on_hand:f} on hand" if entry.on_hand is not None else ""
         arrow = "·" if entry.what == "movement" else "→"
-        cli.say(
-            f"  {entry.at.astimezone():%Y-%m-%d %H:%M:%S} {arrow} {entry.side} {entry.quantity:+f}{now}  {entry.text}"
-            f"  [run {entry.run}]"
-        )
+        told_of = f"{arrow} {entry.side} {entry.quantity:+f}{now}  {entry.text}  [run {entry.run}]"
+        yield entry.at.timestamp(), f"{_moment(entry.at)} {told_of}"
     for change in story.fields:
         before, value = told(change.field, change.before), told(change.field, change.value)
-        cli.say(
-            f"  {change.at.astimezone():%Y-%m-%d %H:%M:%S} → {change.side} {change.field}: “{before}” → "
-            f"“{value}”  {change.state}; {change.text}  [run {change.run}]"
-        )
+        written = f"{change.field}: “{before}” → “{value}”  {change.state}; {change.text}  [run {change.run}]"
+        yield change.at.timestamp(), f"{_moment(change.at)} → {change.side} {written}"
     for made in story.made:
-        at = f"{made.at.astimezone():%Y-%m-%d %H:%M:%S} " if made.at else ""
-        cli.say(f"  {at}→ {made.side}: {made.text}" + (f"  [run {made.run}]" if made.run else ""))
-    for text in story.findings:
-        cli.mark(None, text)
+        run = f"  [run {made.run}]" if made.run else ""
+        if made.at is None:
+            yield inf, f"→ {made.side}: {made.text}{run}"
+        else:
+            yield made.at.timestamp(), f"{_moment(made.at)} → {made.side}: {made.text}{run}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"

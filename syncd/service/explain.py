@@ -12,9 +12,10 @@ from syncd.core.keys import gtin_key, sku_key
 from syncd.core.model import Quantity
 from syncd.errors import SyncdError
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, is_open
-from syncd.state.product_models import Creation, FieldWrite
+from syncd.state.product_models import Creation, FieldWrite, Withdrawal
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from syncd.state.engine import Database
@@ -83,7 +84,7 @@ class FieldEntry:
 
 @dataclass(frozen=True, slots=True)
 class MadeEntry:
-    """That the item was made, or was to be made, in a shop that lacked it."""
+    """That the item was made, or was to be made, on a side that lacked it; or was withdrawn from a shop."""
 
     at: datetime | None
     side: str
@@ -130,8 +131,17 @@ def explain(db: Database, code: str, *, limit: int = 200) -> list[Story]:
             raise UnknownItem(f"no product has the SKU, EAN or id {code!r}{_near(session, code)}")
         items = sorted({row.item_id for row in listings if row.item_id is not None})
         stories = [_story(session, item_id, names, limit) for item_id in items]
-        stories += [_unlinked(row, names) for row in listings if row.item_id is None]
-        return stories
+        alone = [row for row in listings if row.item_id is None]
+        left = {item_id: row.name for row in alone for item_id in _former_items(session, row) if item_id not in items}
+        stories += [_story(session, item_id, names, limit, name) for item_id, name in sorted(left.items())]
+        return stories + [_unlinked(session, row, names, limit) for row in alone]
+
+
+def _former_items(session: Session, row: Listing) -> set[int]:
+    """What a listing was linked with before: its history stays."""
+    moved = select(Movement.item_id).where(Movement.listing_id == row.id).distinct()
+    written = select(Operation.item_id).where(Operation.listing_id == row.id).distinct()
+    return {*session.scalars(moved), *session.scalars(written)}
 
 
 def _find(session: Session, code: str) -> list[Listing]:
@@ -150,7 +160,7 @@ def _near(session: Session, code: str) -> str:
     return f"; did you mean {', '.join(sorted(str(sku) for sku in near))}?" if near else ""
 
 
-def _story(session: Session, item_id: int, names: dict[int, str], limit: int) -> Story:
+def _story(session: Session, item_id: int, names: dict[int, str], limit: int, former: str = "") -> Story:
     item = session.get_one(Item, item_id)
     rows = session.scalars(select(Listing).where(Listing.item_id == item_id).order_by(Listing.side_id)).all()
     entries = [*_movements(session, item_id, names, limit), *_writes(session, item_id, names, limit)]
@@ -164,23 +174,23 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int) ->
     )
     return Story(
         item=item_id,
-        name=rows[0].name if rows else f"item {item_id}",
+        name=rows[0].name if rows else f"{former or f'item {item_id}'} (on no side any more)",
         on_hand=item.on_hand,
         sides=[side_now(session, row, names[row.side_id]) for row in rows],
         entries=entries[-limit:],
         left_out=max(0, total - limit),
-        fields=_fields(session, item_id, names, limit),
-        made=_made(session, item_id, names),
+        fields=_fields(session, Listing.item_id == item_id, names, limit),
+        made=_made(session, Listing.item_id == item_id, names),
         findings=[f"{finding.message}. {finding.advice}" for finding in findings],
     )
 
 
-def _fields(session: Session, item_id: int, names: dict[int, str], limit: int) -> list[FieldEntry]:
+def _fields(session: Session, whose: ColumnElement[bool], names: dict[int, str], limit: int) -> list[FieldEntry]:
     """The newest writes of fields, oldest first."""
     query = (
         select(FieldWrite, Listing.side_id)
         .join(Listing, Listing.id == FieldWrite.listing_id)
-        .where(Listing.item_id == item_id)
+        .where(whose)
         .order_by(FieldWrite.id.desc())
         .limit(limit)
     )
@@ -209,14 +219,9 @@ _MAKING = {
 }
 
 
-def _made(session: Session, item_id: int, names: dict[int, str]) -> list[MadeEntry]:
-    query = (
-        select(Creation)
-        .join(Listing, Listing.id == Creation.listing_id)
-        .where(Listing.item_id == item_id)
-        .order_by(Creation.side_id)
-    )
-    return [
+def _made(session: Session, whose: ColumnElement[bool], names: dict[int, str]) -> list[MadeEntry]:
+    query = select(Creation).join(Listing, Listing.id == Creation.listing_id).where(whose).order_by(Creation.side_id)
+    made = [
         MadeEntry(
             at=row.settled_at or row.sent_at,
             side=names[row.side_id],
@@ -226,6 +231,33 @@ def _made(session: Session, item_id: int, names: dict[int, str]) -> list[MadeEnt
         )
         for row in session.scalars(query)
     ]
+    withdrawn = select(Withdrawal, Listing.side_id).join(Listing, Listing.id == Withdrawal.listing_id).where(whose)
+    made += [
+        MadeEntry(
+            at=row.settled_at or row.sent_at or row.noted_at,
+            side=names[side_id],
+            state=row.state,
+            text=_withdrawal_text(row),
+            run=row.run_id,
+        )
+        for row, side_id in session.execute(withdrawn)
+    ]
+    return made
+
+
+_WITHDRAWING = {
+    "waiting": "is to be withdrawn there by the next passes",
+    "sent": "is being withdrawn there",
+    "unknown": "may have been withdrawn there; it is looked for",
+    "refused": "could not be withdrawn there",
+    "ignored": "stays there",
+}
+_WITHDRAWN = {"unpublish": "was hidden there", "delete": "was deleted there"}
+
+
+def _withdrawal_text(row: Withdrawal) -> str:
+    said = _WITHDRAWN.get(row.how or "", "was withdrawn there") if row.state == "done" else _WITHDRAWING[row.state]
+    return f"{said}: it was deleted at the till" + (f"; {row.error}" if row.error else "")
 
 
 def side_now(session: Session, row: Listing, side: str) -> SideNow:
@@ -328,7 +360,10 @@ def _write_text(row: Operation) -> str:
             return f"{told}; {row.state}: {row.error or 'under way'}"
 
 
-def _unlinked(row: Listing, names: dict[int, str]) -> Story:
+def _unlinked(session: Session, row: Listing, names: dict[int, str], limit: int) -> Story:
     state = f"gone ({row.gone_proof})" if row.gone_at is not None else "not linked: `syncd match` says why"
     now = SideNow(names[row.side_id], row.external_id, row.sku or "", row.name, row.shadow, None, state)
-    return Story(None, row.name, None, [now])
+    own = Listing.id == row.id
+    return Story(
+        None, row.name, None, [now], fields=_fields(session, own, names, limit), made=_made(session, own, names)
+    )

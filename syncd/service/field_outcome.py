@@ -219,7 +219,7 @@ def _tell_of_conflict(session: Session, side: SideContext, planned: PlannedField
         subject=subject,
         side_id=shop.side_id,
         item_id=shop.item_id,
-        message=f"the {field.field} of {planned.label} was edited on both sides: "
+        message=f"both sides edited the {field.field} of {planned.label}: "
         f"“{told(field.field, field.wants)}” at the till, “{told(field.field, field.shows)}” in {name}; the till's was "
         f"written to {name}",
         advice="If the shop's was right, enter it at the till. What it was is kept in the table field_writes. "
