@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from syncd.demo.stage import Stage
 from syncd.demo.verdict import Verdict, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from syncd.demo.verdict import Mismatch
 
 _SHOWN = 10
@@ -38,7 +42,7 @@ def demo(cli: CliContext, products: int, seed: int, keep: Path | None) -> int:
     show = Show(cli.console, quiet=cli.json)
     variable = sum(1 for product in stage.catalogue if product.variations)
     cli.say(f"a till and a web shop with {products} products, {variable} of them with variations; all in {folder}")
-    try:
+    with _ended_in_order(stage):
         stage.open()
         day = Day(stage, show, seed)
         show.watch(stage, day.tally)
@@ -48,8 +52,6 @@ def demo(cli: CliContext, products: int, seed: int, keep: Path | None) -> int:
             show.end()
         code, seconds = stage.stop_daemon()
         verdict = judge(stage, day.tally, stopped_with=code, stop_seconds=seconds, seconds=time.monotonic() - started)
-    finally:
-        stage.close()
     cli.emit(verdict.as_dict())
     _print(cli, verdict)
     if keep is None and verdict.ok:
@@ -57,6 +59,22 @@ def demo(cli: CliContext, products: int, seed: int, keep: Path | None) -> int:
     else:
         cli.say(f"kept in {folder}: syncd.db, config.toml, daemon.log")
     return 0 if verdict.ok else 1
+
+
+@contextmanager
+def _ended_in_order(stage: Stage) -> Iterator[None]:
+    """Nothing of the stage is left over, also if it is ended from outside: the daemon is a process of its own."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        stage.close()
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _folder(keep: Path | None) -> Path:

@@ -68,8 +68,14 @@ class Freshness:
         """What is wrong, in words; empty if nothing is."""
         found = []
         if self.read_stale:
-            never = self.read_age_s is None
-            found.append(f"{self.side} was {'never read' if never else 'not read for ' + ago(self.read_age_s or 0)}")
+            match self.read_age_s:
+                case None:
+                    how = "never read"
+                case 0:
+                    how = "not read since the clock was set back"
+                case age:
+                    how = f"not read for {ago(age)}"
+            found.append(f"{self.side} was {how}")
         if self.write_stale:
             found.append(f"changes have waited for {self.side} for {ago(self.unsent_s or 0)}")
         return found
@@ -144,13 +150,15 @@ def _freshness(session: Session, row: Side | None, name: str, poll_seconds: floa
         return Freshness(name, None, 0.0, 0, read_stale=True, write_stale=False)
     pending = session.scalar(select(func.count()).where(Listing.side_id == row.id, Listing.pending)) or 0
     read_age_s = _seconds(row.last_read_at, now)
+    # A read in times to come was before the clock was set back: nobody knows how long ago that is.
+    to_come = row.last_read_at is not None and (row.last_read_at - now).total_seconds() > STALE_READ_S
     unsent_s = _seconds(row.nothing_waited_at, now) if waits(session, row.id) else 0.0
     return Freshness(
         side=name,
         read_age_s=read_age_s,
         unsent_s=unsent_s,
         pending=pending,
-        read_stale=read_age_s is None or read_age_s > max(STALE_POLLS * poll_seconds, STALE_READ_S),
+        read_stale=read_age_s is None or to_come or read_age_s > max(STALE_POLLS * poll_seconds, STALE_READ_S),
         write_stale=unsent_s is not None and unsent_s > max(2 * STALE_POLLS * poll_seconds, STALE_WRITE_S),
     )
 

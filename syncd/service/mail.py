@@ -20,7 +20,8 @@ def send_mail(config: NotifyConfig, subject: str, text: str) -> None:
     """Send one mail to all receivers.
 
     Raises:
-        NotDelivered: The server does not answer, or refuses the log-in, the sender or all receivers.
+        NotDelivered: The server does not answer, or refuses the log-in, the sender or all receivers; or the log-in has
+            characters that cannot be sent.
     """
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = subject, config.mail_from, ", ".join(config.mail_to)
@@ -30,13 +31,21 @@ def send_mail(config: NotifyConfig, subject: str, text: str) -> None:
     try:
         with _connect(config) as server:
             if config.mail_user is not None:
-                password = config.mail_password.get_secret_value() if config.mail_password else ""
-                server.login(config.mail_user, password)
+                _log_in(
+                    server, config.mail_user, config.mail_password.get_secret_value() if config.mail_password else ""
+                )
             server.send_message(message)
     except smtplib.SMTPResponseException as error:
         raise NotDelivered(f"the mail server answered {error.smtp_code}") from None
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
         raise NotDelivered(f"the mail server took nothing ({type(error).__name__})") from None
+
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    if not (user + password).isascii():
+        # smtplib sends nothing else, and what it raises then holds the password.
+        raise NotDelivered("mail_user and mail_password may have only ASCII characters")
+    server.login(user, password)
 
 
 def _connect(config: NotifyConfig) -> smtplib.SMTP:

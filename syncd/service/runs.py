@@ -124,6 +124,8 @@ def finish_run(side: SideContext, run: RunLog, requests: RequestCounter, *, erro
         side_row = side.row(session)
         if not waits(session, side.id):
             side_row.nothing_waited_at = side.now()
+        elif side_row.nothing_waited_at is not None and side_row.nothing_waited_at > side.now():
+            side_row.nothing_waited_at = side.now()  # the clock was set back: what waits is as old as that
         if result != "stopped":
             side_row.last_error = error
             side_row.last_error_at = side.now() if error else None

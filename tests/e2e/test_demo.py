@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from syncd.demo.day import Tally
+from syncd.demo.process import wait_until
 from syncd.demo.stage import Stage
 from syncd.demo.verdict import judge
 from syncd.state import migrate
@@ -44,6 +50,37 @@ def test_a_day_ends_equal_everywhere(tmp_path: Path) -> None:
     assert "sim-secret" not in log
     assert "sim-refresh" not in log
     assert "cs_sim" not in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_ended_takes_its_daemon_along(tmp_path: Path, number: signal.Signals) -> None:
+    """By `kill`, or by closing the window: a daemon that is left over would ask a shop that is gone, for ever."""
+    folder = tmp_path / "kept"
+    command = [sys.executable, "-m", "syncd", "demo", "--products", "20", "--keep", str(folder)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert wait_until(lambda: _daemon_of(folder) is not None, 90), "no daemon"
+        daemon = _daemon_of(folder)
+        assert daemon is not None
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    try:
+        os.kill(daemon, 0)
+    except ProcessLookupError:
+        pass
+    else:
+        os.kill(daemon, signal.SIGKILL)
+        pytest.fail("the daemon goes on")
+    assert running.returncode == 130
+    assert "Traceback" not in said
+
+
+def _daemon_of(folder: Path) -> int | None:
+    log = folder / "daemon.log"
+    found = re.search(r"daemon\.started .*pid=(\d+)", log.read_text()) if log.exists() else None
+    return int(found[1]) if found else None
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:

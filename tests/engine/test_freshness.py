@@ -142,3 +142,27 @@ def test_what_a_person_must_do_comes_first(kinds: dict[tuple[str, str], int], co
 )
 def test_durations_are_for_people(seconds: float, words: str) -> None:
     assert ago(seconds) == words
+
+
+def test_a_read_in_times_to_come_says_nothing_of_now(sqlite_database: Database) -> None:
+    """The clock was set back by a day, and the side is away since: it must not look fresh until tomorrow."""
+    account = two_sides(sqlite_database, {"A": 5}, {"A": 5})
+    account.clock.advance(-86400)
+    account.poll("till")
+    assert [(side.side, side.read_stale) for side in health(account).sides] == [("till", False), ("web", True)]
+    assert health(account).problems == ("web was not read since the clock was set back",)
+    account.poll("web")
+    account.clock.advance(-20)
+    assert health(account).code == 0
+
+
+def test_a_change_that_waits_is_seen_although_the_clock_was_set_back(sqlite_database: Database) -> None:
+    account = two_sides(sqlite_database, {"A": 5}, {"A": 5})
+    account.clock.advance(-86400)
+    account.worlds["till"].sell("t-A", 1)
+    account.poll("till")
+    account.worlds["web"].faults[:] = ["refused_connection"] * 1000
+    account.poll("web")
+    account.clock.advance(STALE_WRITE_S + 1)
+    account.poll("web")
+    assert of(account, "web").write_stale

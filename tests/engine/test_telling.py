@@ -253,6 +253,25 @@ def test_a_mail_that_is_refused_or_would_go_in_the_clear_is_not_delivered() -> N
         send_mail(mail_config(server.address), "s", "t")
 
 
+def test_a_log_in_that_no_mail_server_can_be_told_is_named_without_being_shown() -> None:
+    """The log-in of the standard library takes ASCII only; how it fails would be taken for a mistake of ours."""
+    with MailServer() as server:
+        config = mail_config(
+            server.address, mail_security="starttls", mail_user="anna", mail_password=SecretStr("s3cret-größe")
+        ).model_copy(update={"mail_security": "none"})
+        server.extensions = ["AUTH PLAIN LOGIN"]
+        with pytest.raises(NotDelivered, match=r"mail_user and mail_password .* ASCII") as raised:
+            send_mail(config, "s", "t")
+    assert "s3cret" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert server.mails == []
+
+
+def test_a_host_that_cannot_be_one_is_no_mistake_of_ours() -> None:
+    with pytest.raises(NotDelivered, match="took nothing"):
+        send_mail(mail_config("mail..example:587"), "s", "t")
+
+
 # The monitor
 
 

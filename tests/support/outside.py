@@ -62,12 +62,13 @@ class Hook:
 
 
 class MailServer:
-    """Takes mails, without encryption and log-in. ``refuses`` makes it say no to every receiver."""
+    """Takes mails, without encryption. ``refuses``: says no to every receiver; ``extensions``: what it can do."""
 
     def __init__(self) -> None:
         self.mails: list[str] = []
         self.receivers: list[str] = []
         self.refuses = False
+        self.extensions: list[str] = []
         server = self
 
         class Handler(StreamRequestHandler):
@@ -76,7 +77,9 @@ class MailServer:
                 while line := self.rfile.readline().decode().strip():
                     match line.upper().split()[0]:
                         case "EHLO" | "HELO":
-                            self._say("250 here")
+                            words = ["here", *server.extensions]
+                            for at, word in enumerate(words, start=1):
+                                self._say(f"250{' ' if at == len(words) else '-'}{word}")
                         case "RCPT":
                             server.receivers.append(line)
                             self._say("550 nobody" if server.refuses else "250 yes")
