@@ -17,6 +17,7 @@ from syncd.errors import ConfigProblem
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -126,8 +127,8 @@ def _sentence(item: ErrorDetails, model: type[BaseModel]) -> str:
         typed = nearest(value, options) if isinstance(value, str) and not secret else ""
         listed = ", ".join(f'"{option}"' for option in options)
         return f"{show(value, secret=secret)} is not one of {listed}{typed}"
-    if kind == "string_too_short" and not value:
-        return "is empty"
+    if misfit := _misfit(item, field):
+        return misfit
     for name, key, words in _BOUNDS:
         if kind == name and key in context:
             return f"{show(value, secret=secret)} {words} {context[key]}"
@@ -138,6 +139,20 @@ def _sentence(item: ErrorDetails, model: type[BaseModel]) -> str:
         if pattern.match(kind):
             return f"must be {wanted}, not {describe(value) if secret else _shown_kind(kind, value)}"
     return "is not valid" if secret else item["msg"][:1].lower() + item["msg"][1:]
+
+
+def _misfit(item: ErrorDetails, field: FieldInfo | None) -> str:
+    """What is of the right kind, but empty, too many, or not of the form that is wanted."""
+    kind, value = item["type"], item["input"]
+    if kind in {"string_too_short", "too_short"} and not value:
+        return "is empty"
+    if kind == "too_long":
+        return f"has more than {item['ctx']['max_length']} entries"
+    if kind != "string_pattern_mismatch" or field is None:
+        return ""
+    like = f', like "{field.default}"' if isinstance(field.default, str) else ""
+    shown = show(value, secret=is_secret(field.annotation))
+    return f"{shown} cannot be one; wanted is: {purpose(field.description or '')}{like}"
 
 
 def _shown_kind(kind: str, value: object) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from email.utils import getaddresses
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 HUB = "inventorum"
 """Name of the hub's section, and of the hub as a side."""
@@ -18,6 +20,8 @@ CREATE_IN_HUB = "create_in_inventorum"
 """Key of ``[shops.NAME.products]``, for messages of those who know no vendor."""
 
 SHOP_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+
+_HOST = re.compile(r"[\w.-]+")
 
 _DAILY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _EVERY = re.compile(r"every\s+(\d{1,4})\s*(m|h|d)")
@@ -78,6 +82,26 @@ def _schedule(value: object) -> object:
     raise ValueError('must be text in quotes, like "03:30" or "every 6h"')
 
 
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(
+                f'"{value}" must be a name or address alone, without https:// and port, like till-server.lan'
+            ) from None
+    return value
+
+
+def _mail_address(value: str) -> str:
+    found = getaddresses([value])
+    if len(found) != 1 or not found[0][1] or not value.isprintable():
+        raise ValueError("must be one mail address, like anna@shop.example")
+    return value
+
+
+Host = Annotated[str, AfterValidator(_host)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Seconds = Annotated[float, BeforeValidator(_plain_number), Field(ge=0, le=86400, allow_inf_nan=False)]
 PollSeconds = Annotated[float, BeforeValidator(_plain_number), Field(gt=0, le=86400, allow_inf_nan=False)]
 Units = Annotated[Decimal, BeforeValidator(_exact_number), Field(ge=0, allow_inf_nan=False, decimal_places=4)]
@@ -102,7 +126,7 @@ class SyncdConfig(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least important line shown")
     log_format: Literal["text", "json"] = Field("text", description="form of log lines on standard error")
     metrics: str | None = Field(None, description="address of /metrics and /healthz; left out: off")
-    metrics_remote: list[str] = Field(
+    metrics_remote: list[Host] = Field(
         default_factory=list,
         description="names of this machine by which others may ask for them; empty: nobody else may",
     )
@@ -138,9 +162,11 @@ class NotifyConfig(Section):
     mail_security: Literal["starttls", "tls", "none"] = Field("starttls", description="how mail is encrypted")
     mail_user: str | None = Field(None, description="user at the mail server")
     mail_password: SecretStr | None = Field(None, description="its password")
-    mail_from: str | None = Field(None, description="sender of mails")
-    mail_to: list[str] = Field(default_factory=list, description="receivers of mails")
-    severities: list[Severity] = Field(default_factory=_ERRORS.copy, description="which findings are told of")
+    mail_from: MailAddress | None = Field(None, description="sender of mails")
+    mail_to: list[MailAddress] = Field(default_factory=list, description="receivers of mails")
+    severities: list[Severity] = Field(
+        default_factory=_ERRORS.copy, min_length=1, description="which findings are told of"
+    )
     every_seconds: Annotated[float, BeforeValidator(_plain_number), Field(ge=10, le=86400, allow_inf_nan=False)] = (
         Field(300.0, description="seconds from one message to the next, at the least")
     )

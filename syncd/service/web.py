@@ -12,6 +12,8 @@ import ipaddress
 import json
 import socket
 import threading
+import time
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from syncd.errors import DatabaseUnavailable
 from syncd.service.freshness import read_health
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, MutableMapping
     from datetime import datetime
     from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 _RETRY_S = 30.0
 _TURN_S = 0.5
 """How long the server sleeps when nobody asks; a stop takes as long."""
+
+_REQUEST_S = 20.0
+"""How long a client may take to send one request; that it sends a letter now and then keeps no place for it."""
 
 _LIMITS: dict[str, Any] = {
     "threads": 2,
@@ -153,7 +158,7 @@ class WebServer:
         while not self._stop.is_set():
             try:
                 listener = _listen(self._address)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
                 if not told:
                     told = True
                     logger.bind(address=self._address[0], port=self._address[1], detail=str(error)).error(
@@ -166,12 +171,25 @@ class WebServer:
 
     def _serve(self, listener: socket.socket) -> None:
         channels: dict[int, Any] = {}
-        server = create_server(self._pages, map=channels, sockets=[listener], **_LIMITS)
+        begun: MutableMapping[Any, float] = weakref.WeakKeyDictionary()
+        server: Any = create_server(self._pages, map=channels, sockets=[listener], **_LIMITS)
         self.listening.set()
         while not self._stop.is_set():
             wasyncore.loop(timeout=_TURN_S, use_poll=True, map=channels, count=1)
+            _close_slow(list(server.active_channels.values()), begun, time.monotonic())
         server.task_dispatcher.shutdown()
         wasyncore.close_all(channels, ignore_all=True)
+
+
+def _close_slow(channels: Iterable[Any], begun: MutableMapping[Any, float], now: float) -> None:
+    """Close connections whose present request takes too long to arrive; ``begun`` keeps when each was first seen.
+
+    The server's own limit is for clients that are silent.
+    """
+    for channel in channels:
+        request = channel.request
+        if request is not None and now - begun.setdefault(request, now) > _REQUEST_S:
+            channel.will_close = True
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import tempfile
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +141,33 @@ def test_a_file_without_some_of_its_lines_is_not_used(side: Any) -> None:
     side.sim._root["bulkOperationRunQuery"] = lose_a_line
     assert read(side.adapter.read_all()).stock() == side.sim.people.stock()
     assert exports(side) == 1
+
+
+class FullDisk(io.BytesIO):
+    """A file for which there is no room."""
+
+    def write(self, _data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_without_room_for_the_file_is_no_end_of_the_daemon(side: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullDisk())
+    assert read(side.adapter.read_all()).stock() == side.sim.people.stock()
+
+
+def test_neither_is_a_place_for_such_files_that_is_not_there(
+    side: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert read(side.adapter.read_all()).stock() == side.sim.people.stock()
+    assert exports(side) == 0
+
+
+@pytest.mark.parametrize("count", [None, "", "many"])
+def test_neither_is_a_count_that_is_none(side: Any, count: Any) -> None:
+    state = side.sim._exports._view
+    side.sim._exports._view = lambda info, one: {**state(info, one), "objectCount": count}
+    assert read(side.adapter.read_all()).stock() == side.sim.people.stock()
 
 
 def test_a_stop_ends_the_wait(side: Any) -> None:

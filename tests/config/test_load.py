@@ -195,6 +195,15 @@ def test_a_relative_database_file_lies_beside_the_configuration(load: Load, tmp_
          "must be a complete address"),
         (("[inventorum]", "[ping]\nevery_seconds = 1\n[inventorum]"), "ping.every_seconds", "below the minimum of 10"),
         (("[inventorum]", "[ping]\nsucces_url = 'x'\n[inventorum]"), "ping.succes_url", 'did you mean "success_url"?'),
+        (("[inventorum]", "metrics_remote = ['till.lan:9464']\n[inventorum]"), "syncd.metrics_remote.0", "without"),
+        (("[inventorum]", "metrics_remote = ['http://till.lan']\n[inventorum]"), "syncd.metrics_remote.0", "without"),
+        (("[inventorum]", "metrics_remote = ['[2001:db8::1]']\n[inventorum]"), "syncd.metrics_remote.0", "without"),
+        (("[inventorum]", "[notify]\nseverities = []\n[inventorum]"), "notify.severities", "is empty"),
+        (("[inventorum]", "[notify]\nmail_from = ''\n[inventorum]"), "notify.mail_from", "one mail address"),
+        (("[inventorum]", "[notify]\nmail_from = 'a@b\\nBcc: c@d'\n[inventorum]".replace("'", '"')),
+         "notify.mail_from", "one mail address"),
+        (("[inventorum]", "[notify]\nmail_to = ['a@b.example, c@d.example']\n[inventorum]"),
+         "notify.mail_to.0", "one mail address"),
         (("[inventorum]", "[notify]\nseverities = ['bad']\n[inventorum]"), "notify.severities.0", '"bad"'),
         (("[inventorum]", "[notify]\nmail_to = ['a@b.example']\n[inventorum]"), "notify", "mail needs mail_server"),
         (("[inventorum]", "[notify]\nmail_server='x'\nmail_from='a'\nmail_to=['b']\n[inventorum]"),
@@ -357,3 +366,20 @@ def test_the_process_environment_is_the_default(
     monkeypatch.setitem(os.environ, "SYNCD_MAIN_KEY", "from-the-environment")
     config = load_config(path, factories=factories)
     assert config.shops["main"].settings.key.get_secret_value() == "from-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "line", "words"),
+    [
+        ("shopify", "api_version = '2026-11'", '"2026-11" cannot be one; wanted is: Version of the Admin API, like "2'),
+        ("shopify", f"publish_in = {['x'] * 21}", "has more than 20 entries"),
+        ("vendure", "gtin_field = 'no-dash'", '"no-dash" cannot be one; wanted is: '),
+    ],
+)
+def test_what_an_adapter_cannot_take_is_told_in_words(tmp_path: Path, adapter: str, line: str, words: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[shops.main]\nadapter = '{adapter}'\n{line}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, {})
+    found = {problem.path: problem.message for problem in raised.value.problems}
+    assert found[f"shops.main.{line.partition(' ')[0]}"].startswith(words)

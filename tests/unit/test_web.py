@@ -6,13 +6,16 @@ import http.client
 import json
 import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from loguru import logger
 
+from syncd.demo.process import wait_until
 from syncd.service.metrics import SyncdCollector, registry
 from syncd.service.web import Pages, WebServer, is_ours
 from syncd.state.models import Finding, Side
@@ -174,8 +177,46 @@ def test_clients_that_say_nothing_hold_up_nobody(served: Served) -> None:
         each.close()
 
 
+def test_clients_that_say_a_letter_now_and_then_hold_up_nobody(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+    """As many as there may be connections, each of them never silent for long."""
+    monkeypatch.setattr("syncd.service.web._REQUEST_S", 0.5)
+    over = threading.Event()
+
+    def drip(each: socket.socket) -> None:
+        with suppress(OSError):
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+            while not over.wait(0.1):
+                each.sendall(b"x")
+
+    slow = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(20)]
+    threads = [threading.Thread(target=drip, args=[each]) for each in slow]
+    for thread in threads:
+        thread.start()
+    try:
+        assert served.ask("/healthz")[0] == 200
+    finally:
+        over.set()
+        for thread, each in zip(threads, slow, strict=True):
+            thread.join()
+            each.close()
+
+
 def test_a_head_without_end_is_refused(served: Served) -> None:
     assert served.ask("/healthz", X="x" * 20_000)[0] == 431
+
+
+def test_a_host_that_cannot_be_one_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.service.web._RETRY_S", 0.01)
+    said: list[str] = []
+    number = logger.add(lambda message: said.append(message.record["message"]))
+    pages: Any = None
+    server = WebServer(("till..lan", 1), pages)
+    server.start()
+    try:
+        assert wait_until(lambda: "web.unavailable" in said, 10)
+    finally:
+        server.close()
+        logger.remove(number)
 
 
 def test_a_port_that_is_taken_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

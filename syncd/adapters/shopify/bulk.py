@@ -105,12 +105,18 @@ class BulkReader:
             BulkFailed: It cannot be had this way now.
             Stopped: A stop was requested.
         """
-        file = tempfile.TemporaryFile(prefix="syncd-")  # noqa: SIM115 - closed by whoever reads it
+        try:
+            file = tempfile.TemporaryFile(prefix="syncd-")  # noqa: SIM115 - closed by whoever reads it
+        except OSError as error:
+            raise BulkFailed(_no_place(error)) from error
         try:
             return (yield from self._export(file, locations, quantity))
         except (SideError, Malformed) as error:
             file.close()
             raise BulkFailed(describe(error) if isinstance(error, SideError) else str(error)) from error
+        except OSError as error:
+            file.close()
+            raise BulkFailed(_no_place(error)) from error
         except BaseException:
             file.close()
             raise
@@ -126,7 +132,7 @@ class BulkReader:
         state = yield from self._finished(
             gid_of(mapping_of(payload.get("bulkOperation"), "bulkOperation"), "BulkOperation")
         )
-        wanted = int(text_of(state, "objectCount"))
+        wanted = _count_in(state)
         export = Export(file, answer.date)
         if state.get("url") is None:
             if wanted:
@@ -155,6 +161,17 @@ class BulkReader:
     def note_failure(self, error: BulkFailed) -> None:
         """Tell that the shop is read page by page."""
         logger.bind(side=self._client.side, error=str(error)).warning("shopify.export_failed")
+
+
+def _no_place(error: OSError) -> str:
+    return f"no place for its file: {error.strerror or type(error).__name__}"
+
+
+def _count_in(state: Row) -> int:
+    count = text_of(state, "objectCount")
+    if not (count.isascii() and count.isdigit()):
+        raise Malformed("objectCount is no number")
+    return int(count)
 
 
 def _index(export: Export) -> int:
