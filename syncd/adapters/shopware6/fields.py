@@ -18,7 +18,7 @@ from syncd.adapters.shopware6.bulk import Piece
 from syncd.adapters.shopware6.prices import gross_shown, price_rows, rate_shown
 from syncd.adapters.shopware6.terms import Names
 from syncd.adapters.shopware6.wire import Malformed, Row, row_id, rows_of
-from syncd.adapters.shopware6.writes import refusal, says_new
+from syncd.adapters.shopware6.writes import declined, refusal
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import (
     ATTRIBUTES,
@@ -210,8 +210,7 @@ class FieldWriter:
                     told = f"the shop does not show {', '.join(missing)}" if fields else trouble
                     results[at] = Unknown(told) if missing else Written({name: fields[name] for name in write.values})
                 case bulk.Declined(errors=errors):
-                    gone = says_new(errors) and self._catalogue.is_gone(write.ref.external_id)
-                    results[at] = refusal(errors, gone=gone)
+                    results[at] = declined(errors, self._catalogue, write.ref.external_id)
                 case Unknown() | NotSent():
                     results[at] = answer
         return results

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from syncd.adapters.shopware6 import bulk
 from syncd.core.model import Applied, NotSent, Refused, StockWrite, Unknown, WriteResult
+from syncd.errors import SideError, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ class StockWriter:
             case bulk.Taken():
                 return Applied(None)
             case bulk.Declined(errors=errors):
-                return refusal(errors, gone=says_new(errors) and self._catalogue.is_gone(write.ref.external_id))
+                return declined(errors, self._catalogue, write.ref.external_id)
             case Unknown() | NotSent():
                 return result
 
@@ -67,6 +68,14 @@ def says_new(errors: Sequence[ShopError]) -> bool:
     Only an insertion needs a tax, and no update of ours empties one.
     """
     return any(error.code == BLANK and error.pointer.endswith(("/taxId", "/productNumber")) for error in errors)
+
+
+def declined(errors: Sequence[ShopError], catalogue: Catalogue, product_id: str) -> Refused | NotSent:
+    """What becomes of a write that was not applied. It never raises: others of the same call may have been applied."""
+    try:
+        return refusal(errors, gone=says_new(errors) and catalogue.is_gone(product_id))
+    except (SideError, Stopped) as error:
+        return NotSent(f"the shop refused it and did not say whether the product is there: {error}")
 
 
 def refusal(errors: Sequence[ShopError], *, gone: bool = False) -> Refused:
