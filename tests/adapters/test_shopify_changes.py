@@ -127,3 +127,16 @@ def test_a_look_before_writes_costs_what_its_kind_costs(side: Any) -> None:
     seen.clear()
     side.adapter.write_stock([write(side.ref(SIMPLE), 1), write(side.ref(VARIATION), 1, key="op-2")])
     assert seen == [19, 13, 20]
+
+
+def test_an_order_of_many_lines_that_is_cancelled_holds_up_nothing(side: Any) -> None:
+    """Its refund has more lines than one answer shows."""
+    skus = [f"X-{number}" for number in range(130)]
+    for sku in skus:
+        side.sim.people.create_product(sku, f"Many {sku}", 5)
+    cursor = begin(side)
+    order = side.sim.people.order([{"sku": sku, "quantity": 1} for sku in skus])["order"]
+    side.sim.people.cancel_order(order)
+    events = [event for page in side.adapter.read_changes(cursor) for event in page.events]
+    assert len(events) == len(skus)
+    assert {(event.quantity, event.undone) for event in events} == {(0, 1)}

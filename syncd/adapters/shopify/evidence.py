@@ -119,16 +119,28 @@ class OrderReader:
     def _refund_lines(self, refunds: Sequence[str]) -> dict[str, Sequence[Row]]:
         found: dict[str, Sequence[Row]] = {}
         for chunk in chunks(refunds, REFUNDS_PER_REQUEST):
-            listed = self._client.query(REFUND_LINES, {"ids": list(chunk)}).data.get("nodes")
-            for row in rows_of(listed, "nodes"):
-                lines, after = page_of(mapping_of(row.get("refundLineItems"), "refundLineItems"))
-                if after is not None:
-                    raise Malformed("a refund of more than 60 lines")
-                found[gid_of(row, "Refund")] = lines
+            for gid, (lines, after) in self._refund_page(chunk, None).items():
+                found[gid] = [*lines, *self._further_lines(gid, after)]
         missing = set(refunds) - found.keys()
         if missing:
             raise Malformed(f"the shop does not show refund {min(missing)}")
         return found
+
+    def _further_lines(self, refund: str, after: str | None) -> Iterator[Row]:
+        while after is not None:
+            page = self._refund_page([refund], after)
+            if refund not in page:
+                raise Malformed(f"the shop shows only some lines of refund {refund}")
+            lines, after = page[refund]
+            yield from lines
+
+    def _refund_page(self, refunds: Sequence[str], after: str | None) -> dict[str, tuple[list[Row], str | None]]:
+        """Lines of refunds by id, each with where its next page begins."""
+        listed = self._client.query(REFUND_LINES, {"ids": list(refunds), "after": after}).data.get("nodes")
+        return {
+            gid_of(row, "Refund"): page_of(mapping_of(row.get("refundLineItems"), "refundLineItems"))
+            for row in rows_of(listed, "nodes")
+        }
 
 
 def order_events(order: Order) -> list[StockEvent]:

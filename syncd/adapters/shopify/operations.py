@@ -129,11 +129,11 @@ ORDER_LINES = Operation(
 
 REFUND_LINES = Operation(
     "RefundLines",
-    f"""query RefundLines($ids: [ID!]!) {{
+    f"""query RefundLines($ids: [ID!]!, $after: String) {{
   nodes(ids: $ids) {{
     ... on Refund {{
       id
-      refundLineItems(first: 60) {{
+      refundLineItems(first: 60, after: $after) {{
         {PAGE} nodes {{ quantity restockType restocked location {{ id }} lineItem {{ id }} }}
       }}
     }}
