@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.core.model import Applied, EventKind, Refused, StockEvent, Unknown
+from syncd.core.model import Applied, EventKind, NotSent, Refused, StockEvent, Unknown
 from syncd.simulators.catalogue import CatalogueProduct
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION
 from syncd.testing.reading import changes, read_everything, send, write
@@ -160,6 +160,20 @@ def test_a_variant_that_is_deleted_beside_a_write_leaves_the_others(side: Vendur
     assert isinstance(first, Refused)
     assert first.gone
     assert second == Applied(Decimal(46))
+    assert side.shop.stock() == {"B": 46}
+
+
+def test_a_deleted_variant_that_cannot_be_asked_for_takes_no_write_back(side: VendureDriver) -> None:
+    """The shop refuses both at once, takes the first alone and refuses the second; then it does not answer any more."""
+    ref = side.ref("A")
+
+    def in_trouble() -> None:
+        side.trouble(Trouble.LOST_BEFORE, times=-1)
+
+    at_writes(side, lambda: side.shop.delete("A"), lambda: None, in_trouble)
+    first, second = side.adapter.write_stock([write(side.ref("B"), 6), write(ref, 5, key="op-2")])
+    assert first == Applied(Decimal(46))
+    assert isinstance(second, NotSent)
     assert side.shop.stock() == {"B": 46}
 
 

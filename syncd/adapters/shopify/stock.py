@@ -186,10 +186,11 @@ class StockWriter:
             sent = True
         try:
             refused = self._set(write, unit, location)
-        except SideError as error:
+        except (SideError, Stopped) as error:
             if not sent:
                 raise
-            return Unknown(f"counted now, but its quantity was not set: {describe(error)}")
+            words = describe(error) if isinstance(error, SideError) else str(error)
+            return Unknown(f"counted now, but its quantity was not set: {words}")
         if refused is not None:
             return refused
         return Applied(write.difference if len(self._facts.counted().gids) == 1 else None)

@@ -164,8 +164,12 @@ class StockWriter:
                 results[at] = NotSent(trouble)
         return results
 
-    def _refusal(self, intent: Intent, error: Rejected) -> Refused:
-        found = self._client.query(self._catalogue.operations.by_id([intent.variant], [])).data
+    def _refusal(self, intent: Intent, error: Rejected) -> Refused | NotSent:
+        """Why it was not applied. It never raises: others of the same call may have been applied."""
+        try:
+            found = self._client.query(self._catalogue.operations.by_id([intent.variant], [])).data
+        except (SideError, Stopped) as lost:
+            return NotSent(f"the shop refused it and did not say whether the product is there: {lost}")
         if "u0" in found and found["u0"] is None:
             return GONE
         return Refused(error.key.lower() or "refused", error.detail)
