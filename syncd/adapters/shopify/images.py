@@ -28,7 +28,7 @@ from syncd.adapters.shopify.wire import Malformed, Row, flag_of, mapping_of, nod
 from syncd.core.fields import IMAGES
 from syncd.core.images import keys_of, keys_text
 from syncd.core.model import NotSent, Refused, Unknown
-from syncd.errors import OutcomeUnknown, Stopped
+from syncd.errors import OutcomeUnknown, SideError, Stopped
 from syncd.http.session import describe
 
 if TYPE_CHECKING:
@@ -126,6 +126,19 @@ class ImageWriter:
             refused = refused_field(self._client.mutate(UPDATE_FILES, {"files": files}), "fileUpdate")
             if refused is not None:
                 return refused
+        try:
+            return self._ordered(product, there, wanted, is_changing=bool(files))
+        except (SideError, Stopped) as error:
+            if not files or isinstance(error, OutcomeUnknown):
+                raise
+            words = describe(error) if isinstance(error, SideError) else str(error)
+            return Unknown(f"sent, and not seen yet: {words}")
+
+    def _ordered(
+        self, product: str, there: Sequence[str], wanted: Sequence[str], *, is_changing: bool
+    ) -> dict[str, str] | Refused | Unknown | NotSent:
+        """Wait for what was attached and taken away, put all in order, and look what came of it."""
+        if is_changing:
             there = self._until(lambda: self._list(product), lambda found: set(found) == set(wanted))
         moves = _moves(there, wanted)
         if moves:
