@@ -20,7 +20,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
-from syncd.errors import PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.errors import ConfigError, ConfigProblem, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service import creation_plan, field_plan, till_plan, withdrawal_plan
 from syncd.service.findings import (
     close_finding,
@@ -197,6 +197,8 @@ def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:
                 row = Side(name=side.name, role=side.role, adapter=side.kind, created_at=now(), nothing_waited_at=now())
                 session.add(row)
                 known[side.name] = row
+            elif row.adapter != side.kind:
+                _require_unused(session, row, side, config)
             row.adapter = side.kind
         session.flush()
         configured = {side.name for side in config.sides}
@@ -207,6 +209,17 @@ def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:
         lost = update(FieldWrite).where(FieldWrite.state == "sent")
         session.execute(lost.values(state="unknown", error="stopped before the answer came", settled_at=now()))
         return {name: row.id for name, row in known.items()}
+
+
+def _require_unused(session: Session, row: Side, side: SideConfig, config: Config) -> None:
+    """A name belongs to the shop whose products are known under it: to another one all of them would seem deleted.
+
+    Raises:
+        ConfigError: Products of the former kind of shop are known.
+    """
+    if session.scalar(select(Listing.id).where(Listing.side_id == row.id).limit(1)) is not None:
+        words = f'"{side.name}" was a shop of {row.adapter} until now: give the one of {side.kind} another name'
+        raise ConfigError(str(config.source), [ConfigProblem(f"shops.{side.name}.adapter", words)])
 
 
 def _forget_former(session: Session, side_ids: Sequence[int], now: Clock) -> None:

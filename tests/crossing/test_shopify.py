@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from syncd.config import load_config
 from syncd.core.fields import says_the_same
+from syncd.errors import ConfigError
+from syncd.service.account import open_account
 from syncd.simulators.catalogue import make_catalogue
 from syncd.simulators.pictures import drawn
 from syncd.simulators.server import Fault
@@ -377,3 +380,22 @@ def test_images_of_the_till_reach_the_shop_once(sqlite_database: Database, tmp_p
         assert len(pair.shop.shop.files) == 3
         assert pair.findings() == []
         assert _is_quiet(pair)
+
+
+def test_another_kind_of_shop_does_not_take_over_the_name_of_one(sqlite_database: Database, tmp_path: Path) -> None:
+    """What is known under the name are ids of the former: the new shop would have lost all of its products."""
+    with open_pair_shopify(sqlite_database, tmp_path, catalogue=CATALOGUE) as pair:
+        _opening(pair)
+        path = tmp_path / "config.toml"
+        text = path.read_text("utf-8")
+        first, _, last = text.partition('adapter = "shopify"')
+        other = (
+            'adapter = "woocommerce"\nurl = "https://shop.example"\nconsumer_key = "ck_1234"\nconsumer_secret = "cs_1"'
+        )
+        path.write_text(first + other + last[last.index("[shops.main.safety]") - 1 :], "utf-8")
+        pair.account.close()
+        with pytest.raises(ConfigError, match=r"shops\.main\.adapter: \"main\" was a shop of shopify .* another name"):
+            open_account(load_config(path, {}), sqlite_database, now=pair.clock.now)
+        pair.reopen()
+        pair.sync(1)
+        assert pair.findings() == []
