@@ -399,3 +399,22 @@ def test_another_kind_of_shop_does_not_take_over_the_name_of_one(sqlite_database
         pair.reopen()
         pair.sync(1)
         assert pair.findings() == []
+
+
+def test_what_counts_is_changed_under_another_name(sqlite_database: Database, tmp_path: Path) -> None:
+    """As docs/shopify.md says: linked anew, so that the stock of a location counted from now on is no delivery."""
+    with open_pair_shopify(sqlite_database, tmp_path, catalogue=CATALOGUE, keys='location = "Shop location"') as pair:
+        before = _opening(pair)
+        place = pair.shop.people.add_location("Warehouse")["location"]
+        pair.shop.people.set_stock(UNIT, 50, location=place)
+        path = pair._config("", 'location = "Shop location"\nalso_count = ["Warehouse"]')
+        path.write_text(path.read_text("utf-8").replace("[shops.main", "[shops.anew"), "utf-8")
+        pair.account.close()
+        pair.account = open_account(load_config(path, {}), sqlite_database, now=pair.clock.now)
+        pair.sync()
+        assert pair.stock() == (before, before)
+        assert pair.findings() == []
+        pair.shop.people.order([{"sku": UNIT, "quantity": 1}])
+        pair.sync()
+        after = before | {UNIT: before[UNIT] - 1}
+        assert pair.stock() == (after, after)
