@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from pydantic import SecretStr
     from sqlalchemy.orm import Session
 
     from syncd.config import Config
@@ -165,10 +166,11 @@ class Ping:
         self._config = config
         self._now = now
         self._began_at: datetime | None = None
+        self._start_told = config.ping.start_url is None
         self._was_well = False
 
     def __call__(self) -> None:
-        """One ping; the first of a process comes after that of its start.
+        """One ping; the first of a process comes after that of its start, which is tried again until it is taken.
 
         A daemon that was just started finds sides that nobody read for a while. That is no failure yet: it says nothing
         before all was well once, or has had the time for it.
@@ -176,19 +178,30 @@ class Ping:
         Raises:
             NotDelivered: The monitor did not take it. DatabaseUnavailable: no ping at all is the right one then.
         """
-        ping = self._config.ping
         now = self._now()
-        if self._began_at is None and ping.start_url is not None:
-            call(ping.start_url.get_secret_value())
         self._began_at = self._began_at or now
+        try:
+            self._tell_start()
+        finally:
+            # A wrong address for the start is no reason to fall silent about the rest.
+            self._tell(now, self._began_at)
+
+    def _tell_start(self) -> None:
+        if not self._start_told:
+            _ask(self._config.ping.start_url)
+            self._start_told = True
+
+    def _tell(self, now: datetime, began_at: datetime) -> None:
         with self._db.read() as session:
             health = read_health(session, self._config, now)
         self._was_well = self._was_well or health.code == 0
-        if not self._was_well and now - self._began_at < _WARM_UP:
-            return
-        url = ping.success_url if health.code == 0 else ping.fail_url
-        if url is not None:
-            call(url.get_secret_value())
+        if self._was_well or now - began_at >= _WARM_UP:
+            _ask(self._config.ping.success_url if health.code == 0 else self._config.ping.fail_url)
+
+
+def _ask(url: SecretStr | None) -> None:
+    if url is not None:
+        call(url.get_secret_value())
 
 
 def errands(config: Config, db: Database, stop: threading.Event, now: Callable[[], datetime]) -> list[Errand]:

@@ -298,6 +298,19 @@ def test_the_monitor_hears_of_the_start_of_success_and_of_failure(database: Data
     assert {method for method, _, _ in hook.calls} == {"GET"}
 
 
+def test_a_start_that_is_not_taken_silences_nothing(sqlite_database: Database, hook: Hook) -> None:
+    """It is tried again until it is taken, and the log says that something is not."""
+    monitored = Monitored(sqlite_database, hook)
+    hook.status = 404
+    with pytest.raises(NotDelivered):
+        monitored.ping()
+    assert [path.rpartition("/")[2] for path in hook.paths] == ["start", "success"]
+    hook.status = 200
+    monitored.ping()
+    monitored.ping()
+    assert [path.rpartition("/")[2] for path in hook.paths[2:]] == ["start", "success", "success"]
+
+
 def test_a_daemon_that_just_began_has_not_failed_yet(sqlite_database: Database, hook: Hook) -> None:
     """Nobody read the sides over night; the first pass is under way."""
     monitored = Monitored(sqlite_database, hook)
