@@ -34,7 +34,9 @@ categories = "shop"
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried once: how long a client tries is not what is asked here."""
-    monkeypatch.setattr("syncd.http.session.RetryPolicy", lambda: RetryPolicy(attempts=1, first_wait_s=0.01))
+    once = RetryPolicy(attempts=1, first_wait_s=0.01)
+    monkeypatch.setattr("syncd.http.session.RetryPolicy", lambda: once)
+    monkeypatch.setattr("syncd.adapters.openly.RetryPolicy", lambda attempts: once)
 
 
 def offer(pair: Pair, *skus: str) -> None:

@@ -83,3 +83,16 @@ def test_the_tills_category_that_is_the_shops_default_is_taken(sqlite_database: 
         pair.poll(full=True)
         assert pair.findings() == []
         assert pair.writes(before) == {"till": [], "shop": []}
+
+
+def test_a_category_that_was_made_just_now_is_known_at_once(sqlite_database: Database, tmp_path: Path) -> None:
+    """Its product is read once: with a short overlap nothing else would name it before the next read of everything."""
+    with open_pair(sqlite_database, tmp_path, '[shops.main.products.owner]\ncategories = "shop"\n') as pair:
+        for sku in ("A", "B"):
+            pair.till.create_product(sku, sku, 5, "9.99", in_shop=True)
+            pair.shop.people.create_product(sku, sku, 5, "9.99")
+        pair.shop.people.set_categories("A", ["Wool"])
+        pair.sync()
+        pair.shop.people.set_categories("B", ["Silk"])
+        pair.sync()
+        assert pair.till.fields()["B"]["categories"] == "Silk"

@@ -34,6 +34,8 @@ KEPT_S = 600.0
 """How long a list of terms is not read again, also after it could not be read."""
 FRESH_S = 60.0
 """How long it is neither read again to write by it, nor for a term that it does not have."""
+_MOST_MISSED = 5
+"""Terms for which it is read at once all the same: somebody made them just now, and their product is read once only."""
 
 _FIELDS = "id,name,slug,parent"
 _MEANWHILE = {
@@ -61,6 +63,7 @@ class Terms:
         self._read_at = self._asked_at = -KEPT_S
         self._trouble: SideError | None = None
         self._refused = self._outdated = False
+        self._missed: set[int] = set()
 
     def path(self, number: int) -> Path | None:
         """Names of a term and its ancestors; ``None`` if it is not known, or the list cannot be read now."""
@@ -129,7 +132,13 @@ class Terms:
         now = time.monotonic()
         lacks = number not in self._terms if number is not None else not self._terms
         if now < self._asked_at + (FRESH_S if lacks and self._read_at >= self._asked_at else KEPT_S):
-            return
+            if not lacks or number is None or number in self._missed or self._read_at < self._asked_at:
+                return
+            if len(self._missed) >= _MOST_MISSED:
+                return
+            self._missed.add(number)
+        else:
+            self._missed.clear()
         self._asked_at = now
         try:
             self._read()
