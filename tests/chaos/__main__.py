@@ -42,6 +42,8 @@ def main(
     keep: Path | None,
 ) -> None:
     """Kill the daemon under traffic and faults; at the end both sides must equal the sum of the events."""
+    if why := SHOPS[shop].missing():
+        raise click.ClickException(why)
     tidy_up_on_sigterm()
     folder = folder_for(keep)
     began = time.monotonic()
@@ -52,7 +54,8 @@ def main(
     tell(f"everything is kept in {folder}")
     with place(database, folder) as (url, server):
         names = ["main", *(f"shop{number}" for number in range(2, shops + 1))]
-        stage = ChaosStage(folder, url, shops=names, kind=shop, seed=seed, race_s=race)
+        sells = SHOPS[shop].products
+        stage = ChaosStage(folder, url, shops=names, kind=shop, products=sells, seed=seed, race_s=race)
         restart = server.restart if server is not None and server.can_restart else None
         plan = Plan(kills, seed, per_second, rough, on_write, on_read, restart, _RESTARTS if restart else 0)
         try:

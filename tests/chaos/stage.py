@@ -191,6 +191,8 @@ class ChaosStage:
             daemon.close()
         for server in self.servers.values():
             server.stop()
+        for shop in self.shops.values():
+            shop.close()
 
     def authorise(self, refresh_token: str) -> None:
         """Put a refresh token into the configuration, as the merchant does; it counts from the next start on."""

@@ -10,9 +10,10 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from syncd.simulators.pictures import drawn
+from tests.chaos.shops.base import SoldOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable
 
     from tests.chaos.shops.base import Lines
     from tests.chaos.stage import ChaosStage
@@ -55,6 +56,7 @@ class Traffic:
         self._till_orders: list[tuple[int, str, int]] = []
         self._lately: deque[tuple[float, str, str, int, bool]] = deque()
         self._web_orders: list[tuple[str, str, Lines]] = []
+        self._web_sent: set[tuple[str, str]] = set()
         self._not_sold_yet: list[str] = []
         self.broken: BaseException | None = None
         self.events: Counter[str] = Counter()
@@ -72,6 +74,8 @@ class Traffic:
             (2, self._shop_price),
             (1, self._new_goods),
         ]
+        if any(shop.sends_orders for shop in stage.shops.values()):
+            self._actions.append((14, self._web_sending))
 
     def start(self) -> None:
         """Open the doors."""
@@ -203,7 +207,10 @@ class Traffic:
         lines: Lines = [(sku, self._random.randint(1, 2)) for sku in sorted(skus)]
         if not all(self._tellable(shop, sku, -units, by_hand=False) for sku, units in lines):
             return
-        order = self._stage.shops[shop].order(lines)
+        try:
+            order = self._stage.shops[shop].order(lines)
+        except SoldOut:
+            return
         self._web_orders = [*self._web_orders[-_FORGET:], (shop, order, lines)]
         for sku, units in lines:
             self._count("web order line", sku, f"{-units:+} in {shop} (order {order})")
@@ -213,9 +220,27 @@ class Traffic:
             return None
         return self._web_orders.pop(self._random.randrange(len(self._web_orders)))
 
+    def _web_sending(self) -> None:
+        """Send an order; it can still be cancelled."""
+        waiting = [each for each in self._web_orders if each[:2] not in self._web_sent]
+        if waiting:
+            shop, order, lines = self._random.choice(waiting)
+            if not all(self._may_edit(shop, sku) for sku, _ in lines):
+                return
+            self._stage.shops[shop].send(order)
+            self._web_sent.add((shop, order))
+            for sku, units in lines:
+                self._count("web sending", sku, f"{units} in {shop} (order {order})")
+
+    def _may_come_back(self, shop: str, order: str, skus: Iterable[str]) -> bool:
+        """Whether units of an order may go back to stock: what was sent goes back to what is on hand."""
+        return (shop, order) not in self._web_sent or all(self._may_edit(shop, sku) for sku in skus)
+
     def _web_cancel(self) -> None:
         if (taken := self._take_web_order()) is not None:
             shop, order, lines = taken
+            if not self._may_come_back(shop, order, [sku for sku, _ in lines]):
+                return
             if not all(self._tellable(shop, sku, units, by_hand=False) for sku, units in lines):
                 return
             self._stage.shops[shop].cancel(order, lines)
@@ -230,13 +255,15 @@ class Traffic:
             by_hand = self._stage.shops[shop].refunds_are_edits
             if by_hand and not self._may_edit(shop, sku):
                 return
+            if not self._may_come_back(shop, order, [sku]):
+                return
             if not self._tellable(shop, sku, back, by_hand=by_hand):
                 return
             self._stage.shops[shop].refund(order, sku, bought, back)
             self._count("web refund", sku, f"{back:+} in {shop} (order {order})")
 
     def _may_edit(self, shop: str, sku: str) -> bool:
-        """Whether what leaves no document can be told: not while a write that sets the stock is open or due."""
+        """Whether what a write would overwrite unseen can be told: not while a write of the item is open or due."""
         return not self._stage.shops[shop].edits_can_vanish or self._stage.is_at_rest(sku)
 
     def _admin_edit(self) -> None:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 Lines = list[tuple[str, int]]
 """SKUs and units of an order."""
 
+
+class SoldOut(Exception):
+    """The shop does not sell so much just now: the customer leaves, and nothing has happened."""
+
+
 EVERY_LABEL = frozenset({"name", "description", "brand", "categories", "images", "price", "options"})
 
 
@@ -36,7 +41,7 @@ class Event:
 
 
 class ChaosShop(ABC):
-    """One shop. Its people act in one thread; whatever they want is in ``events``."""
+    """One shop. Its people act in one thread; whatever they want is in ``events``. ``close`` it after its server."""
 
     kind: ClassVar[str]
     """Name of its adapter."""
@@ -47,6 +52,17 @@ class ChaosShop(ABC):
 
     refunds_are_edits: ClassVar[bool] = False
     """What comes back leaves no document: nobody can tell it from an edit by hand."""
+
+    sends_orders: ClassVar[bool] = False
+    """Orders are sent, which moves what is on hand and nothing that can be sold."""
+
+    products: ClassVar[int] = 96
+    """How many products a longer run has."""
+
+    @classmethod
+    def missing(cls) -> str:
+        """Why it cannot be opened on this machine; empty if it can."""
+        return ""
 
     def __init__(self, catalogue: Sequence[CatalogueProduct], opening: Mapping[str, int]) -> None:
         """Sell ``catalogue``; ``opening`` has the units of everything that can be sold."""
@@ -61,6 +77,10 @@ class ChaosShop(ABC):
     def serve(self, simulator: Simulator) -> SimServer:
         """Make its server, not started yet."""
         return SimServer(simulator)
+
+    def close(self) -> None:
+        """Close what stands behind its server."""
+        return
 
     @abstractmethod
     def settings(self) -> Mapping[str, str]:
@@ -107,7 +127,19 @@ class ChaosShop(ABC):
 
     @abstractmethod
     def order(self, lines: Lines) -> str:
-        """A customer orders; returns its number."""
+        """A customer orders; returns its number.
+
+        Raises:
+            SoldOut: The shop has not enough.
+        """
+
+    def send(self, order: str) -> None:
+        """Send an order whole.
+
+        Raises:
+            LookupError: Orders are not sent here.
+        """
+        raise LookupError(f"{self.kind} sends no orders here: {order}")
 
     @abstractmethod
     def cancel(self, order: str, lines: Lines) -> None:
