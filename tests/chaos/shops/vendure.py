@@ -7,6 +7,7 @@ due or under way: a daemon that is killed in that write never learns what it ove
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
     from syncd.simulators.catalogue import CatalogueProduct
     from syncd.simulators.server import SimRequest, SimServer, Simulator
 
-_SHOWN = """{ productVariants(options: { take: 1000 }) { items {
-  sku priceWithTax options { name group { name } } product { name description optionGroups { id } }
-} } }"""
+# Asked of its database: it answers one request after the other, and by its API it would do little else than tell us.
+_SOLD = """
+SELECT v.id, v.sku, price.price, words.name, words.description FROM product_variant v
+JOIN product_variant_price price ON price.variantId = v.id AND price.currencyCode = 'EUR'
+JOIN product_translation words ON words.baseId = v.productId AND words.languageCode = 'en'
+WHERE v.deletedAt IS NULL"""
+_OPTIONS = """
+SELECT chosen.productVariantId AS variant, groups.name AS name, options.name AS value
+FROM product_variant_options_product_option chosen
+JOIN product_option option ON option.id = chosen.productOptionId
+JOIN product_option_translation options ON options.baseId = option.id
+JOIN product_option_group_translation groups ON groups.baseId = option.groupId"""
 
 
 class VendureChaosShop(ChaosShop):
@@ -67,11 +77,14 @@ class VendureChaosShop(ChaosShop):
         return {**self.shop.stock()}
 
     def fields(self) -> Mapping[str, Mapping[str, str]]:
-        return {row["sku"]: _fields(row) for row in self.shop.admin(_SHOWN)["productVariants"]["items"]}
+        options = defaultdict(list)
+        for row in self.shop.sql(_OPTIONS):
+            options[row["variant"]].append((row["name"].casefold(), row["value"]))
+        return {row["sku"]: _fields(row, options[row["id"]]) for row in self.shop.sql(_SOLD)}
 
     def names(self) -> list[str]:
-        rows = self.shop.admin("{ products(options: { take: 1000 }) { items { name } } }")["products"]["items"]
-        return [str(row["name"]) for row in rows]
+        query = "SELECT w.name FROM product p JOIN product_translation w ON w.baseId = p.id WHERE p.deletedAt IS NULL"
+        return [str(row["name"]) for row in self.shop.sql(query)]
 
     def order(self, lines: Lines) -> str:
         try:
@@ -110,10 +123,9 @@ class VendureChaosShop(ChaosShop):
         return rf"{super().target(request)}\?{kind_of(request)}$"
 
 
-def _fields(row: Mapping[str, Any]) -> dict[str, str]:
-    price = {"price": f"{Decimal(row['priceWithTax']) / 100:.2f}"}
-    product = row["product"]
-    if product["optionGroups"]:
-        options = sorted((option["group"]["name"].casefold(), option["name"]) for option in row["options"])
-        return price | {"options": " / ".join(value for _, value in options)}
-    return price | {"name": product["name"], "description": product["description"]}
+def _fields(row: Mapping[str, Any], options: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Prices are with tax: the channel's are."""
+    price = {"price": f"{Decimal(row['price']) / 100:.2f}"}
+    if options:
+        return price | {"options": " / ".join(value for _, value in sorted(options))}
+    return price | {"name": row["name"], "description": row["description"]}
