@@ -13,6 +13,7 @@
     │  │  └─ NotFound                    the thing does not exist there
     │  ├─ AuthRejected                   credentials refused: this side stops, a person is asked (exit 5)
     │  ├─ PermissionMissing              the credential lacks a right: as above, with the right's name
+    │  ├─ CountsOtherwise                its quantities are others than before: the side stops (exit 78)
     │  └─ InvalidResponse                the answer is not what the contract says: never treated as empty
     ├─ SafetyStop(reason, counts)        a plan was refused: a person confirms or repairs (exit 3)
     ├─ NotDelivered                      a word to people or to a monitor was not taken; the sync goes on
@@ -135,6 +136,12 @@ class PermissionMissing(SideError):
     """The credential is valid but lacks a right."""
 
     exit_code = 5
+
+
+class CountsOtherwise(SideError):
+    """What the side counts is not what it counted until now: a difference from that would be no sale and no receipt."""
+
+    exit_code = 78
 
 
 class InvalidResponse(SideError):

@@ -128,6 +128,19 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Counting:
+    """Which quantity a side's readings are, where it has several: of a location, with open orders or without.
+
+    Attributes:
+        key: The same for as long as the same is counted, whatever the configuration or people there call it.
+        words: The same for people, to follow "it counts".
+    """
+
+    key: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenPair:
     """OAuth tokens as stored. ``expires_at`` is by our clock, computed when the answer came."""
 
@@ -196,6 +209,13 @@ class SideAdapter(Protocol):
 
     def check(self) -> CheckReport:
         """Test connection, credentials, rights, versions and clock; changes nothing on the side."""
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Say what its quantities are, before each pass: settled, not as configured; ``anew`` asks the side again.
+
+        What is read and written afterwards is of this kind. If it changed meanwhile, reads and writes raise
+        ``Transient`` until this was called once more.
+        """
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every listing. The last page's cursor lets ``read_changes`` continue from when this read began."""
@@ -284,6 +304,10 @@ class PlainSide:
     The engine calls none of them then. An adapter that inherits from it writes ``name``, ``capabilities``, ``check``,
     ``read_all``, ``read_changes``, ``fetch``, ``write_stock`` and ``close``, and of these here what it can do.
     """
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Stand in where a side has one quantity of each listing, and no setting chooses another."""
+        return Counting()
 
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Stand in where ``capabilities.events`` is false."""

@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+from sqlalchemy import select
 
 from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
 from syncd.cli.opening import make_tables
-from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SideError
+from syncd.errors import CountsOtherwise, DatabaseNotReady, DatabaseUnavailable, SideError
 from syncd.log import without_secrets
 from syncd.state import schema
 from syncd.state.engine import open_database
+from syncd.state.models import Side
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
-    from syncd.adapters.base import AdapterFactory, CheckReport, SideAdapter
+    from syncd.adapters.base import AdapterFactory, CheckReport, Counting, SideAdapter
     from syncd.config import Config, SideConfig
     from syncd.state.engine import Database
 
@@ -121,23 +123,44 @@ def _check_side(side: SideConfig, factory: AdapterFactory, database: Database | 
         side=side.name, settings=side.settings, tokens=tokens, overlap_s=side.stock.overlap_seconds
     )
     try:
-        report = _ask(factory.build(context))
+        report, counting = _ask(factory.build(context))
     except (SideError, DatabaseUnavailable) as error:
         text = f"{error.request}: {error.detail}" if isinstance(error, SideError) else str(error)
         advice = advice_for(error)
         results.add(side.name, False, "", f"{text}; {advice}" if advice else text, code=error.exit_code)
         return
     _show(side, factory, report, results)
+    if counting is not None and database is not None:
+        _compare_counting(side.name, counting, database, results)
     if tokens is not None and tokens.seed_refused:
         message = "the configured refresh token was refused; the stored one still works and is used on"
         results.add(side.name, None, "credentials", message)
 
 
-def _ask(adapter: SideAdapter) -> CheckReport:
+def _ask(adapter: SideAdapter) -> tuple[CheckReport, Counting | None]:
+    """What a test finds out, and what the side counts if it can be asked."""
     try:
-        return adapter.check()
+        report = adapter.check()
+        try:
+            return report, adapter.counts()
+        except SideError:
+            if report.ok:
+                raise
+            return report, None  # the report says why
     finally:
         adapter.close()
+
+
+def _compare_counting(name: str, counting: Counting, database: Database, results: _Results) -> None:
+    with database.read() as session:
+        row = session.scalars(select(Side).where(Side.name == name)).one_or_none()
+    if row is not None and row.counts and row.counts != counting.key:
+        message = (
+            f"until now {row.counts_words}, with this configuration {counting.words}: `syncd run` refuses to start"
+        )
+        results.add(
+            name, False, "what counts", f"{message}; see `syncd approve --help`", code=CountsOtherwise.exit_code
+        )
 
 
 def _show(side: SideConfig, factory: AdapterFactory, report: CheckReport, results: _Results) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import click
 from sqlalchemy import select
 
 from syncd.cli.command import CliContext, Command, Group, pass_cli
-from syncd.cli.opening import database
-from syncd.errors import SyncdError
+from syncd.cli.opening import Interrupted, database, leadership, shops_asked, stoppable
+from syncd.errors import Stopped, SyncdError
+from syncd.service.account import open_account
+from syncd.service.counting import accept_counting
 from syncd.service.finding_story import FindingStory, OperationStory, tell_finding
 from syncd.service.findings import APPROVED, PUT_BACK, close_finding, is_reported
 from syncd.service.resolve import close_read, ways_of
@@ -172,13 +175,22 @@ def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
 @click.argument("finding", type=int, required=False)
 @click.option("--all", "approve_all", is_flag=True, help="Every open safety stop.")
 @click.option("--put-back", is_flag=True, help="What the side reports is not true: set it to what syncd knows.")
+@click.option("--counts", metavar="SHOP", help="It is meant that this shop counts something else than until now.")
 @pass_cli
-def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: bool) -> int:
+def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: bool, counts: str | None) -> int:
     """Let what a safety stop holds back be carried out by the next run. Look at `syncd plan` first.
 
     If the stop is about what a shop reports, approving counts it; with --put-back the shop was restored from a backup:
     nothing is counted, and the shop is set to what syncd knows.
+
+    With --counts a shop of which another location or quantity is counted now goes on with that: nothing of the
+    difference is counted, and the next run reads all of the shop and aligns it as a first link does (initial_stock).
+    Runs beside no daemon.
     """
+    if counts is not None:
+        if finding is not None or approve_all or put_back:
+            raise click.UsageError("--counts stands alone, with the name of a shop")
+        return _accept_counting(cli, counts)
     if (finding is None) != approve_all:
         raise click.UsageError("name the finding's number, or --all")
     if put_back and approve_all:
@@ -197,6 +209,32 @@ def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: b
     else:
         cli.say("the next run sets it to what syncd knows" if put_back else "the next run carries it out")
     return 0
+
+
+def _accept_counting(cli: CliContext, shop: str) -> int:
+    shops_asked(cli, shop)
+    with database(cli) as db, leadership(db) as lease, stoppable() as stop:
+        account = open_account(cli.config, db, stop=stop, may_write=lease.holds)
+        try:
+            side = account.workers[shop].side
+            done = accept_counting(side)
+        except Stopped:
+            raise Interrupted("stopped; nothing was changed") from None
+        finally:
+            account.close()
+    cli.emit(asdict(done))
+    cli.mark(True, f"{shop} counts {done.now} from now on; until now it counted {done.before}")
+    if done.dropped:
+        cli.say(f"{done.dropped} writes in doubt are closed: what they did is in the numbers that are read next")
+    cli.say(f"{_COMPARED[side.initial_stock]}; look at `syncd plan --shop {shop}` before you start the service")
+    return 0
+
+
+_COMPARED = {
+    "hub": "the next run reads the shop and sets it to the till's quantities (initial_stock)",
+    "shop": "the next run reads the shop and sets the till to its quantities (initial_stock)",
+    "equal_only": "the next run reads the shop and parts what is not equal at the till (initial_stock)",
+}
 
 
 def _stops(session: Session, finding: int | None) -> list[Finding]:

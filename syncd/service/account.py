@@ -20,7 +20,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
-from syncd.errors import ConfigError, ConfigProblem, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.errors import ConfigError, ConfigProblem, CountsOtherwise, PermissionMissing, SafetyStop, SideError, Stopped
 from syncd.service import creation_plan, field_plan, till_plan, withdrawal_plan
 from syncd.service.findings import (
     close_finding,
@@ -390,6 +390,8 @@ def exit_code(account: Account, outcomes: Sequence[RunOutcome]) -> int:
     """The worst of what happened, as an exit code of design 9."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     codes = {error.exit_code for error in errors}
+    if CountsOtherwise.exit_code in codes:
+        return CountsOtherwise.exit_code
     if PermissionMissing.exit_code in codes:
         return 5
     if any(isinstance(error, SafetyStop) for error in errors):

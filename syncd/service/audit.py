@@ -19,6 +19,7 @@ from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.errors import PermissionMissing, SideError, Stopped
 from syncd.service.approval import open_stop
+from syncd.service.counting import require_same_counting
 from syncd.service.findings import gone_subject, open_subjects, reported_subject
 from syncd.state.models import CursorRow, Item, Listing, Movement, Operation, Side, is_open
 
@@ -188,6 +189,7 @@ def _beside_each_other(looks: Sequence[_Look], work: Callable[[_Look], None]) ->
 
 
 def _read_all(look: _Look, stop: threading.Event, progress: Callable[[str, str, int, int | None], None]) -> None:
+    require_same_counting(look.side, may_note=False)
     for page in look.side.adapter.read_all():
         _stop_if_asked(look, stop)
         look.seen.update({remote.ref.external_id: Seen(remote.quantity) for remote in page.listings})

@@ -23,7 +23,15 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from loguru import logger
 
-from syncd.errors import AuthRejected, DatabaseUnavailable, LeaseLost, PermissionMissing, Stopped, Transient
+from syncd.errors import (
+    AuthRejected,
+    CountsOtherwise,
+    DatabaseUnavailable,
+    LeaseLost,
+    PermissionMissing,
+    Stopped,
+    Transient,
+)
 from syncd.service.freshness import read_health
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
@@ -81,6 +89,7 @@ class Daemon:
         self._lease = lease
         self._hard_exit = hard_exit
         self._code = 0
+        self._refusal: SyncdError | None = None
         self._released = False
         self._queued: set[str] = set()
         self._lock = threading.Lock()
@@ -96,7 +105,11 @@ class Daemon:
         )
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT, or until a part of the daemon dies; returns the exit code."""
+        """Serve until SIGTERM or SIGINT, or until a part of the daemon dies; returns the exit code.
+
+        Raises:
+            CountsOtherwise: In the first pass over a side; everything has stopped in order.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         for name, worker in self._account.workers.items():
@@ -109,6 +122,8 @@ class Daemon:
         logger.bind(sides=len(self._account.workers), pid=os.getpid()).info("daemon.started")
         self._scheduler.start()
         self._wind_down()
+        if self._refusal is not None:
+            raise self._refusal
         return self._code
 
     def end(self, code: int) -> None:
@@ -170,6 +185,11 @@ class Daemon:
         self._progress[name] = time.monotonic()
         outcome = worker.run(kind, cause, begun)
         self._resume_at[name] = time.monotonic() + _pause_s(outcome.error)
+        if isinstance(outcome.error, CountsOtherwise) and name in self._unread:
+            # The configuration was changed: whoever starts the service shall see that at once.
+            self._refusal = outcome.error
+            self.end(outcome.error.exit_code)
+            return
         self._announce(name)
         if kind == "push" and not outcome.run.counts.movements:
             return  # it brought no news: two sides whose work waits for a person would wake each other for ever

@@ -97,6 +97,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "write_rejected": ("syncd explain SKU",),
     "reauthorisation": ("syncd check",),
     "permission_missing": ("syncd check",),
+    "counts_otherwise": ("syncd check", "syncd approve --counts SIDE"),
     "invalid_answer": ("syncd check",),
     "side_unreachable": ("syncd check",),
     "deleted_on_side": ("syncd match",),

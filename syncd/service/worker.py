@@ -11,9 +11,18 @@ from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
-from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.errors import (
+    AuthRejected,
+    CountsOtherwise,
+    InvalidResponse,
+    PermissionMissing,
+    SafetyStop,
+    SideError,
+    Stopped,
+)
 from syncd.service import field_plan, till_plan
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
+from syncd.service.counting import align, is_read_anew, require_same_counting
 from syncd.service.creation import Creator
 from syncd.service.creation_plan import has_new
 from syncd.service.departures import Departures, some_are_back
@@ -132,6 +141,7 @@ class SideWorker:
         return True
 
     def _pass(self, run: RunLog) -> None:
+        require_same_counting(self.side)
         waiting = waits(self.side)
         if waiting is Waiting.ASKED and run.kind != "full" and not (run.kind == "poll" and some_are_back(self.side)):
             raise SafetyStop(self.side.name, "a safety stop waits for a person's word: `syncd findings`", {})
@@ -163,11 +173,11 @@ class SideWorker:
         with self.side.db.read() as session:
             first = self.side.row(session).last_full_read_at is None
             listed_nothing = bool(open_subjects(session, "side_empty", self.side.id))
-            cursor = self._load_cursor(session)
+            cursor, anew = self._load_cursor(session), is_read_anew(session, self.side)
         adapter, departures = self.side.adapter, Departures(self.side, run)
-        if whole and not first:
+        if anew or (whole and not first):
             pages = chain(adapter.read_all(), adapter.read_changes(cursor))
-            self._read_everything(run, pages, departures, sweep=False)
+            self._read_everything(run, pages, departures, sweep=False, anew=anew)
         elif first or listed_nothing or run.kind == "full":
             self._read_everything(run, adapter.read_all(), departures, sweep=not first)
         else:
@@ -316,7 +326,7 @@ class SideWorker:
         return seen
 
     def _read_everything(
-        self, run: RunLog, pages: Iterator[ChangePage], departures: Departures, *, sweep: bool
+        self, run: RunLog, pages: Iterator[ChangePage], departures: Departures, *, sweep: bool, anew: bool = False
     ) -> None:
         side = self.side
         if sweep:
@@ -327,7 +337,11 @@ class SideWorker:
             missing = self._missing(session, seen)
             if missing and not seen:
                 self._refuse_emptiness(session, len(missing))
+                if anew:
+                    return
             else:
+                if anew:
+                    align(session, side, run)
                 close_finding(session, "side_empty", side.name, now)
                 for start in range(0, len(missing), 500):
                     session.execute(
@@ -427,7 +441,7 @@ class SideWorker:
         logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
 
 
-_FAILURE_KINDS = ("reauthorisation", "permission_missing", "invalid_answer", "side_unreachable")
+_FAILURE_KINDS = ("reauthorisation", "permission_missing", "counts_otherwise", "invalid_answer", "side_unreachable")
 
 
 def _failure_finding(side: SideContext, error: SideError, failures: int) -> Found | None:
@@ -437,6 +451,8 @@ def _failure_finding(side: SideContext, error: SideError, failures: int) -> Foun
             kind, advice = "reauthorisation", "Make a new token or key on that side and put it into the configuration."
         case PermissionMissing():
             kind, advice = "permission_missing", "Give the token or key the missing right; `syncd check` names it."
+        case CountsOtherwise():
+            kind, advice = "counts_otherwise", f"Put back what was changed, or `syncd approve --counts {side.name}`."
         case InvalidResponse():
             kind, advice = "invalid_answer", "Open the address in a browser; a proxy, login page or plugin may answer."
         case _ if failures >= _UNREACHABLE_AFTER:

@@ -72,6 +72,13 @@ class Side(Base):
     )
     policy: Mapped[str] = mapped_column(default="", server_default="", comment="stock policy last planned with")
     owners: Mapped[str] = mapped_column(default="", server_default="", comment="owners of fields last compared with")
+    counts: Mapped[str] = mapped_column(
+        default="",
+        server_default="",
+        comment="which of its quantities is counted, as the adapter names it; empty: not asked yet, or there is only "
+        "one",
+    )
+    counts_words: Mapped[str] = mapped_column(default="", server_default="", comment="the same for people")
     considered_through: Mapped[int] = mapped_column(
         default=0,
         server_default="0",

@@ -19,7 +19,7 @@ from syncd.simulators.server import SimServer
 CORNER = '''
 """A shop adapter whose connection test does what the shop's address says."""
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from syncd.adapters.base import AdapterFactory, CheckLine, CheckReport
+from syncd.adapters.base import AdapterFactory, CheckLine, CheckReport, PlainSide
 from syncd.errors import AuthRejected, Transient
 
 
@@ -30,7 +30,7 @@ class Settings(BaseModel):
     shelves: int = Field(default=3, description="number of shelves")
 
 
-class Adapter:
+class Adapter(PlainSide):
     def __init__(self, context):
         self.context = context
 

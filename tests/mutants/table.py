@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.counting import COUNTING_MUTANTS
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import HISTORIES, Edit, Mutant
 from tests.mutants.operations import OPERATION_MUTANTS
@@ -478,5 +479,6 @@ MUTANTS = (
     *FIELD_MUTANTS,
     *PRODUCT_MUTANTS,
     *SHOPIFY_MUTANTS,
+    *COUNTING_MUTANTS,
     *OPERATION_MUTANTS,
 )

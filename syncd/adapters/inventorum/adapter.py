@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from loguru import logger
 
-from syncd.adapters.base import AdapterContext, Capabilities, CheckReport
+from syncd.adapters.base import AdapterContext, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.inventorum import check, events, products, resolver
 from syncd.adapters.inventorum.auth import BearerApi
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         Unknown,
         WriteResult,
     )
-    from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+    from syncd.core.products import Made, MakeResult, NewProduct, Product
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ CAPABILITIES = Capabilities(
 )
 
 
-class InventorumAdapter:
+class InventorumAdapter(PlainSide):
     """One INVENTORUM account.
 
     Args:
@@ -297,10 +297,6 @@ class InventorumAdapter:
         if date is None:
             raise self._client.where("products/").invalid("the answer has no Date header to look back from")
         return self._maker.find(new, to_wire(date - (self._context.now() - since)))
-
-    def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
-        """Not yet: what is deleted in a shop stays at the till."""
-        raise StateError(f"{self.name} withdraws no products ({ref.external_id}, {way})")
 
     def _use_zone(self, name: str | None) -> None:
         if name:

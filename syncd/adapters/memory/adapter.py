@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckLine, CheckReport, PlainSide
+from syncd.adapters.base import (
+    AdapterContext,
+    AdapterFactory,
+    Capabilities,
+    CheckLine,
+    CheckReport,
+    Counting,
+    PlainSide,
+)
 from syncd.adapters.memory.world import MemoryWorld, Writing
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import ALL, ATTRIBUTES, DESCRIPTION, IMAGES, PRICE, TAX_RATE
@@ -72,6 +80,10 @@ class MemorySide(PlainSide):
     def check(self) -> CheckReport:
         """Always reachable."""
         return CheckReport((CheckLine(ok=True, subject="memory", message=f"{len(self.world.things)} listings"),), 0.0)
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """As the test says."""
+        return self.world.counting
 
     def read_all(self) -> Iterator[ChangePage]:
         """Everything, by pages."""

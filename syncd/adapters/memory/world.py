@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.base import Counting
 from syncd.core.attributes import attributes_text
 from syncd.core.fields import (
     ATTRIBUTES,
@@ -91,6 +92,7 @@ class MemoryWorld:
     """What a side really holds. Every change moves its clock by one tick; feeds are ordered by ticks.
 
     Attributes:
+        counting: What its quantities are.
         faults: Taken from the front, one per write call: ``lost_before``, ``lost_after``, ``late`` (lost, and it takes
             effect after ``late_s``), ``half`` (every other write of the call is lost, the first of them without
             effect), ``refused_connection``, ``token_expired``, ``rate_limited`` or ``""`` for none.
@@ -118,6 +120,7 @@ class MemoryWorld:
 
     name: str = "memory"
     tick: int = 0
+    counting: Counting = field(default_factory=Counting)
     things: dict[str, Thing] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     events: list[tuple[int, StockEvent]] = field(default_factory=list)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, Counting, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.shopify.bulk import BulkReader
 from syncd.adapters.shopify.catalogue import Catalogue
@@ -101,6 +101,13 @@ class ShopifyAdapter(PlainSide):
         return Check(
             self._client, self._facts, self._channels, self._now, settings.api_version, settings.quantity
         ).run()
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Which quantity of which locations."""
+        try:
+            return self._facts.counts(anew=anew)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every variant and product; the cursor is the shop's clock at the first answer."""

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syncd.adapters.base import Counting
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.operations import LOCATIONS, SHOP
 from syncd.adapters.shopify.wire import (
@@ -17,7 +18,7 @@ from syncd.adapters.shopify.wire import (
     rows_of,
     text_of,
 )
-from syncd.errors import Rejected
+from syncd.errors import Rejected, Transient
 
 if TYPE_CHECKING:
     from syncd.adapters.shopify.client import ShopifyClient
@@ -71,6 +72,7 @@ class ShopFacts:
         self._lock = threading.Lock()
         self._shop: Shop | None = None
         self._counted: Counted | None = None
+        self._told: Counting | None = None
 
     @property
     def known(self) -> Counted | None:
@@ -109,11 +111,40 @@ class ShopFacts:
         Raises:
             Rejected: The configuration names none, or one that is not there.
             Malformed: The answer is not what the contract says.
+            Transient: They are not those that ``counts`` has told.
         """
         with self._lock:
-            if self._counted is None:
-                self._counted = self._choose(self.places())
-            return self._counted
+            counted = self._chosen()
+            if self._told is not None and self._counting(counted).key != self._told.key:
+                raise Transient(
+                    self._client.side, "POST graphql.json", "the locations that count have changed just now"
+                )
+            return counted
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Which quantity is counted: by numbers of locations, for their names may change.
+
+        Args:
+            anew: Ask the shop again.
+
+        Raises:
+            Rejected, Malformed: As ``counted``.
+        """
+        with self._lock:
+            if anew:
+                self._counted = None
+            self._told = self._counting(self._chosen())
+            return self._told
+
+    def _counting(self, counted: Counted) -> Counting:
+        numbers = sorted(number_in(gid) for gid in counted.gids)
+        names, quantity = " and ".join(counted.names), self._settings.quantity
+        return Counting(f"{quantity} {','.join(map(str, numbers))}", f"what is {quantity.replace('_', ' ')} at {names}")
+
+    def _chosen(self) -> Counted:
+        if self._counted is None:
+            self._counted = self._choose(self.places())
+        return self._counted
 
     def places(self) -> list[Place]:
         """All active locations."""

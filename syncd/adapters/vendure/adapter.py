@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
+from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, Counting, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.vendure.catalogue import Catalogue
 from syncd.adapters.vendure.changes import ChangeReader, position
@@ -96,6 +96,13 @@ class VendureAdapter(PlainSide):
         operations, has_key = self._catalogue.operations, settings.api_key is not None
         check = Check(self._client, self._facts, operations, self._now, settings.channel, has_key=has_key)
         return check.run()
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Which stock location."""
+        try:
+            return self._facts.counts(anew=anew)
+        except Malformed as error:
+            raise self._invalid(error) from error
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product with its variants; the cursor is the shop's clock at the first answer."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters.base import Counting
 from syncd.adapters.vendure.operations import FACTS
 from syncd.adapters.vendure.wire import Row, flag_of, id_of, number_of, row_of, rows_of, text_of
 from syncd.core.model import Refused
 from syncd.core.prices import NoTaxClass, canonical_rate, tax_class_for
-from syncd.errors import Rejected
+from syncd.errors import Rejected, Transient
 
 if TYPE_CHECKING:
     from syncd.adapters.vendure.client import VendureClient
@@ -64,20 +65,43 @@ class ShopFacts:
         self._lock = threading.Lock()
         self._known: Facts | None = None
         self._until = 0.0
+        self._told: str | None = None
 
     def now(self) -> Facts:
         """The facts.
 
         Raises:
             Malformed: The answer is not what the contract says. Rejected: It is not clear which location counts.
-            SideError: They cannot be had now.
+            Transient: It is not the one that ``counts`` has told. SideError: They cannot be had now.
         """
         with self._lock:
-            if self._known is None or time.monotonic() >= self._until:
+            facts = self._fresh()
+            if self._told not in (None, facts.location):
+                raise Transient(self._client.side, self._client.request, "the stock location has changed just now")
+            return facts
+
+    def counts(self, *, anew: bool = False) -> Counting:
+        """Which stock location counts: by its id, for its name may change.
+
+        Args:
+            anew: Ask the shop again.
+
+        Raises:
+            Malformed, Rejected, SideError: As ``now``.
+        """
+        with self._lock:
+            if anew:
                 self._known = None
-                self._known = self._read()
-                self._until = time.monotonic() + _KEPT_S
-            return self._known
+            facts = self._fresh()
+            self._told = facts.location
+            return Counting(facts.location, f"what can be sold at the stock location {facts.place}")
+
+    def _fresh(self) -> Facts:
+        if self._known is None or time.monotonic() >= self._until:
+            self._known = None
+            self._known = self._read()
+            self._until = time.monotonic() + _KEPT_S
+        return self._known
 
     @property
     def known(self) -> Facts | None:
