@@ -95,10 +95,9 @@ def _refusal(side: SideContext, words: str, counting: Counting) -> CountsOtherwi
     return CountsOtherwise(
         side.name,
         "what counts",
-        f"until now it counted {words}, and with this configuration it counts {counting.words}. Booked at the till, "
-        "the difference would be goods that nobody sold or received, so nothing is read or written there. Put back "
-        f"what was changed; or, if it is meant, stop the service and run `syncd approve --counts {side.name}`, which "
-        "counts nothing of the difference",
+        f"until now it counted {words}, and now it would count {counting.words}; nothing is read or written there, "
+        "for the difference is neither sold nor received. Put back what was changed; or, if it is meant, stop the "
+        f"service and run `syncd approve --counts {side.name}`",
     )
 
 

@@ -452,7 +452,10 @@ def _failure_finding(side: SideContext, error: SideError, failures: int) -> Foun
         case PermissionMissing():
             kind, advice = "permission_missing", "Give the token or key the missing right; `syncd check` names it."
         case CountsOtherwise():
-            kind, advice = "counts_otherwise", f"Put back what was changed, or `syncd approve --counts {side.name}`."
+            kind, advice = (
+                "counts_otherwise",
+                "`syncd check` tells both; accepting it counts nothing of the difference.",
+            )
         case InvalidResponse():
             kind, advice = "invalid_answer", "Open the address in a browser; a proxy, login page or plugin may answer."
         case _ if failures >= _UNREACHABLE_AFTER:
