@@ -75,6 +75,8 @@ class Capabilities:
         withdraws: Products can be taken from customers here.
         image_content: Images that are written come with their content; else the side fetches them from their address.
         makes_images: ``create_product`` takes the images of a product with it; they come with their content.
+        why_not: Why the platform lacks something, by the name of a field above, of a product's field, or of
+            ``syncd.testing.side.Traits``. A promise of the conformance suite is skipped for such a reason alone.
     """
 
     relative: bool
@@ -92,6 +94,7 @@ class Capabilities:
     withdraws: bool = False
     image_content: bool = False
     makes_images: bool = False
+    why_not: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

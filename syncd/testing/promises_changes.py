@@ -12,6 +12,7 @@ import pytest
 from syncd.core.model import ChangePage, Proof, StockMode
 from syncd.simulators.catalogue import CatalogueProduct, make_catalogue
 from syncd.testing.goods import GOODS, MANY, SIMPLE, SIZE, SOLD, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import Found, assert_all_of, assert_true, changes, read, read_everything, send, write
 from syncd.testing.side import Exchange, OpenSide, SideDriver
 
@@ -49,7 +50,7 @@ class ChangePromises:
     def test_every_change_is_reported(self, side: SideDriver, act: str) -> None:
         """What people did since the cursor is read, as it is now, and with the present name."""
         if act == "new variation" and not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         before = read_everything(side)
         ACTS[act].do(side)
         found = changes(side, before.cursor)
@@ -120,9 +121,13 @@ class ChangePromises:
     def test_a_lost_variation_can_be_noticed(self, side: SideDriver) -> None:
         """A deleted variation is gone with proof, or its parent comes without it among its children."""
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         if not side.traits.lost_variations_in_changes:
-            pytest.skip("the deletion of a variation leaves no trace on this side; sweeps miss it")
+            lacking(
+                side,
+                "lost_variations_in_changes",
+                "a deleted variation leaves no trace on this side",
+            )
         before = read_everything(side)
         ref, parent = side.ref(VARIATION), side.ref(VARIED.sku)
         side.delete(VARIATION)
@@ -137,7 +142,7 @@ class ChangePromises:
     def test_the_trash_is_reported_both_ways(self, side: SideDriver) -> None:
         """What goes into the trash is gone with proof, its variations too; what comes back is read again."""
         if not side.traits.trash:
-            pytest.skip("no trash on this side")
+            lacking(side, "trash", "no trash on this side")
         cursor = read_everything(side).cursor
         lost = [SIMPLE, *(variation.sku for variation in VARIED.variations)]
         refs = {sku: side.ref(sku).external_id for sku in lost}
@@ -157,7 +162,7 @@ class ChangePromises:
     def test_stock_that_is_no_longer_counted(self, side: SideDriver) -> None:
         """When people stop counting a listing, it is reported without a quantity."""
         if not side.traits.uncounted:
-            pytest.skip("everything is counted on this side")
+            lacking(side, "uncounted", "everything is counted on this side")
         before = read_everything(side)
         side.stop_counting(SIMPLE)
         listing = changes(side, before.cursor).sku(SIMPLE)

@@ -24,6 +24,7 @@ from syncd.errors import (
     Transient,
 )
 from syncd.testing.goods import GOODS, MANY, SIMPLE, VARIATION
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import Found, assert_all_of, changes, read, read_everything, send, write
 from syncd.testing.side import LONG_PAUSE_S, SHORT_PAUSE_S, Exchange, OpenSide, SideDriver, Trouble
 
@@ -209,7 +210,7 @@ class FaultPromises:
     def test_expired_credentials_are_renewed(self, wired: SideDriver) -> None:
         """Where it can be done without a person, reads and writes go on, and a write is applied once."""
         if not wired.traits.renews_credentials:
-            pytest.skip("credentials of this side are renewed by people")
+            lacking(wired, "renews_credentials", "credentials of this side are renewed by people")
         before = wired.stock()[SIMPLE]
         wired.expire_credentials(for_good=False)
         assert full_read(wired).stock() == wired.stock()

@@ -27,6 +27,7 @@ from syncd.core.fields import (
 from syncd.core.model import FieldsResult, FieldsWrite, Refused, RemoteListing, Unknown, Written
 from syncd.errors import OutcomeUnknown
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import changes, read, read_everything
 from syncd.testing.side import SideDriver, Trouble
 
@@ -69,13 +70,13 @@ class FieldPromises:
     def _writable(self, side: SideDriver, request: pytest.FixtureRequest) -> None:
         ours = request.function.__qualname__.startswith("FieldPromises.")
         if ours and not side.adapter.capabilities.fields >= {NAME, PRICE}:
-            pytest.skip("fields cannot be written on this side")
+            lacking(side, "fields", "fields cannot be written on this side")
 
     @staticmethod
     def _needs(side: SideDriver, *fields: str) -> None:
         missing = set(fields) - (side.adapter.capabilities.fields - side.traits.lacks)
-        if missing:
-            pytest.skip(f"{', '.join(sorted(missing))} cannot be written on this side")
+        for field in sorted(missing):
+            lacking(side, field, f"{field} cannot be written on this side")
 
     def test_fields_are_what_a_customer_sees(self, side: SideDriver) -> None:
         """Words of products, not of variations; codes, gross price and tax rate of what can be sold; images of both."""
@@ -139,7 +140,7 @@ class FieldPromises:
         """Written as those of any product; its variations stay as they are, but for their names made of its name."""
         self._needs(side, NAME, DESCRIPTION)
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         before, stock, ref = read(side.adapter.read_all()).listings, side.stock(), side.ref(VARIED.sku)
         (result,) = side.adapter.write_fields([FieldsWrite(ref, {NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})])
         assert result == Written({NAME: "Scarf & hat", DESCRIPTION: "<b>Warm</b>"})
@@ -198,7 +199,7 @@ class FieldPromises:
         """They belong to the product and not to its variations."""
         self._needs(side, BRAND, CATEGORIES)
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         values, ref = {BRAND: "Nähwerk", CATEGORIES: "Wool"}, side.ref(VARIED.sku)
         assert _write(side.adapter, [FieldsWrite(ref, values)]) == [Written(values)]
         shown = read(side.adapter.read_all()).listings
@@ -210,7 +211,7 @@ class FieldPromises:
         """Also one that no variation had so far; its siblings, its stock and everything else stay as they were."""
         self._needs(side, ATTRIBUTES)
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         before, stock, ref = read(side.adapter.read_all()).listings, side.stock(), side.ref(VARIATION)
         former = VARIED.variations[0].attributes
         for chosen in (value, former["color"]):
@@ -225,7 +226,7 @@ class FieldPromises:
         """What tells it from a new sibling; refused where all siblings have the same attributes."""
         self._needs(side, ATTRIBUTES)
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         if not side.traits.adds_attributes:
             wanted = attributes_text({**VARIED.variations[0].attributes, "Stoff": "Wolle"})
             (result,) = side.adapter.write_fields([FieldsWrite(side.ref(VARIATION), {ATTRIBUTES: wanted})])
@@ -241,7 +242,7 @@ class FieldPromises:
         """With all its variations; stock and everything else stay as they were."""
         self._needs(side, PUBLISHED)
         if sku != SIMPLE and not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         stock, ref = side.stock(), side.ref(sku)
         for state in (NO, YES, NO):
             assert _write(side.adapter, [FieldsWrite(ref, {PUBLISHED: state})]) == [Written({PUBLISHED: state})]

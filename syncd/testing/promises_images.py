@@ -9,6 +9,7 @@ from syncd.core.images import Image, keys_text
 from syncd.core.model import FieldsWrite, Refused, Written
 from syncd.simulators.pictures import drawn
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import read
 from syncd.testing.side import SideDriver
 
@@ -108,7 +109,7 @@ class ImagePromises:
 
 def _needs_images(side: SideDriver) -> None:
     if IMAGES not in side.adapter.capabilities.fields:
-        pytest.skip("images cannot be written on this side")
+        lacking(side, "images", "images cannot be written on this side")
 
 
 def _set(side: SideDriver, sku: str, keys: tuple[str, ...], images: dict[str, Image]) -> object:

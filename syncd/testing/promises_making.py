@@ -16,6 +16,7 @@ from syncd.core.model import ZERO, Refused, RemoteListing, StockMode, Unknown
 from syncd.core.products import Made, NewProduct, Product, Unit
 from syncd.errors import OutcomeUnknown
 from syncd.testing.goods import GOODS, SIMPLE, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.promises_images import FAKE, PICTURES
 from syncd.testing.reading import changes, read_everything
 from syncd.testing.side import SideDriver, Trouble
@@ -49,7 +50,7 @@ class DescribingPromises:
     @pytest.fixture(autouse=True)
     def _describes(self, side: SideDriver, request: pytest.FixtureRequest) -> None:
         if "describes" in request.function.__name__ and not side.adapter.capabilities.describes:
-            pytest.skip("products are not described by this side")
+            lacking(side, "describes", "products are not described by this side")
 
     def test_describes_a_product_whole(self, side: SideDriver) -> None:
         """Name, codes, gross price and tax rate; one unit without attributes."""
@@ -84,7 +85,7 @@ class MakingPromises:
     @pytest.fixture(autouse=True)
     def _makes(self, side: SideDriver, request: pytest.FixtureRequest) -> None:
         if request.function.__name__.startswith("test_makes") and not side.adapter.capabilities.creates:
-            pytest.skip("products are not made on this side")
+            lacking(side, "creates", "products are not made on this side")
 
     @pytest.mark.parametrize("publish", [False, True])
     def test_makes_a_product_as_it_is_described(self, side: SideDriver, publish: bool) -> None:
@@ -216,7 +217,7 @@ class MakingPromises:
     def test_makes_a_product_with_its_images(self, side: SideDriver) -> None:
         """In their order; one that is none holds up nothing and is named."""
         if not side.adapter.capabilities.makes_images:
-            pytest.skip("images of products come after their making on this side")
+            lacking(side, "makes_images", "images of products come after their making on this side")
         pictures = (*(PICTURES[key] for key in "312"), FAKE)
         new = _new(replace(_LAMP, images=pictures))
         assert list(side.adapter.bring_images(new)) == ["fake"]
@@ -228,7 +229,7 @@ class MakingPromises:
     def test_makes_variations_with_their_images(self, side: SideDriver) -> None:
         """Each with its own, beside those of their product."""
         if not side.adapter.capabilities.makes_images:
-            pytest.skip("images of products come after their making on this side")
+            lacking(side, "makes_images", "images of products come after their making on this side")
         first, *others = _SHIRT.units
         units = (replace(first, images=(PICTURES["4"],)), *others)
         made = _made(side, _new(replace(_SHIRT, units=units, images=(PICTURES["3"], PICTURES["4"]))))

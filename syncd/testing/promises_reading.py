@@ -10,6 +10,7 @@ import pytest
 from syncd.core.model import Proof, StockMode
 from syncd.simulators.catalogue import make_catalogue
 from syncd.testing.goods import GOODS, MANY, SIMPLE, SOLD, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import Found, assert_true, check_listing, read
 from syncd.testing.side import OpenSide, SideDriver
 
@@ -42,7 +43,7 @@ class ReadingPromises:
     def test_a_parent_only_groups_its_variations(self, side: SideDriver) -> None:
         """A parent has no quantity of its own, names its variations, and they name their parent."""
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         found = read(side.adapter.read_all())
         parent = found.listings[side.ref(VARIED.sku).external_id]
         variations = [found.sku(variation.sku) for variation in VARIED.variations]
@@ -71,7 +72,7 @@ class ReadingPromises:
         """A quantity is the very number that the side holds, below zero and in fractions too."""
         units = Decimal(quantity)
         if units != units.to_integral_value() and not side.adapter.capabilities.fractions:
-            pytest.skip("whole units only on this side")
+            lacking(side, "fractions", "whole units only on this side")
         side.count(SIMPLE, units)
         assert read(side.adapter.read_all()).sku(SIMPLE).quantity == units
         assert side.adapter.fetch([side.ref(SIMPLE)]).listings[0].quantity == units
@@ -79,7 +80,7 @@ class ReadingPromises:
     def test_what_is_not_counted_has_no_quantity(self, side: SideDriver) -> None:
         """A listing whose stock is not counted says so, and is not taken for zero."""
         if not side.traits.uncounted:
-            pytest.skip("everything is counted on this side")
+            lacking(side, "uncounted", "everything is counted on this side")
         side.stop_counting(SIMPLE)
         listing = read(side.adapter.read_all()).sku(SIMPLE)
         assert (listing.stock_mode, listing.quantity) == (StockMode.UNMANAGED, None)
@@ -109,7 +110,7 @@ class ReadingPromises:
     def test_fetch_of_an_unknown_variation(self, side: SideDriver) -> None:
         """A variation that its parent does not have is gone; the parent is not."""
         if not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         unknown = side.unknown_ref(VARIED.sku)
         result = side.adapter.fetch([unknown, side.ref(VARIATION)])
         assert [one.ref for one in result.gone] == [unknown]
@@ -141,7 +142,7 @@ class ReadingPromises:
     def test_a_trashed_listing_is_gone(self, side: SideDriver) -> None:
         """What lies in the trash is not sold: gone, with the trash as the proof."""
         if not side.traits.trash:
-            pytest.skip("no trash on this side")
+            lacking(side, "trash", "no trash on this side")
         refs = [side.ref(SIMPLE), side.ref(VARIATION)]
         side.trash(SIMPLE)
         side.trash(VARIED.sku)

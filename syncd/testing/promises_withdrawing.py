@@ -9,6 +9,7 @@ from syncd.core.model import Refused
 from syncd.core.products import Way, Withdrawn
 from syncd.errors import OutcomeUnknown
 from syncd.testing.goods import SIMPLE, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import read_everything
 from syncd.testing.side import SideDriver, Trouble
 
@@ -19,13 +20,13 @@ class WithdrawingPromises:
     @pytest.fixture(autouse=True)
     def _withdraws(self, side: SideDriver, request: pytest.FixtureRequest) -> None:
         if "withdraw" in request.function.__name__ and not side.adapter.capabilities.withdraws:
-            pytest.skip("nothing is withdrawn on this side")
+            lacking(side, "withdraws", "nothing is withdrawn on this side")
 
     @pytest.mark.parametrize("sku", [SIMPLE, VARIATION, VARIED.sku])
     def test_withdraws_from_customers_and_keeps_the_rest(self, side: SideDriver, sku: str) -> None:
         """Still there by id with its stock and fields; read as not published."""
         if sku == VARIED.sku and not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         if sku == VARIATION and not side.traits.hides_variations:
             assert isinstance(side.adapter.withdraw(side.ref(sku), Way.UNPUBLISH), Refused)
             return
@@ -45,7 +46,7 @@ class WithdrawingPromises:
     def test_withdraws_by_deleting(self, side: SideDriver, sku: str) -> None:
         """A product with all its variations; what is gone is gone for good or lies in the trash."""
         if sku == VARIED.sku and not side.traits.variations:
-            pytest.skip("no variations on this side")
+            lacking(side, "variations", "no variations on this side")
         ref, children = side.ref(sku), [side.ref(one.sku) for one in VARIED.variations if sku == VARIED.sku]
         assert side.adapter.withdraw(ref, Way.DELETE) == Withdrawn()
         gone = {entry.ref.external_id for entry in side.adapter.fetch([ref, *children]).gone}

@@ -11,6 +11,7 @@ import pytest
 
 from syncd.core.model import ZERO, Applied, EventKind, Refused, StockEvent, Unknown
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION, VARIED
+from syncd.testing.lacking import lacking
 from syncd.testing.reading import check_event, portions, read_everything, send, write
 from syncd.testing.side import Exchange, SideDriver, Trouble
 
@@ -29,7 +30,7 @@ class WritingPromises:
         # Fixtures of one part of the suite are used by the tests of all others, too.
         ours = request.function.__qualname__.startswith("WritingPromises.")
         if ours and not side.adapter.capabilities.relative:
-            pytest.skip("no relative writes on this side: AbsolutePromises count")
+            lacking(side, "relative", "no relative writes on this side: AbsolutePromises count")
 
     @pytest.mark.parametrize("difference", [1, -4, 250, -25])
     @pytest.mark.parametrize("sku", [SIMPLE, VARIATION])
@@ -85,7 +86,7 @@ class WritingPromises:
     def test_sales_at_the_same_time_are_kept(self, side: SideDriver) -> None:
         """Where the side promises ``atomic``: sales beside our writes all count, each once."""
         if not side.adapter.capabilities.atomic:
-            pytest.skip("this side does not promise atomic writes")
+            lacking(side, "atomic", "this side does not promise atomic writes")
         before = side.stock()[SIMPLE]
         till = threading.Thread(target=lambda: [side.sell(SIMPLE, Decimal(1)) for _ in range(30)])
         till.start()
@@ -136,7 +137,7 @@ class WritingPromises:
     def test_the_marker_can_be_read_afterwards(self, side: SideDriver) -> None:
         """Where the side carries a marker, the operation's id is read back with the listing, until the next write."""
         if not side.adapter.capabilities.marker:
-            pytest.skip("no marker on this side")
+            lacking(side, "marker", "no marker on this side")
         for key in ("op-1", "op-2"):
             send(side.adapter, [write(side.ref(sku), 1, key=f"{key}-{sku}") for sku in (SIMPLE, VARIATION)])
             found = side.adapter.fetch([side.ref(SIMPLE), side.ref(VARIATION)]).listings
@@ -148,7 +149,7 @@ class WritingPromises:
     def test_the_marker_is_in_reads_of_changes_too(self, side: SideDriver) -> None:
         """A change of our own making is recognised in the feed by its marker."""
         if not side.adapter.capabilities.marker:
-            pytest.skip("no marker on this side")
+            lacking(side, "marker", "no marker on this side")
         cursor = read_everything(side).cursor
         send(side.adapter, [write(side.ref(SIMPLE), 1, key="ours")])
         found = [one for page in side.adapter.read_changes(cursor) for one in page.listings if one.sku == SIMPLE]
@@ -209,7 +210,7 @@ class WritingPromises:
     def test_a_listing_that_is_not_counted(self, side: SideDriver) -> None:
         """A write is refused, not swallowed; with ``start_managing`` it is counted from zero."""
         if not side.traits.uncounted:
-            pytest.skip("everything is counted on this side")
+            lacking(side, "uncounted", "everything is counted on this side")
         side.stop_counting(SIMPLE)
         plain = write(side.ref(SIMPLE), 6)
         (result,) = side.adapter.write_stock([plain])
@@ -291,12 +292,12 @@ class EvidencePromises:
     @staticmethod
     def _needs_events(side: SideDriver) -> None:
         if not side.adapter.capabilities.events:
-            pytest.skip("no evidence on this side")
+            lacking(side, "events", "no evidence on this side")
 
 
 def _needs_keys(side: SideDriver) -> None:
     if not side.adapter.capabilities.key_life_s:
-        pytest.skip("no keys of writes on this side")
+        lacking(side, "key_life_s", "no keys of writes on this side")
 
 
 def events(side: SideDriver, since: datetime) -> dict[str, StockEvent]:

@@ -162,3 +162,22 @@ def test_a_file_that_the_shop_cannot_use_is_refused(side: Any) -> None:
     assert put(side, SIMPLE, broken) == Written({IMAGES: "8"})
     side.sim.shop.files[next(iter(side.sim.shop.files))].failed = True
     assert isinstance(put(side, OTHER, broken), Refused)
+
+
+def test_a_file_that_vanishes_between_two_questions_is_brought_anew(side: Any) -> None:
+    """Somebody deletes it just after the shop has named it: that says nothing against the image."""
+    put(side, SIMPLE, ONE)
+    deleted: list[int] = []
+
+    def delete_it(request: Any) -> None:
+        if b"FileStates" in request.body and not deleted:
+            deleted.extend(side.sim.shop.files)
+            side.sim.shop.files.clear()
+
+    side.server.hooks.append(delete_it)
+    result = put(side, OTHER, ONE)
+    assert deleted
+    assert isinstance(result, NotSent)
+    assert "deleted" in result.reason
+    assert put(side, OTHER, ONE) == Written({IMAGES: "1"})
+    assert uploads(side) == 2

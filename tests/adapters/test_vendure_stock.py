@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from syncd.core.model import Applied, EventKind, NotSent, Refused, StockEvent, Unknown
+from syncd.errors import Transient
 from syncd.simulators.catalogue import CatalogueProduct
 from syncd.testing.goods import GOODS, SIMPLE, VARIATION
 from syncd.testing.reading import changes, read_everything, send, write
@@ -244,6 +246,30 @@ def test_stock_in_the_default_location_alone_is_counted_where_it_is_named(side: 
     assert not side.adapter.capabilities.events
     assert not side.adapter.capabilities.atomic
     assert side.adapter.read_events(side.now()) == []
+
+
+def test_what_counts_is_known_by_the_id_of_the_location(side: VendureDriver) -> None:
+    """Left out, by its name, and renamed it is the same; and another one is not read before the engine has looked."""
+    alone = side.adapter.counts()
+    assert alone.words == "what can be sold at the stock location Default Stock Location"
+    made = side.shop.admin('mutation { createStockLocation(input: { name: "Cellar", description: "" }) { id } }')
+    cellar = made["createStockLocation"]["id"]
+    side.settings["stock_location"] = "default stock location"
+    side.reopen()
+    assert side.adapter.counts() == alone
+    rename = f'mutation {{ updateStockLocation(input: {{ id: "{alone.key}", name: "Cave" }}) {{ id }} }}'
+    side.shop.admin(rename)
+    side.shop.admin(
+        f'mutation {{ updateStockLocation(input: {{ id: "{cellar}", name: "Default Stock Location" }}) {{ id }} }}'
+    )
+    adapter: Any = side.adapter
+    adapter._facts.forget()  # ten minutes later
+    with pytest.raises(Transient, match="changed just now"):
+        side.adapter.fetch([side.ref("A")])
+    assert side.adapter.counts().key == cellar
+    side.settings["stock_location"] = "Cave"
+    side.reopen()
+    assert side.adapter.counts().key == alone.key
 
 
 # -- credentials

@@ -26,6 +26,11 @@ NOTHING = dict.fromkeys(
 )
 
 
+WHY_NOT = dict.fromkeys(
+    ("key_life_s", "withdraws", "makes_images", "trash", "renews_credentials"), "another kind of side in memory has it"
+)
+
+
 class MemoryDriver:
     """The side in memory: no wire, so nothing can be troubled but the answer to a write."""
 
@@ -44,7 +49,7 @@ class MemoryDriver:
     def reopen(self) -> None:
         capabilities = Capabilities(
             relative=True, marker=True, fractions=True, events=True, batch_size=20, fields=WRITABLE, describes=True,
-            creates=True,
+            creates=True, why_not=WHY_NOT,
         )  # fmt: skip
         self.adapter = MemorySide(self.world, capabilities)
 

@@ -157,3 +157,15 @@ def test_products_cross_to_the_shop_whole_or_are_told_of(sqlite_database: Databa
         pair.sync()
         assert pair.shop_writes(began) == []
         assert len(pair.shop.shop.rows("product")) == rows
+
+
+def test_a_category_deleted_in_the_shop_a_moment_ago_is_made_anew(sqlite_database: Database, tmp_path: Path) -> None:
+    """While the list of categories is kept: the write that names it fails, and the next one looks."""
+    with open_pair6(sqlite_database, tmp_path, catalogue=CATALOGUE) as pair:
+        for sku in (UNIT, VARIANT, OTHER):
+            pair.till.set_categories(CATALOGUE[-1].sku if sku == VARIANT else sku, ["Wool"])
+            pair.sync()
+            if sku == VARIANT:
+                pair.shop.people.delete_category("Wool")
+        assert pair.shop.people.fields()[OTHER]["categories"] == "Wool"
+        assert pair.findings() == []

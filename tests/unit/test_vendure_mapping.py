@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.vendure.evidence import order_events
 from syncd.adapters.vendure.facts import Facts
 from syncd.adapters.vendure.fields import price_of
@@ -18,7 +19,6 @@ from syncd.adapters.vendure.making import slug_for
 from syncd.adapters.vendure.mapping import family_of, unit_of
 from syncd.adapters.vendure.options import slug_of
 from syncd.adapters.vendure.settings import VendureSettings
-from syncd.adapters.vendure.wire import Malformed
 from syncd.core.fields import ATTRIBUTES, GTIN, NAME, PRICE, PUBLISHED, SKU, TAX_RATE
 from syncd.core.model import ZERO, EventKind, Refused, StockMode
 from syncd.core.products import NewProduct, Product

@@ -10,16 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from syncd.adapters.woocommerce.feeds import (
-    Batch,
-    Malformed,
-    Query,
-    Row,
-    UnstableList,
-    modified_since,
-    row_time,
-    whole_list,
-)
+from syncd.adapters.answers import Malformed, Row
+from syncd.adapters.woocommerce.feeds import Batch, Query, UnstableList, modified_since, row_time, whole_list
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PER_PAGE = 4

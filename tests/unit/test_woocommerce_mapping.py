@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.woocommerce import evidence, mapping
-from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.core.model import (
     Applied,
     EventKind,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from syncd.adapters.woocommerce.feeds import Batch, Malformed, Row
+from syncd.adapters.answers import Malformed, Row
+from syncd.adapters.woocommerce.feeds import Batch
 from syncd.adapters.woocommerce.positions import FeedPosition, Tally, Window, api_time
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -21,6 +21,7 @@ from syncd.adapters.inventorum.paging import read_growing, read_newest_last
 from syncd.adapters.inventorum.settings import InventorumSettings
 from syncd.adapters.inventorum.times import BEFORE_EVERYTHING, start_of, to_wire
 from syncd.adapters.openly import open_files
+from syncd.core.fields import IMAGES
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof
 from syncd.errors import PermissionMissing, Rejected, StateError
 from syncd.http import HttpSession, RateBudget
@@ -50,6 +51,16 @@ DELETED = "deleted"
 PAGE_SIZE = 100
 _REMEMBERED_LINES = 50_000
 
+WHY_NOT = {
+    "marker": "a booking has no place for a word of ours",
+    "key_life_s": "the API takes no keys of requests",
+    "trash": "what is deleted is gone",
+    "uncounted": "every product has a quantity",
+    IMAGES: "images go with the making of a product; what is there later was put there at the till",
+    "withdraws": "the till is the hub: products are withdrawn from shops",
+}
+"""Why the platform lacks what it lacks (inventorum-api.md)."""
+
 CAPABILITIES = Capabilities(
     relative=True,
     marker=False,
@@ -63,6 +74,7 @@ CAPABILITIES = Capabilities(
     describes=True,
     creates=True,
     makes_images=True,
+    why_not=WHY_NOT,
 )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, strict_pages, strictly
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, Counting, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.shopify.bulk import BulkReader
@@ -22,11 +22,10 @@ from syncd.adapters.shopify.making import ProductMaker
 from syncd.adapters.shopify.publishing import Channels
 from syncd.adapters.shopify.settings import ShopifySettings
 from syncd.adapters.shopify.stock import StockWriter
-from syncd.adapters.shopify.wire import Malformed
 from syncd.adapters.shopify.withdrawing import withdraw
-from syncd.core.fields import IMAGES, PRICE
+from syncd.core.fields import CATEGORIES, IMAGES, PRICE, TAX_RATE
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse, StateError
+from syncd.errors import StateError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +44,21 @@ if TYPE_CHECKING:
 _KEY_LIFE_S = 3600.0
 """The shop forgets keys after a time that its documentation does not name (shopify-api.md section 5): surely not within
 the hour."""
+
+_strictly = strictly("POST graphql.json")
+
+WHY_NOT = {
+    "marker": "a change of stock is kept in a history that variants do not show; keys of writes take its place",
+    "fractions": "quantities are whole numbers",
+    "makes_images": "images follow as a write of fields, so that none holds up a product",
+    "trash": "what is deleted is gone",
+    "events": "other locations fill orders too, or what is on hand moves only when the goods leave",
+    TAX_RATE: "rates are settings of the shop, and no product has one",
+    CATEGORIES: "collections are not kept the same in this version",
+    IMAGES: "the app lacks the right write_files",
+    PRICE: "prices are entered without tax",
+}
+"""Why the platform lacks what it lacks (shopify-api.md)."""
 
 
 class ShopifyAdapter(PlainSide):
@@ -93,6 +107,7 @@ class ShopifyAdapter(PlainSide):
             creates=True,
             withdraws=True,
             image_content=True,
+            why_not=WHY_NOT,
         )
 
     def check(self) -> CheckReport:
@@ -102,83 +117,65 @@ class ShopifyAdapter(PlainSide):
             self._client, self._facts, self._channels, self._now, settings.api_version, settings.quantity
         ).run()
 
+    @_strictly
     def counts(self, *, anew: bool = False) -> Counting:
         """Which quantity of which locations."""
-        try:
-            return self._facts.counts(anew=anew)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._facts.counts(anew=anew)
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every variant and product; the cursor is the shop's clock at the first answer."""
-        return self._strictly(self._read_all())
+        return strict_pages(self._read_all(), self._client, "POST graphql.json")
 
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Read orders, products, stock and deletions since ``cursor``: five requests when nothing changed."""
-        return self._strictly(self._changes.read(cursor))
+        return strict_pages(self._changes.read(cursor), self._client, "POST graphql.json")
 
+    @_strictly
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read by id, past the search index; an id that the shop does not know comes back as null."""
-        try:
-            return self._catalogue.fetch(refs)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._catalogue.fetch(refs)
 
+    @_strictly
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Read orders that changed since then, by our clock, with their refunds."""
-        try:
-            found = self._changes.events_since(since + self._client.clock_offset)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        found = self._changes.events_since(since + self._client.clock_offset)
         return by_our_clock(found, self._client.clock_offset)
 
+    @_strictly
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Look at the listings, then send differences in one request, each under the key of its operation."""
-        try:
-            return self._writer.write(writes)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._writer.write(writes)
 
+    @_strictly
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send words, codes, prices and options of one product after the other."""
         if not writes:
             return []
-        try:
-            return self._field_writer.write(writes)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._field_writer.write(writes)
 
+    @_strictly
     def read_product(self, product_id: str) -> Product | None:
         """Read a product by its id, with all its variants."""
-        try:
-            return self._reader.describe(product_id)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._reader.describe(product_id)
 
     def read_image(self, address: str) -> bytes | None:
         """Not yet: images of the shop stay there."""
         raise StateError(f"{self._side} hands out no images ({address})")
 
+    @_strictly
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product whole (a draft, unless it is to be published), or more variations of one, in one request."""
-        try:
-            return self._maker.make(new)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._maker.make(new)
 
+    @_strictly
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look for the product by its handle and mark, and among its variants."""
-        try:
-            return self._maker.find(new, since + self._client.clock_offset)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._maker.find(new, since + self._client.clock_offset)
 
+    @_strictly
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Make it a draft, or delete it for good: there is no trash."""
-        try:
-            return withdraw(self._client, self._catalogue, ref, way)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return withdraw(self._client, self._catalogue, ref, way)
 
     def close(self) -> None:
         """Close all connections."""
@@ -196,20 +193,6 @@ class ShopifyAdapter(PlainSide):
         if self._catalogue.began is None:
             raise Malformed("no answer told the time")
         yield ChangePage(cursor=position(self._catalogue.began))
-
-    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
-        try:
-            for page in pages:
-                yield (
-                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
-                    if page.events
-                    else page
-                )
-        except Malformed as error:
-            raise self._invalid(error) from error
-
-    def _invalid(self, error: Malformed) -> InvalidResponse:
-        return InvalidResponse(self._side, "POST graphql.json", str(error))
 
 
 FACTORY = AdapterFactory(

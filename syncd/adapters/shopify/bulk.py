@@ -17,9 +17,10 @@ from typing import IO, TYPE_CHECKING
 
 from loguru import logger
 
+from syncd.adapters.answers import Malformed, Row, mapping_of, row_of, rows_of, text_of
 from syncd.adapters.shopify.library import BULK_RUN, BULK_STATE
 from syncd.adapters.shopify.operations import bulk_products
-from syncd.adapters.shopify.wire import Malformed, Row, gid_of, is_gid, mapping_of, rows_of, text_of
+from syncd.adapters.shopify.wire import gid_of, is_gid
 from syncd.errors import SideError, Stopped
 from syncd.http.session import describe
 
@@ -69,7 +70,7 @@ class Export:
                 continue
             if parent != gid:
                 gid, head = str(parent), dict(self._head(str(parent)))
-            item = mapping_of(row.get("inventoryItem"), "inventoryItem")
+            item = row_of(row, "inventoryItem")
             shared: list[Row] = [{}] * min(2, self.items[gid_of(item, "InventoryItem")])
             page.append({**row, "product": head, "inventoryItem": {**item, "variants": {"nodes": shared}}})
             if len(page) == _ROWS_PER_PAGE:
@@ -123,15 +124,13 @@ class BulkReader:
 
     def _export(self, file: IO[bytes], locations: Sequence[str], quantity: str) -> Generator[None, None, Export]:
         answer = self._client.query(BULK_RUN, {"query": bulk_products(locations, quantity).text})
-        payload = mapping_of(answer.data.get("bulkOperationRunQuery"), "bulkOperationRunQuery")
-        errors = rows_of(payload.get("userErrors"), "userErrors")
+        payload = row_of(answer.data, "bulkOperationRunQuery")
+        errors = rows_of(payload, "userErrors")
         if errors:
             raise BulkFailed("; ".join(str(one.get("message")) for one in errors)[:300])
         if answer.date is None:
             raise Malformed("an answer without a Date header")
-        state = yield from self._finished(
-            gid_of(mapping_of(payload.get("bulkOperation"), "bulkOperation"), "BulkOperation")
-        )
+        state = yield from self._finished(gid_of(row_of(payload, "bulkOperation"), "BulkOperation"))
         wanted = _count_in(state)
         export = Export(file, answer.date)
         if state.get("url") is None:
@@ -183,7 +182,7 @@ def _index(export: Export) -> int:
         if parent is None:
             export.products[gid_of(row, "Product")] = at
         else:
-            item = gid_of(mapping_of(row.get("inventoryItem"), "inventoryItem"), "InventoryItem")
+            item = gid_of(row_of(row, "inventoryItem"), "InventoryItem")
             export.children.setdefault(str(parent), []).append(gid_of(row, "ProductVariant"))
             export.items[item] += 1
     lost = export.children.keys() - export.products.keys()

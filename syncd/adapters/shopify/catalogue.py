@@ -10,12 +10,13 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Malformed, Row, mapping_of, row_of
 from syncd.adapters.shopify import library, operations
 from syncd.adapters.shopify.bulk import BulkFailed
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import Unit, View, group_of, is_plain, unit_of
 from syncd.adapters.shopify.pictures import LISTED, is_listing_needed, listed_in
-from syncd.adapters.shopify.wire import Malformed, Row, gid_of, is_gid, mapping_of, nodes_of, number_in
+from syncd.adapters.shopify.wire import gid_of, is_gid, nodes_of, number_in
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Catalogue:
         if not self._bulk_from:
             return None
         there = self._client.query(operations.COUNT).data
-        count = mapping_of(there.get("total"), "total").get("count")
+        count = row_of(there, "total").get("count")
         if not isinstance(count, int) or count < self._bulk_from:
             return None
         try:
@@ -203,7 +204,7 @@ class Catalogue:
             data = self._client.query(operations.CHILDREN, {"id": product, "after": after}).data
             if data.get("product", 0) is None:
                 return children  # deleted since
-            rows, after = page_of(mapping_of(mapping_of(data.get("product"), "product").get("variants"), "variants"))
+            rows, after = page_of(row_of(row_of(data, "product"), "variants"))
             children += [gid_of(row, "ProductVariant") for row in rows]
             if after is None:
                 return children

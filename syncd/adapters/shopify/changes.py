@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, Row, row_of, text_of
 from syncd.adapters.shopify.evidence import OrderReader
 from syncd.adapters.shopify.mapping import Unit
 from syncd.adapters.shopify.operations import (
@@ -22,7 +23,7 @@ from syncd.adapters.shopify.operations import (
     LEVELS_PER_PAGE,
     PRODUCTS_PER_PAGE,
 )
-from syncd.adapters.shopify.wire import Malformed, Row, api_time, gid_of, is_gid, mapping_of, nodes_of, text_of, time_of
+from syncd.adapters.shopify.wire import api_time, gid_of, is_gid, nodes_of, time_or_none
 from syncd.core.model import ChangePage, GoneListing, ListingRef, Proof, RemoteListing
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Pass:
 
     def is_news(self, row: Row) -> bool:
         """Whether a row has another time of change than when it was read last."""
-        gid, changed = text_of(row, "id"), time_of(row, "updatedAt")
+        gid, changed = text_of(row, "id"), time_or_none(row, "updatedAt")
         if changed is not None:
             self.versions[gid] = changed
         return changed is None or self.known.get(gid) != changed
@@ -163,7 +164,7 @@ class ChangeReader:
                     gid_of(variant, "ProductVariant")
                     for row in page.rows
                     if done.is_news(row)
-                    for variant in nodes_of(mapping_of(row.get("item"), "item"), "variants")
+                    for variant in nodes_of(row_of(row, "item"), "variants")
                 ]
                 yield from self._catalogue.units([gid for gid in dict.fromkeys(ids) if gid not in done.variants])
 

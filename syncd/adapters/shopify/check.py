@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.base import CheckLine, CheckReport
 from syncd.adapters.shopify.operations import LOCATIONS, VERSIONS
-from syncd.adapters.shopify.wire import Malformed
 from syncd.errors import PermissionMissing, SideError
 from syncd.http.session import describe
 

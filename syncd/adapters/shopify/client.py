@@ -12,9 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from loguru import logger
 
+from syncd.adapters.answers import Malformed, Row, flag_of, mapping_of, row_of, rows_of
+from syncd.adapters.connection import open_session
 from syncd.adapters.shopify.auth import TOKEN_PATH, TokenSource
 from syncd.adapters.shopify.throttle import Throttle
-from syncd.adapters.shopify.wire import Malformed, Row, flag_of, mapping_of, rows_of
 from syncd.errors import (
     AuthRejected,
     InvalidResponse,
@@ -182,29 +183,17 @@ class ShopifyClient:
             found: Row = answer.data
             for name in path:
                 found = mapping_of(found.get(name), name)
-            rows, after = page_of(mapping_of(found.get("page"), "page"))
+            rows, after = page_of(row_of(found, "page"))
             total = _total(answer.data)
             yield Page(tuple(rows), after, total, answer.date)
             if after is None:
                 return
 
     def _session_for(
-        self, sign: Callable[[str, str], tuple[str, Mapping[str, str]]], deadline_s: float = 0.0
+        self, sign: Callable[[str, str], tuple[str, Mapping[str, str]]], deadline_s: float | None = None
     ) -> HttpSession:
-        context = self._context
-        settings: ShopifySettings = context.settings
-        return HttpSession(
-            side=context.side,
-            base_url=f"{settings.url}/",
-            budget=self._budget,
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=deadline_s or 2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            sign=sign,
-            may_write=context.may_write,
-        )
+        address = f"{self._context.settings.url}/"
+        return open_session(self._context, address, sign=sign, budget=self._budget, deadline_s=deadline_s)
 
     def failure(self, operation: Operation, detail: str) -> InvalidResponse:
         """An error for what the contract does not allow."""
@@ -294,8 +283,8 @@ def page_of(connection: Row) -> tuple[list[Row], str | None]:
     Raises:
         Malformed: It is no connection, or one whose rows were lost.
     """
-    rows = list(rows_of(connection.get("nodes"), "nodes"))
-    info = mapping_of(connection.get("pageInfo"), "pageInfo")
+    rows = list(rows_of(connection, "nodes"))
+    info = row_of(connection, "pageInfo")
     more, end = flag_of(info, "hasNextPage"), info.get("endCursor")
     if not rows and (more or end is not None):
         raise Malformed("a page that has an end but no rows")
@@ -319,7 +308,7 @@ def _body(operation: Operation, variables: Mapping[str, Any] | None) -> dict[str
 def _total(data: Row) -> int | None:
     if "total" not in data:
         return None
-    count = mapping_of(data.get("total"), "total").get("count")
+    count = row_of(data, "total").get("count")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise Malformed("the count of rows is no number")
     return count

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row, flag_of, mapping_of, row_of, text_of
 from syncd.adapters.shopify import operations
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import Unit, is_plain, options_of, unit_of, words_of
-from syncd.adapters.shopify.wire import Row, flag_of, is_gid, mapping_of, text_of
+from syncd.adapters.shopify.wire import is_gid
 from syncd.core import products
 from syncd.core.fields import DESCRIPTION, NAME, PRICE
 from syncd.core.products import Product
@@ -77,7 +78,7 @@ class WholeReader:
             data = self._client.query(operation, variables).data
             if data.get("product", 0) is None:
                 return None
-            head = mapping_of(data.get("product"), "product")
+            head = row_of(data, "product")
             rows, after = page_of(mapping_of(head.get("page"), "variants"))
             (head,) = self._catalogue.complete([head], exact=True)
             rows = [{**row, "product": head} for row in rows]
@@ -106,7 +107,7 @@ class WholeReader:
 
 def mark_of(row: Row) -> str:
     """The mark of its making."""
-    return "" if row.get("mark") is None else text_of(mapping_of(row.get("mark"), "mark"), "value")
+    return "" if row.get("mark") is None else text_of(row_of(row, "mark"), "value")
 
 
 def _unit(unit: Unit, options: dict[str, str], rate: Decimal | None) -> products.Unit:

@@ -12,23 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, Row, flag_of, mapping_of, row_of, rows_of, text_of
 from syncd.adapters.shopify.catalogue import chunks
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.mapping import is_plain
 from syncd.adapters.shopify.operations import ORDER_LINES, ORDERS, ORDERS_PER_PAGE, REFUND_LINES, REFUNDS_PER_REQUEST
-from syncd.adapters.shopify.wire import (
-    Malformed,
-    Row,
-    api_time,
-    flag_of,
-    gid_of,
-    mapping_of,
-    number_in,
-    rows_of,
-    text_of,
-    time_of,
-    whole_of,
-)
+from syncd.adapters.shopify.wire import api_time, gid_of, number_in, pieces_of, time_or_none
 from syncd.core.model import ZERO, EventKind, ListingRef, StockEvent
 
 if TYPE_CHECKING:
@@ -91,28 +80,28 @@ class OrderReader:
         variables = {"first": ORDERS_PER_PAGE, "query": f"updated_at:>='{api_time(moment)}'"}
         for page in self._client.pages(ORDERS, variables):
             rows = [row for row in page.rows if is_news(row)]
-            refunds = [refund for row in rows for refund in rows_of(row.get("refunds"), "refunds")]
+            refunds = [refund for row in rows for refund in rows_of(row, "refunds")]
             returned = self._refund_lines([gid_of(refund, "Refund") for refund in refunds])
             yield [event for row in rows for event in order_events(self._order(row, returned))], page.date
 
     def _order(self, row: Row, returned: Mapping[str, Sequence[Row]]) -> Order:
-        created_at, updated_at = time_of(row, "createdAt"), time_of(row, "updatedAt")
+        created_at, updated_at = time_or_none(row, "createdAt"), time_or_none(row, "updatedAt")
         if created_at is None or updated_at is None:
             raise Malformed("an order without its times")
         counted = frozenset(self._locations())
         returns = [
             one
-            for refund in rows_of(row.get("refunds"), "refunds")
+            for refund in rows_of(row, "refunds")
             for one in _returns(refund, returned[gid_of(refund, "Refund")], counted)
         ]
         gid = gid_of(row, "Order")
-        lines, after = page_of(mapping_of(row.get("lineItems"), "lineItems"))
+        lines, after = page_of(row_of(row, "lineItems"))
         while after is not None:
             data = self._client.query(ORDER_LINES, {"id": gid, "after": after}).data
-            more, after = page_of(mapping_of(mapping_of(data.get("order"), "order").get("lineItems"), "lineItems"))
+            more, after = page_of(row_of(row_of(data, "order"), "lineItems"))
             lines += more
         return Order(
-            gid, text_of(row, "name"), created_at, updated_at, time_of(row, "cancelledAt"),
+            gid, text_of(row, "name"), created_at, updated_at, time_or_none(row, "cancelledAt"),
             [_line(line) for line in lines], returns,
         )  # fmt: skip
 
@@ -136,11 +125,8 @@ class OrderReader:
 
     def _refund_page(self, refunds: Sequence[str], after: str | None) -> dict[str, tuple[list[Row], str | None]]:
         """Lines of refunds by id, each with where its next page begins."""
-        listed = self._client.query(REFUND_LINES, {"ids": list(refunds), "after": after}).data.get("nodes")
-        return {
-            gid_of(row, "Refund"): page_of(mapping_of(row.get("refundLineItems"), "refundLineItems"))
-            for row in rows_of(listed, "nodes")
-        }
+        listed = self._client.query(REFUND_LINES, {"ids": list(refunds), "after": after}).data
+        return {gid_of(row, "Refund"): page_of(row_of(row, "refundLineItems")) for row in rows_of(listed, "nodes")}
 
 
 def order_events(order: Order) -> list[StockEvent]:
@@ -181,18 +167,18 @@ def _cancels(order: Order, one: Return) -> bool:
 
 
 def _line(row: Row) -> Line:
-    gid, quantity = gid_of(row, "LineItem"), whole_of(row, "quantity")
+    gid, quantity = gid_of(row, "LineItem"), pieces_of(row, "quantity")
     if row.get("variant") is None:
         return Line(gid, None, quantity)
-    variant = mapping_of(row.get("variant"), "variant")
-    head = mapping_of(variant.get("product"), "product")
+    variant = row_of(row, "variant")
+    head = row_of(variant, "product")
     product = gid_of(head, "Product")
     ref = ListingRef(product) if is_plain(head) else ListingRef(gid_of(variant, "ProductVariant"), product)
     return Line(gid, ref, quantity)
 
 
 def _returns(refund: Row, lines: Sequence[Row], counted: frozenset[str]) -> Iterator[Return]:
-    made_at = time_of(refund, "createdAt")
+    made_at = time_or_none(refund, "createdAt")
     if made_at is None:
         return  # not carried out yet
     for row in lines:
@@ -201,5 +187,5 @@ def _returns(refund: Row, lines: Sequence[Row], counted: frozenset[str]) -> Iter
             continue
         if location is not None and gid_of(mapping_of(location, "location"), "Location") not in counted:
             continue
-        line = gid_of(mapping_of(row.get("lineItem"), "lineItem"), "LineItem")
-        yield Return(gid_of(refund, "Refund"), line, whole_of(row, "quantity"), made_at, kind == "CANCEL")
+        line = gid_of(row_of(row, "lineItem"), "LineItem")
+        yield Return(gid_of(refund, "Refund"), line, pieces_of(row, "quantity"), made_at, kind == "CANCEL")

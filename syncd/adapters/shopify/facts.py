@@ -6,18 +6,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row, flag_of, row_of, rows_of, text_of
 from syncd.adapters.base import Counting
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.operations import LOCATIONS, SHOP
-from syncd.adapters.shopify.wire import (
-    Row,
-    flag_of,
-    gid_of,
-    mapping_of,
-    number_in,
-    rows_of,
-    text_of,
-)
+from syncd.adapters.shopify.wire import gid_of, number_in
 from syncd.errors import Rejected, Transient
 
 if TYPE_CHECKING:
@@ -152,7 +145,7 @@ class ShopFacts:
         after: str | None = None
         while True:
             data = self._client.query(LOCATIONS, {"after": after}).data
-            rows, after = page_of(mapping_of(data.get("locations"), "locations"))
+            rows, after = page_of(row_of(data, "locations"))
             found += [_place(row) for row in rows if flag_of(row, "isActive")]
             if after is None:
                 return found
@@ -189,12 +182,12 @@ def _place(row: Row) -> Place:
 
 
 def _shop(data: Row) -> Shop:
-    row = mapping_of(data.get("shop"), "shop")
-    installed = mapping_of(data.get("currentAppInstallation"), "currentAppInstallation")
-    scopes = {text_of(scope, "handle") for scope in rows_of(installed.get("accessScopes"), "accessScopes")}
+    row = row_of(data, "shop")
+    installed = row_of(data, "currentAppInstallation")
+    scopes = {text_of(scope, "handle") for scope in rows_of(installed, "accessScopes")}
     # A right to write includes the one to read, whether or not the list says so.
     scopes |= {f"read_{scope.removeprefix('write_')}" for scope in scopes if scope.startswith("write_")}
-    plan = mapping_of(row.get("plan"), "plan")
+    plan = row_of(row, "plan")
     return Shop(
         name=text_of(row, "name"),
         currency=text_of(row, "currencyCode"),

@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import LONGEST_CODE, Malformed, Row, row_of, rows_of
 from syncd.adapters.shopify.mapping import Unit, codes_of, options_of, words_of
 from syncd.adapters.shopify.operations import UPDATE_PRODUCT, UPDATE_VARIANTS
 from syncd.adapters.shopify.stock import refused_field
-from syncd.adapters.shopify.wire import LONGEST_CODE, Malformed, Row, mapping_of, rows_of
 from syncd.core.attributes import attributes_of, attributes_text
 from syncd.core.fields import ATTRIBUTES, BRAND, DESCRIPTION, GTIN, IMAGES, NAME, PRICE, PUBLISHED, SKU, YES
 from syncd.core.model import FieldsResult, FieldsWrite, NotSent, Refused, RemoteListing, Unknown, Written, WrittenInPart
@@ -131,8 +131,8 @@ class FieldWriter:
         if refused is not None:
             return refused
         try:
-            payload = mapping_of(answer.data.get("productVariantsBulkUpdate"), "productVariantsBulkUpdate")
-            rows = rows_of(payload.get("productVariants"), "productVariants")
+            payload = row_of(answer.data, "productVariantsBulkUpdate")
+            rows = rows_of(payload, "productVariants")
             (row,) = [row for row in rows if row.get("id") == unit.variant]
             shown = codes_of(row, self._catalogue.view())
             return {**shown, ATTRIBUTES: attributes_text(options_of(row))}
@@ -201,7 +201,7 @@ def updated(data: Row, product: str) -> Row:
     Raises:
         Malformed: It is not there, or another.
     """
-    row = mapping_of(mapping_of(data.get("productUpdate"), "productUpdate").get("product"), "product")
+    row = row_of(row_of(data, "productUpdate"), "product")
     if row.get("id") != product:
         raise Malformed("the answer is about another product")
     return row

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Malformed, Row, flag_of, mapping_of, row_of, rows_of, text_of
 from syncd.adapters.shopify import pictures
 from syncd.adapters.shopify.library import (
     CREATE_FILES,
@@ -24,7 +25,7 @@ from syncd.adapters.shopify.library import (
 from syncd.adapters.shopify.operations import UPDATE_PRODUCT
 from syncd.adapters.shopify.pictures import Shown
 from syncd.adapters.shopify.stock import refused_field
-from syncd.adapters.shopify.wire import Malformed, Row, flag_of, mapping_of, nodes_of, rows_of, text_of
+from syncd.adapters.shopify.wire import nodes_of
 from syncd.core.fields import IMAGES
 from syncd.core.images import keys_of, keys_text
 from syncd.core.model import NotSent, Refused, Unknown
@@ -43,7 +44,7 @@ WAITS_S = (0.2, 0.4, 0.8, 1.6, 2.0, 2.0)
 
 _LONGEST_ALT = 512
 _TAKEN = "filename_already_exists"
-_READY, _FAILED = "READY", "FAILED"
+_READY, _FAILED, _VANISHED = "READY", "FAILED", ""
 
 _GONE = Refused("not_found", "the shop does not have it any more", gone=True)
 
@@ -146,7 +147,7 @@ class ImageWriter:
             refused = refused_field(answer, "productReorderMedia")
             if refused is not None:
                 return refused
-            self._wait_for(mapping_of(answer.data.get("productReorderMedia"), "productReorderMedia").get("job"))
+            self._wait_for(row_of(answer.data, "productReorderMedia").get("job"))
         found = self._now(product)
         if not isinstance(found, list):
             return found
@@ -177,7 +178,9 @@ class ImageWriter:
                 return made
             else:
                 found = made
-        state = self._until(lambda: self._state(found), lambda state: state in {_READY, _FAILED})
+        state = self._until(lambda: self._state(found), lambda state: state in {_READY, _FAILED, _VANISHED})
+        if state == _VANISHED:
+            return NotSent(f"somebody deleted the file {name} in the shop just now")
         if state == _FAILED:
             return Refused("image_refused", f"the shop cannot use the image: delete the file {name} there to try again")
         return found if state == _READY else NotSent("the shop is still at work on the image")
@@ -200,8 +203,8 @@ class ImageWriter:
         refused = refused_field(answer, "stagedUploadsCreate")
         if refused is not None:
             return refused
-        (target,) = rows_of(mapping_of(answer.data["stagedUploadsCreate"], "target").get("stagedTargets"), "targets")
-        form = {text_of(one, "name"): text_of(one, "value") for one in rows_of(target.get("parameters"), "parameters")}
+        (target,) = rows_of(mapping_of(answer.data["stagedUploadsCreate"], "target"), "stagedTargets")
+        form = {text_of(one, "name"): text_of(one, "value") for one in rows_of(target, "parameters")}
         self._client.upload(text_of(target, "url"), form, (name, image.content, mime))
         file = {
             "originalSource": text_of(target, "resourceUrl"),
@@ -214,12 +217,12 @@ class ImageWriter:
         refused = refused_field(answer, "fileCreate")
         if refused is not None:
             return refused
-        (row,) = rows_of(mapping_of(answer.data["fileCreate"], "fileCreate").get("files"), "files")
+        (row,) = rows_of(mapping_of(answer.data["fileCreate"], "fileCreate"), "files")
         return pictures.file_of(row)[0]
 
     def _state(self, gid: str) -> str:
         (row,) = _nodes(self._client.query(FILE_STATES, {"ids": [gid]}), 1)
-        return pictures.file_of(row)[1] if row is not None else _FAILED
+        return pictures.file_of(row)[1] if row is not None else _VANISHED
 
     def _wait_for(self, job: object) -> None:
         if job is None or flag_of(mapping_of(job, "job"), "done"):

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Malformed, mapping_of, row_of, text_of
 from syncd.adapters.shopify.describing import Whole, WholeReader, mark_of
 from syncd.adapters.shopify.mapping import group_of, is_plain
 from syncd.adapters.shopify.operations import BY_HANDLE, MAKE_PRODUCT, MAKE_VARIANTS, NEWEST
 from syncd.adapters.shopify.stock import refused_field
-from syncd.adapters.shopify.wire import Malformed, api_time, gid_of, mapping_of, text_of
+from syncd.adapters.shopify.wire import api_time, gid_of
 from syncd.core.model import Refused, Unknown
 from syncd.core.products import Made, MakeResult, NewProduct, Unit
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
@@ -130,8 +131,8 @@ class ProductMaker:
         if refused is not None:
             return refused
         try:
-            payload = mapping_of(answer.data.get("productSet"), "productSet")
-            product = gid_of(mapping_of(payload.get("product"), "product"), "Product")
+            payload = row_of(answer.data, "productSet")
+            product = gid_of(row_of(payload, "product"), "Product")
         except Malformed as error:
             return Unknown(f"the answer cannot be read: {error}")
         self._offer(new, product)

@@ -11,19 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Malformed, Row, code_of, flag_of, mapping_of, row_of, rows_of, text_of
 from syncd.adapters.shopify.pictures import images_field
-from syncd.adapters.shopify.wire import (
-    Malformed,
-    Row,
-    code_of,
-    flag_of,
-    gid_of,
-    mapping_of,
-    nodes_of,
-    rows_of,
-    text_of,
-    whole_of,
-)
+from syncd.adapters.shopify.wire import gid_of, nodes_of, pieces_of
 from syncd.core.attributes import attributes_text
 from syncd.core.fields import ATTRIBUTES, BRAND, DESCRIPTION, EMPTY, GTIN, NAME, NO, PRICE, PUBLISHED, SKU, YES
 from syncd.core.model import ListingRef, RemoteListing, StockMode
@@ -76,7 +66,7 @@ def unit_of(row: Row, view: View) -> Unit:
     Raises:
         Malformed: The row is not what the contract says.
     """
-    head, item = mapping_of(row.get("product"), "product"), mapping_of(row.get("inventoryItem"), "inventoryItem")
+    head, item = row_of(row, "product"), row_of(row, "inventoryItem")
     variant, product = gid_of(row, "ProductVariant"), gid_of(head, "Product")
     quantities = [_quantity(item, f"level{at}", view.quantity) for at in range(view.locations)]
     tracked = flag_of(item, "tracked")
@@ -139,7 +129,7 @@ def codes_of(row: Row, view: View) -> dict[str, str]:
 
 def options_of(row: Row) -> dict[str, str]:
     """Options of a variant by name, in order."""
-    chosen = rows_of(row.get("selectedOptions"), "selectedOptions")
+    chosen = rows_of(row, "selectedOptions")
     return {text_of(one, "name"): text_of(one, "value") for one in chosen}
 
 
@@ -172,8 +162,8 @@ def _quantity(item: Row, level: str, name: str) -> Decimal | None:
         raise Malformed(f"{level} is missing")
     if item[level] is None:
         return None
-    listed = rows_of(mapping_of(item[level], level).get("quantities"), "quantities")
-    found = [whole_of(one, "quantity") for one in listed if one.get("name") == name]
+    listed = rows_of(mapping_of(item[level], level), "quantities")
+    found = [pieces_of(one, "quantity") for one in listed if one.get("name") == name]
     if len(found) != 1:
         raise Malformed(f"{len(found)} quantities are called {name}")
     return found[0]

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncd.adapters.shopify.wire import Malformed, Row, gid_of, is_gid, mapping_of, nodes_of, number_in, text_of
+from syncd.adapters.answers import Malformed, Row, mapping_of, row_of, text_of
+from syncd.adapters.shopify.wire import gid_of, is_gid, nodes_of, number_in
 from syncd.core.fields import IMAGES
 from syncd.core.images import keys_text
 
@@ -93,8 +94,8 @@ def listed_in(row: Row) -> list[str] | None:
     Raises:
         Malformed: It is no list.
     """
-    media = mapping_of(row.get("media"), "media")
-    if mapping_of(media.get("pageInfo"), "pageInfo").get("hasNextPage"):
+    media = row_of(row, "media")
+    if row_of(media, "pageInfo").get("hasNextPage"):
         return None
     found = [node.get("id") for node in nodes_of(row, "media")]
     if not all(isinstance(gid, str) and gid.startswith("gid://shopify/") for gid in found):

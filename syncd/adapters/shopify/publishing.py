@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row, mapping_of, row_of, text_of
 from syncd.adapters.shopify.client import page_of
 from syncd.adapters.shopify.library import PUBLICATIONS, PUBLISH
 from syncd.adapters.shopify.stock import refused_field
-from syncd.adapters.shopify.wire import Row, gid_of, mapping_of, number_in, text_of
+from syncd.adapters.shopify.wire import gid_of, number_in
 from syncd.core.model import Refused, Unknown
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Channels:
         after: str | None = None
         while True:
             data = self._client.query(PUBLICATIONS, {"after": after}).data
-            rows, after = page_of(mapping_of(data.get("publications"), "publications"))
+            rows, after = page_of(row_of(data, "publications"))
             found += [(gid_of(row, "Publication"), _names(row)) for row in rows]
             if after is None:
                 return found

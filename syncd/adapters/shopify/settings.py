@@ -6,24 +6,23 @@ from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from syncd.adapters.connection import ConnectionSettings, Secret, web_address
 from syncd.adapters.shopify.operations import MOST_LOCATIONS, MOST_WRITES
 
 Quantity = Literal["available", "on_hand"]
 
 
-class ShopifySettings(BaseModel):
+class ShopifySettings(ConnectionSettings):
     """Address and credentials of one Shopify shop."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(description="Address of the shop's admin, for example https://my-shop.myshopify.com.")
     client_id: str | None = Field(
         default=None, description="Client ID of an app of your organization (Dev Dashboard > app > Settings)."
     )
-    client_secret: SecretStr | None = Field(default=None, description="Secret of that app, starts with shpss_.")
-    access_token: SecretStr | None = Field(
+    client_secret: Secret | None = Field(default=None, description="Secret of that app, starts with shpss_.")
+    access_token: Secret | None = Field(
         default=None,
         description="Instead of client_id and client_secret: the permanent token of an app that was made in the "
         "shop's admin before 2026, starts with shpat_.",
@@ -62,33 +61,16 @@ class ShopifySettings(BaseModel):
         ge=0,
         description="From how many variants on everything is read by an export, not page by page. 0: never.",
     )
-    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
-    request_timeout_seconds: float = Field(
-        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
-    )
     batch_size: int = Field(default=25, ge=1, le=MOST_WRITES, description="Most stock writes in one request.")
 
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an address that starts with https:// or http://")
-        if parts.username or parts.password:
-            raise ValueError("must not contain a user or password")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("must be the shop's address alone, like https://my-shop.myshopify.com")
-        return value.strip().rstrip("/")
-
-    @field_validator("client_secret", "access_token")
-    @classmethod
-    def _strip_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        text = value.get_secret_value().strip()
-        if not text:
-            raise ValueError("must not be empty")
-        return SecretStr(text)
+        plain = "must be the shop's address alone, like https://my-shop.myshopify.com"
+        address = web_address(value, plain=plain)
+        if urlsplit(address).path:
+            raise ValueError(plain)
+        return address
 
     @field_validator("tax_rates")
     @classmethod

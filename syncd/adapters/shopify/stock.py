@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Row, row_of, rows_of
 from syncd.adapters.shopify import operations
 from syncd.adapters.shopify.client import code_of_error
 from syncd.adapters.shopify.mapping import Unit
-from syncd.adapters.shopify.wire import Row, mapping_of, rows_of, whole_of
+from syncd.adapters.shopify.wire import pieces_of
 from syncd.core.model import Applied, NotSent, Refused, RemoteListing, StockWrite, Unknown, WriteResult
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe
@@ -154,8 +155,8 @@ class StockWriter:
             refused = refusal(payload)
             if refused is not None:
                 return refused
-            group = mapping_of(payload.get("inventoryAdjustmentGroup"), "inventoryAdjustmentGroup")
-            changes = rows_of(group.get("changes"), "changes")
+            group = row_of(payload, "inventoryAdjustmentGroup")
+            changes = rows_of(group, "changes")
         except ValueError as error:
             return Unknown(f"the answer cannot be read: {error}")
         return Applied(self._after(changes))
@@ -168,7 +169,7 @@ class StockWriter:
         if len(found) != 1 or found[0].get("quantityAfterChange") is None:
             return None
         try:
-            return whole_of(found[0], "quantityAfterChange")
+            return pieces_of(found[0], "quantityAfterChange")
         except ValueError:
             return None
 
@@ -233,7 +234,7 @@ def refusal(payload: Row) -> Refused | Unknown | None:
     Raises:
         Malformed: They are missing.
     """
-    errors = rows_of(payload.get("userErrors"), "userErrors")
+    errors = rows_of(payload, "userErrors")
     if not errors:
         return None
     code = next((str(one["code"]) for one in errors if one.get("code")), "refused")

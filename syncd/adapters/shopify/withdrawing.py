@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.shopify.fields import updated
 from syncd.adapters.shopify.mapping import Unit, is_seen
 from syncd.adapters.shopify.operations import DELETE_PRODUCT, DELETE_VARIANTS, UPDATE_PRODUCT
 from syncd.adapters.shopify.stock import refused_field
-from syncd.adapters.shopify.wire import Malformed
 from syncd.core.model import Refused, RemoteListing, Unknown
 from syncd.core.products import Way, Withdrawn
 from syncd.errors import Rejected

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, strict_pages, strictly
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.openly import open_files
@@ -20,11 +20,10 @@ from syncd.adapters.shopware6.making import ProductMaker
 from syncd.adapters.shopware6.settings import Shopware6Settings
 from syncd.adapters.shopware6.shop import ShopFacts
 from syncd.adapters.shopware6.terms import Categories
-from syncd.adapters.shopware6.wire import Malformed, api_time
+from syncd.adapters.shopware6.wire import api_time
 from syncd.adapters.shopware6.withdrawing import withdraw
 from syncd.adapters.shopware6.writes import StockWriter
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +40,19 @@ if TYPE_CHECKING:
         WriteResult,
     )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+
+WHY_NOT = {
+    "relative": "the Admin API sets stock to a number",
+    "marker": "not used in this version: quantity and orders settle a write that sets a number",
+    "key_life_s": "the Admin API takes no keys of requests",
+    "atomic": "an order between the look and the write is overwritten",
+    "fractions": "quantities are whole numbers",
+    "makes_images": "images follow as a write of fields, so that none holds up a product",
+    "trash": "what is deleted is gone",
+    "uncounted": "every product has a stock",
+    "lost_variations_in_changes": "a deletion leaves no date and no list of what was deleted",
+}
+"""Why the platform lacks what it lacks (shopware6-api.md)."""
 
 
 class Shopware6Adapter(PlainSide):
@@ -84,6 +96,7 @@ class Shopware6Adapter(PlainSide):
             creates=True,
             withdraws=True,
             image_content=True,
+            why_not=WHY_NOT,
         )
 
     @property
@@ -102,71 +115,57 @@ class Shopware6Adapter(PlainSide):
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product and variant; the cursor is the server's clock at the first answer."""
-        return self._strictly(self._read_all())
+        return strict_pages(self._read_all(), self._client, "POST search")
 
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Read orders, products and variants since ``cursor``: two or three requests when nothing changed."""
-        return self._strictly(self._changes.read(cursor))
+        return strict_pages(self._changes.read(cursor), self._client, "POST search")
 
+    @strictly("POST search/product")
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read by id, in lists of 100; ids that no list shows are asked for one by one."""
-        try:
-            return self._catalogue.fetch(refs)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return self._catalogue.fetch(refs)
 
+    @strictly("POST search/order")
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Read orders changed since then, by our clock, with what their lines did to stock."""
-        try:
-            # The first answer of all tells how far the shop's clock is from ours.
-            self._client.version()
-            found = self._changes.events_since(since + self._client.clock_offset)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/order", str(error)) from error
+        # The first answer of all tells how far the shop's clock is from ours.
+        self._client.version()
+        found = self._changes.events_since(since + self._client.clock_offset)
         return by_our_clock(found, self._client.clock_offset)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Set listings to what is expected after each write, in one request."""
         return self._writer.write(writes)
 
+    @strictly("POST search/product")
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send fields of products in one request, with what they name and the shop lacks."""
-        try:
-            return self._field_writer.write(writes)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return self._field_writer.write(writes)
 
+    @strictly("POST search/product")
     def read_product(self, product_id: str) -> Product | None:
         """Read a product by its id, with all its variants."""
-        try:
-            return self._reader.read(product_id)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return self._reader.read(product_id)
 
     def read_image(self, address: str) -> bytes | None:
         """Fetch an image as customers do, without the token."""
         return self._files.read(address)
 
+    @strictly("POST search/product")
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (inactive, unless it is to be published), or more variants of one."""
-        try:
-            return self._maker.make(new)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return self._maker.make(new)
 
+    @strictly("POST search/product")
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Ask for the ids that it would have."""
-        try:
-            return self._maker.find(new)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return self._maker.find(new)
 
+    @strictly("POST search/product")
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Make it inactive, or delete it for good: there is no trash."""
-        try:
-            return withdraw(self._client, self._catalogue, ref, way)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search/product", str(error)) from error
+        return withdraw(self._client, self._catalogue, ref, way)
 
     def close(self) -> None:
         """Close all connections."""
@@ -179,17 +178,6 @@ class Shopware6Adapter(PlainSide):
         if walk.opened_at is None:
             raise Malformed("the list of products never began")
         yield ChangePage(cursor=dict.fromkeys((PRODUCTS, ORDERS), api_time(walk.opened_at)))
-
-    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
-        try:
-            for page in pages:
-                yield (
-                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
-                    if page.events
-                    else page
-                )
-        except Malformed as error:
-            raise InvalidResponse(self._side, "POST search", str(error)) from error
 
 
 FACTORY = AdapterFactory(

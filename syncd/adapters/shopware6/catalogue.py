@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row
 from syncd.adapters.shopware6 import mapping
 from syncd.adapters.shopware6.paging import LOWEST_LIMIT, Walk, any_of, by_ids
-from syncd.adapters.shopware6.wire import Row, row_id
+from syncd.adapters.shopware6.wire import row_id
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing
 from syncd.errors import NotFound
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.shopware6 import evidence
 from syncd.adapters.shopware6.catalogue import Catalogue, groups
 from syncd.adapters.shopware6.paging import Walk, by_ids, changed_since, equals, small_list
-from syncd.adapters.shopware6.wire import Malformed, api_time, row_id
+from syncd.adapters.shopware6.wire import api_time, row_id
 from syncd.core.model import ChangePage, RemoteListing, StockEvent
 
 if TYPE_CHECKING:
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.client import ShopClient
-    from syncd.adapters.shopware6.wire import Row
     from syncd.core.model import Cursor
 
 PRODUCTS, ORDERS = "products", "orders"

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Row
+from syncd.adapters.connection import open_session
 from syncd.adapters.shopware6.auth import Tokens
-from syncd.adapters.shopware6.wire import Row, is_id
+from syncd.adapters.shopware6.wire import is_id
 from syncd.errors import (
     AuthRejected,
     InvalidResponse,
@@ -22,7 +24,6 @@ from syncd.errors import (
     Rejected,
     Transient,
 )
-from syncd.http import HttpSession, RateBudget
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -74,17 +75,7 @@ class ShopClient:
     def __init__(self, context: AdapterContext) -> None:
         settings: Shopware6Settings = context.settings
         self.side = context.side
-        self._session = HttpSession(
-            side=context.side,
-            base_url=settings.api_url,
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            may_write=context.may_write,
-        )
+        self._session = open_session(context, settings.api_url)
         self._tokens = Tokens(self._session, settings, context.now)
         self._lock = threading.Lock()
         self._version: tuple[int, ...] | None = None

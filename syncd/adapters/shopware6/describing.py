@@ -17,9 +17,9 @@ from syncd.core.products import Product, Unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.catalogue import Catalogue
     from syncd.adapters.shopware6.client import ShopClient
-    from syncd.adapters.shopware6.wire import Row
 
 _MEDIA: Mapping[str, Any] = {"includes": {"media": ["id", "url", "alt", "title"]}}
 _NAMELESS = "Variation"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from syncd.adapters.shopware6.wire import Malformed, Row, instant, is_id, quantity, row_id, row_of, rows_of
+from syncd.adapters.answers import Malformed, Row
+from syncd.adapters.shopware6.wire import instant, is_id, quantity, row_id, row_of, rows_of
 from syncd.core.model import ZERO, EventKind, ListingRef, StockEvent
 
 if TYPE_CHECKING:

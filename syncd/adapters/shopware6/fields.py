@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Malformed, Row
 from syncd.adapters.shopware6 import bulk, mapping, options
 from syncd.adapters.shopware6.bulk import Piece
 from syncd.adapters.shopware6.prices import gross_shown, price_rows, rate_shown
 from syncd.adapters.shopware6.terms import Names
-from syncd.adapters.shopware6.wire import Malformed, Row, row_id, rows_of
+from syncd.adapters.shopware6.wire import row_id, rows_of
 from syncd.adapters.shopware6.writes import declined, refusal
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import (
@@ -99,6 +100,10 @@ class FieldWriter:
             else:
                 results[at] = part
         answers = bulk.send(self._client, list(parts.values()), bulk.FIELD_HEADERS)
+        if not all(isinstance(answer, bulk.Taken) for answer in answers):
+            # A category, channel or tax may have been deleted since the lists were read: the next try reads them.
+            self._categories.forget()
+            self._facts.forget()
         results |= self._results({at: (writes[at], answer) for at, answer in zip(parts, answers, strict=True)})
         return [results[at] for at in range(len(writes))]
 

@@ -23,8 +23,8 @@ from syncd.errors import Rejected
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.client import ShopClient
-    from syncd.adapters.shopware6.wire import Row
     from syncd.core.images import Image
     from syncd.core.model import FieldsWrite
 

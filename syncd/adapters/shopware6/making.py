@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Malformed, Row
 from syncd.adapters.shopware6 import bulk, mapping, options
 from syncd.adapters.shopware6.bulk import Declined, Line, Part, Taken
 from syncd.adapters.shopware6.fields import LONGEST_NAME, number_refused, plain_name
 from syncd.adapters.shopware6.ids import derived
 from syncd.adapters.shopware6.prices import gross_shown, price_rows, rate_shown
 from syncd.adapters.shopware6.terms import Names
-from syncd.adapters.shopware6.wire import Malformed, Row
 from syncd.adapters.shopware6.writes import refusal
 from syncd.core.model import NotSent, Refused, StockMode, Unknown
 from syncd.core.products import Made

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Row
 from syncd.adapters.shopware6.wire import (
     LONGEST_READ,
-    Row,
     optional_id,
     plain,
     quantity,

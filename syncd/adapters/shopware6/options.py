@@ -20,9 +20,9 @@ from syncd.core.model import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.client import ShopClient
     from syncd.adapters.shopware6.terms import Names
-    from syncd.adapters.shopware6.wire import Row
 
 LONGEST = 255
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.shopware6.client import LIMIT_EXCEEDED
-from syncd.adapters.shopware6.wire import Malformed, api_time, row_id, whole
+from syncd.adapters.shopware6.wire import api_time, row_id, whole
 from syncd.errors import InvalidResponse, Rejected
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.client import Answer, ShopClient
-    from syncd.adapters.shopware6.wire import Row
 
 Filter = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from syncd.adapters.shopware6.wire import rows_of
 from syncd.core.prices import net_of
 
 if TYPE_CHECKING:
-    from syncd.adapters.shopware6.wire import Row
+    from syncd.adapters.answers import Row
 
 _KEPT = ("currencyId", "gross", "net", "linked")
 _BESIDE = ("listPrice", "regulationPrice")

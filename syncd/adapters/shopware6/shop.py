@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.shopware6.paging import equals, small_list
-from syncd.adapters.shopware6.wire import Malformed, is_id, plain, row_id
+from syncd.adapters.shopware6.wire import is_id, plain, row_id
 from syncd.core.model import Refused
 from syncd.core.prices import NoTaxClass, canonical_rate, tax_class_for
 
@@ -55,6 +56,11 @@ class Asked(Generic[T]):
                 self._answer = self._ask()
                 self._until = time.monotonic() + KEPT_S
             return self._answer
+
+    def forget(self) -> None:
+        """Ask anew next time."""
+        with self._lock:
+            self._answer = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,11 @@ class ShopFacts:
             SideError: The shop cannot be asked now.
         """
         return self._channels.now()
+
+    def forget(self) -> None:
+        """Ask anew for both next time."""
+        self._taxes.forget()
+        self._channels.forget()
 
     def root(self) -> str | Refused:
         """The category that all of the till's are below.

@@ -19,10 +19,10 @@ from syncd.adapters.shopware6.wire import optional_id, plain, row_id
 from syncd.core.model import Refused
 
 if TYPE_CHECKING:
+    from syncd.adapters.answers import Row
     from syncd.adapters.shopware6.client import ShopClient
     from syncd.adapters.shopware6.paging import Filter
     from syncd.adapters.shopware6.shop import ShopFacts
-    from syncd.adapters.shopware6.wire import Row
     from syncd.core.paths import Path
 
 FRESH_S = 60.0
@@ -115,6 +115,11 @@ class Categories:
             if any(term.lines for term in found):
                 self._read_at = -FRESH_S  # they may be made or not: the next write looks
             return found
+
+    def forget(self) -> None:
+        """Read the tree before it is used again."""
+        with self._lock:
+            self._read_at = -FRESH_S
 
     def _term(self, path: Path, root: str, tree: dict[str, tuple[str, str | None]]) -> Term | Refused:
         above, lines = root, []

@@ -6,23 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
+from syncd.adapters.answers import LONGEST_CODE, Malformed, Row, moment_of
 from syncd.core.model import Quantity
 from syncd.core.quantity import is_usable
 
-Row = Mapping[str, Any]
-
-LONGEST_CODE = 255
-"""Of a product number or barcode in characters; the shop's own columns take 64 and 255."""
 LONGEST_READ = 4000
 """More of a name or code is not even looked at."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
-
-
-class Malformed(Exception):
-    """A row is not what the contract says."""
 
 
 def is_id(value: object) -> bool:
@@ -95,13 +87,10 @@ def instant(row: Row, field: str) -> datetime | None:
     value = row.get(field)
     if value is None:
         return None
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+    found = moment_of(value)
+    if found is None:
         raise Malformed(f"{field} of {row.get('id')} is no instant")
-    return found.astimezone(UTC)
+    return found
 
 
 def api_time(moment: datetime) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, strict_pages, strictly
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, Counting, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.vendure.catalogue import Catalogue
@@ -20,11 +20,10 @@ from syncd.adapters.vendure.operations import Operations
 from syncd.adapters.vendure.options import OptionWriter
 from syncd.adapters.vendure.settings import VendureSettings
 from syncd.adapters.vendure.stock import StockWriter
-from syncd.adapters.vendure.wire import Malformed
 from syncd.adapters.vendure.withdrawing import withdraw
-from syncd.core.fields import GTIN, PRICE
+from syncd.core.fields import BRAND, CATEGORIES, GTIN, IMAGES, PRICE
 from syncd.core.model import ChangePage
-from syncd.errors import InvalidResponse, StateError
+from syncd.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +40,25 @@ if TYPE_CHECKING:
         WriteResult,
     )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+
+_strictly = strictly(lambda side: side._client.request)
+
+WHY_NOT = {
+    "marker": "the shop has no custom field for it (marker_field)",
+    "key_life_s": "the Admin API takes no keys of requests",
+    "atomic": "with several stock locations nobody says which one a movement was about",
+    "events": "with several stock locations nobody says which one an order took from",
+    "fractions": "quantities are whole numbers",
+    "makes_images": "images follow as a write of fields",
+    "trash": "what is deleted is shown to nobody",
+    "lost_variations_in_changes": "a deletion leaves no trace in what the shop lists",
+    BRAND: "facets are not kept the same in this version",
+    CATEGORIES: "collections are not kept the same in this version",
+    IMAGES: "assets are not kept the same in this version",
+    GTIN: "the shop has no custom field for it (gtin_field)",
+    PRICE: "prices are entered without tax",
+}
+"""Why the platform lacks what it lacks; facts are from the sources of Vendure 3.7.3."""
 
 
 class VendureAdapter(PlainSide):
@@ -88,6 +106,7 @@ class VendureAdapter(PlainSide):
             describes=True,
             creates=True,
             withdraws=True,
+            why_not=WHY_NOT,
         )
 
     def check(self) -> CheckReport:
@@ -97,84 +116,66 @@ class VendureAdapter(PlainSide):
         check = Check(self._client, self._facts, operations, self._now, settings.channel, has_key=has_key)
         return check.run()
 
+    @_strictly
     def counts(self, *, anew: bool = False) -> Counting:
         """Which stock location."""
-        try:
-            return self._facts.counts(anew=anew)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._facts.counts(anew=anew)
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product with its variants; the cursor is the shop's clock at the first answer."""
-        return self._strictly(self._read_all())
+        return strict_pages(self._read_all(), self._client, self._client.request)
 
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Read orders, products and variants since ``cursor``: three requests when nothing changed."""
-        return self._strictly(self._changes.read(cursor))
+        return strict_pages(self._changes.read(cursor), self._client, self._client.request)
 
+    @_strictly
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read by id; an id that the shop does not know comes back as null."""
-        try:
-            return self._catalogue.fetch(refs)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._catalogue.fetch(refs)
 
+    @_strictly
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Read orders that changed since then, by our clock, with what was cancelled of them."""
-        try:
-            self._facts.now()  # the first answer of all tells how far the shop's clock is from ours
-            found = self._changes.events_since(since + self._client.clock_offset)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        self._facts.now()  # the first answer of all tells how far the shop's clock is from ours
+        found = self._changes.events_since(since + self._client.clock_offset)
         return by_our_clock(found, self._client.clock_offset)
 
+    @_strictly
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
         """Look at the variants, then add all differences in one request, and check what came of it."""
-        try:
-            return self._writer.write(writes)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._writer.write(writes)
 
+    @_strictly
     def write_fields(self, writes: Sequence[FieldsWrite]) -> list[FieldsResult]:
         """Send words, codes, prices and options of one product after the other."""
         if not writes:
             return []
-        try:
-            return self._field_writer.write(writes)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._field_writer.write(writes)
 
+    @_strictly
     def read_product(self, product_id: str) -> Product | None:
         """Read a product by the id of its listing, with all its variants."""
-        try:
-            return describe_product(self._catalogue, self._facts, product_id)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return describe_product(self._catalogue, self._facts, product_id)
 
     def read_image(self, address: str) -> bytes | None:
         """Not yet: images of the shop stay there."""
         raise StateError(f"{self._side} hands out no images ({address})")
 
+    @_strictly
     def create_product(self, new: NewProduct) -> MakeResult:
         """Make a product (disabled, unless it is to be published), or more variations of one."""
-        try:
-            return self._maker.make(new)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._maker.make(new)
 
+    @_strictly
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look for the product by its slug, and among its variants."""
-        try:
-            return self._maker.find(new)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return self._maker.find(new)
 
+    @_strictly
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Disable it, or delete it: the shop shows to nobody what was deleted."""
-        try:
-            return withdraw(self._client, self._catalogue, ref, way)
-        except Malformed as error:
-            raise self._invalid(error) from error
+        return withdraw(self._client, self._catalogue, ref, way)
 
     def close(self) -> None:
         """Close all connections."""
@@ -186,20 +187,6 @@ class VendureAdapter(PlainSide):
         if walk.opened_at is None:
             raise Malformed("the list of products never began")
         yield ChangePage(cursor=position(walk.opened_at))
-
-    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
-        try:
-            for page in pages:
-                yield (
-                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
-                    if page.events
-                    else page
-                )
-        except Malformed as error:
-            raise self._invalid(error) from error
-
-    def _invalid(self, error: Malformed) -> InvalidResponse:
-        return InvalidResponse(self._side, self._client.request, str(error))
 
 
 FACTORY = AdapterFactory(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Malformed, Row, mapping_of, row_of, rows_of, whole_of
 from syncd.adapters.vendure.mapping import GROUP, Unit, family_of, group_of, is_plain, unit_of
 from syncd.adapters.vendure.operations import IDS_PER_REQUEST, PRODUCTS_PER_PAGE
 from syncd.adapters.vendure.paging import Walk
-from syncd.adapters.vendure.wire import Malformed, Row, id_of, is_id, mapping_of, row_of, rows_of, whole_of
+from syncd.adapters.vendure.wire import id_of, is_id
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing
 
 if TYPE_CHECKING:

@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, row_of
 from syncd.adapters.vendure.evidence import order_events, part_of, taken_back
 from syncd.adapters.vendure.mapping import unit_of
 from syncd.adapters.vendure.operations import ORDERS, ORDERS_PER_PAGE, UNITS_PER_PAGE
 from syncd.adapters.vendure.paging import Walk, changed_since
-from syncd.adapters.vendure.wire import Malformed, api_time, row_of
+from syncd.adapters.vendure.wire import api_time
 from syncd.core.model import ChangePage, EventKind, ListingRef, StockEvent
 
 if TYPE_CHECKING:
+    from syncd.adapters.answers import Row
     from syncd.adapters.vendure.catalogue import Catalogue
     from syncd.adapters.vendure.client import VendureClient
     from syncd.adapters.vendure.facts import ShopFacts
-    from syncd.adapters.vendure.wire import Row
     from syncd.core.model import Cursor, RemoteListing
 
 FEED = "changes"

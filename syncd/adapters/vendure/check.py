@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, row_of, rows_of, text_of
 from syncd.adapters.base import CheckLine, CheckReport
 from syncd.adapters.vendure.operations import KNOWN, ORDERS, PRODUCTS_PER_PAGE, UPDATE_NOTHING, WHO
-from syncd.adapters.vendure.wire import Malformed, row_of, rows_of, text_of
 from syncd.errors import PermissionMissing, SideError
 from syncd.http.session import describe
 

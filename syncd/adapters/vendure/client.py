@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.connection import open_session
 from syncd.adapters.vendure.auth import Credentials
 from syncd.adapters.vendure.operations import KNOWN
 from syncd.errors import (
@@ -23,15 +24,14 @@ from syncd.errors import (
     SideError,
     Transient,
 )
-from syncd.http import HttpSession, RateBudget
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.base import AdapterContext
     from syncd.adapters.vendure.operations import Operation
     from syncd.adapters.vendure.settings import VendureSettings
-    from syncd.adapters.vendure.wire import Row
     from syncd.http import Reply
 
 NOT_FOUND = "ENTITY_NOT_FOUND"
@@ -65,17 +65,7 @@ class VendureClient:
         self._path = settings.path
         self._params = {"languageCode": settings.language} if settings.language else None
         self._channel = {"vendure-token": settings.channel} if settings.channel else {}
-        self._session = HttpSession(
-            side=context.side,
-            base_url=settings.base_url,
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            may_write=context.may_write,
-        )
+        self._session = open_session(context, settings.base_url)
         self._credentials = Credentials(self._session, settings, context.now)
 
     def close(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row, mapping_of, rows_of
 from syncd.adapters.vendure.mapping import GROUP, Unit, is_plain, options_of, unit_of, words_of
-from syncd.adapters.vendure.wire import Row, is_id, mapping_of, rows_of
+from syncd.adapters.vendure.wire import is_id
 from syncd.core import products
 from syncd.core.fields import DESCRIPTION, NAME, PRICE, TAX_RATE
 from syncd.core.products import Product

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from syncd.adapters.vendure.wire import Row, id_of, row_of, rows_of, text_of, time_of, whole_of
+from syncd.adapters.answers import Row, row_of, rows_of, text_of, time_of, whole_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.core.model import ZERO, EventKind, ListingRef, StockEvent
 
 

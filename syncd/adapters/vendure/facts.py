@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row, flag_of, row_of, rows_of, text_of
 from syncd.adapters.base import Counting
 from syncd.adapters.vendure.operations import FACTS
-from syncd.adapters.vendure.wire import Row, flag_of, id_of, number_of, row_of, rows_of, text_of
+from syncd.adapters.vendure.wire import id_of, number_of
 from syncd.core.model import Refused
 from syncd.core.prices import NoTaxClass, canonical_rate, tax_class_for
 from syncd.errors import Rejected, Transient

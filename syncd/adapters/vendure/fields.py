@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import LONGEST_CODE, Row, row_of, rows_of
 from syncd.adapters.vendure.mapping import Unit, group_of, unit_of
-from syncd.adapters.vendure.wire import LONGEST_CODE, Row, id_of, row_of, rows_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.core.attributes import attributes_of
 from syncd.core.fields import ATTRIBUTES, DESCRIPTION, GTIN, NAME, PRICE, PUBLISHED, SKU, TAX_RATE, YES
 from syncd.core.model import FieldsResult, FieldsWrite, NotSent, Refused, Unknown, Written

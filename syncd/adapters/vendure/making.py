@@ -13,12 +13,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Malformed, Row, row_of, rows_of, text_of
 from syncd.adapters.vendure.describing import whole
 from syncd.adapters.vendure.fields import LONGEST_NAME, price_of
 from syncd.adapters.vendure.mapping import group_id, group_of, is_plain, options_of, unit_of
 from syncd.adapters.vendure.operations import ADD_GROUP, MAKE_GROUP, MAKE_PRODUCT, MAKE_VARIANTS
 from syncd.adapters.vendure.options import slug_of
-from syncd.adapters.vendure.wire import Malformed, Row, id_of, row_of, rows_of, text_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.core.attributes import attributes_text
 from syncd.core.model import Refused, Unknown
 from syncd.core.products import Made, MakeResult, NewProduct, Unit

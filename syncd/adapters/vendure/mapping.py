@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from syncd.adapters import texts
+from syncd.adapters.answers import Row, code_of, flag_of, row_of, rows_of, text_of, whole_of
 from syncd.adapters.vendure.facts import Facts
-from syncd.adapters.vendure.wire import Row, code_of, flag_of, id_of, number_of, row_of, rows_of, text_of, whole_of
+from syncd.adapters.vendure.wire import id_of, number_of
 from syncd.core.attributes import attributes_text
 from syncd.core.fields import ATTRIBUTES, DESCRIPTION, EMPTY, GTIN, NAME, NO, PRICE, PUBLISHED, SKU, TAX_RATE, YES
 from syncd.core.model import ListingRef, RemoteListing, StockMode

@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, mapping_of, row_of, rows_of, text_of
 from syncd.adapters.vendure.operations import MAKE_OPTION, OPTIONS
-from syncd.adapters.vendure.wire import Malformed, id_of, mapping_of, row_of, rows_of, text_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.core.model import Refused
 from syncd.errors import OutcomeUnknown
 

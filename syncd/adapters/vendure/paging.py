@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from syncd.adapters.vendure.wire import Malformed, Row, id_of, row_of, rows_of, whole_of
+from syncd.adapters.answers import Malformed, Row, row_of, rows_of, whole_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.errors import InvalidResponse
 
 if TYPE_CHECKING:

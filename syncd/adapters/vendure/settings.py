@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from syncd.adapters.connection import ByRate, ConnectionSettings, Secret, by_rate, web_address
 
 PATH = "admin-api"
 
 
-class VendureSettings(BaseModel):
+class VendureSettings(ConnectionSettings):
     """Address and credentials of one Vendure shop."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(
         description="Address of the Admin API, for example https://shop.example/admin-api; /admin-api is added if the "
         "address names no path."
     )
-    api_key: SecretStr | None = Field(
+    api_key: Secret | None = Field(
         default=None, description="API key of an administrator (Vendure 3.6 and later, tokenMethod with api-key)."
     )
     username: str | None = Field(
         default=None, description="Instead of api_key: name of an administrator (tokenMethod with bearer)."
     )
-    password: SecretStr | None = Field(default=None, description="Password of that administrator.")
+    password: Secret | None = Field(default=None, description="Password of that administrator.")
     channel: str | None = Field(
         default=None, description="Token of the channel that is synced. Left out: the default channel."
     )
@@ -49,46 +48,17 @@ class VendureSettings(BaseModel):
         description="Custom field of product variants, a text, that keeps the id of syncd's last stock write: with it "
         "a write whose answer was lost is settled at once.",
     )
-    tax_categories: dict[str, str] = Field(
+    tax_categories: ByRate = Field(
         default_factory=dict,
         description="Name of the shop's tax category by rate in per cent, where several categories have the rate.",
-    )
-    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
-    request_timeout_seconds: float = Field(
-        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
     )
     batch_size: int = Field(default=25, ge=1, le=100, description="Most stock writes in one request.")
 
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an address that starts with https:// or http://")
-        if parts.username or parts.password:
-            raise ValueError("must not contain a user or password")
-        if parts.query or parts.fragment:
-            raise ValueError("must not contain ? or #")
-        address = value.strip().rstrip("/")
-        return address if parts.path.strip("/") else f"{address}/{PATH}"
-
-    @field_validator("tax_categories")
-    @classmethod
-    def _check_rates(cls, value: dict[str, str]) -> dict[str, str]:
-        for rate in value:
-            if not re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate):
-                raise ValueError(f'{rate!r} is no rate in per cent, like "19" or "5.5"')
-        return value
-
-    @field_validator("password", "api_key")
-    @classmethod
-    def _strip_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        text = value.get_secret_value().strip()
-        if not text:
-            raise ValueError("must not be empty")
-        return SecretStr(text)
+        address = web_address(value)
+        return address if urlsplit(address).path else f"{address}/{PATH}"
 
     @model_validator(mode="after")
     def _check_credentials(self) -> VendureSettings:
@@ -101,7 +71,7 @@ class VendureSettings(BaseModel):
     @property
     def chosen_tax_categories(self) -> dict[Decimal, str]:
         """``tax_categories`` with rates as numbers."""
-        return {Decimal(rate): name for rate, name in self.tax_categories.items()}
+        return by_rate(self.tax_categories)
 
     @property
     def base_url(self) -> str:

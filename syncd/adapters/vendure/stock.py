@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from syncd.adapters.answers import Malformed, Row, mapping_of, row_of, rows_of, text_of, whole_of
 from syncd.adapters.vendure.catalogue import by_ids
 from syncd.adapters.vendure.mapping import is_tracked, level_of, marker_of
 from syncd.adapters.vendure.operations import MOVEMENTS_PER_PAGE
-from syncd.adapters.vendure.wire import Malformed, Row, id_of, mapping_of, row_of, rows_of, text_of, whole_of
+from syncd.adapters.vendure.wire import id_of
 from syncd.core.model import ZERO, Applied, NotSent, Refused, StockWrite, Unknown, WriteResult
 from syncd.errors import OutcomeUnknown, Rejected, SideError, Stopped
 from syncd.http.session import describe

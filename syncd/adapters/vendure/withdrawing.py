@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, flag_of, row_of, rows_of, text_of
 from syncd.adapters.vendure.mapping import GROUP, Unit
 from syncd.adapters.vendure.operations import DELETE_PRODUCT, DELETE_VARIANT
-from syncd.adapters.vendure.wire import Malformed, flag_of, row_of, rows_of, text_of
 from syncd.core.model import Refused, Unknown
 from syncd.core.products import Way, Withdrawn
 from syncd.errors import Rejected

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed, strict_pages, strictly
 from syncd.adapters.base import AdapterContext, AdapterFactory, Capabilities, CheckReport, PlainSide
 from syncd.adapters.evidence import by_our_clock
 from syncd.adapters.openly import open_files
@@ -14,7 +14,6 @@ from syncd.adapters.woocommerce.changes import FEEDS, ChangeReader
 from syncd.adapters.woocommerce.check import Check
 from syncd.adapters.woocommerce.client import WooClient
 from syncd.adapters.woocommerce.describing import ProductReader
-from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.images import ImageWriter
 from syncd.adapters.woocommerce.making import ProductMaker
 from syncd.adapters.woocommerce.media import Media
@@ -43,6 +42,15 @@ if TYPE_CHECKING:
         WriteResult,
     )
     from syncd.core.products import Made, MakeResult, NewProduct, Product, Way, WithdrawResult
+
+WHY_NOT = {
+    "key_life_s": "the REST API takes no keys of requests",
+    "atomic": "stock is read, added to and written back by the shop's own code, and an order in between is overwritten",
+    "fractions": "quantities are whole numbers unless a plugin changes that",
+    "makes_images": "images follow as a write of fields, so that none holds up a product",
+    "renews_credentials": "a REST API key does not expire; a person makes a new one",
+}
+"""Why the platform lacks what it lacks (woocommerce-api.md)."""
 
 
 class WooCommerceAdapter(PlainSide):
@@ -92,6 +100,7 @@ class WooCommerceAdapter(PlainSide):
             creates=True,
             withdraws=True,
             image_content=self._media is not None,
+            why_not=WHY_NOT,
         )
 
     @property
@@ -110,25 +119,21 @@ class WooCommerceAdapter(PlainSide):
 
     def read_all(self) -> Iterator[ChangePage]:
         """Read every product and variation; the cursor is the server's clock at the first answer."""
-        return self._strictly(self._read_all())
+        return strict_pages(self._read_all(), self._client, "GET list")
 
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Read refunds, orders, products, variations and trash since ``cursor``: five requests when nothing changed."""
-        return self._strictly(self._changes.read(cursor))
+        return strict_pages(self._changes.read(cursor), self._client, "GET list")
 
+    @strictly("GET products")
     def fetch(self, refs: Sequence[ListingRef]) -> FetchResult:
         """Read by id, past page caches, in lists of 100; ids that no list shows are asked for one by one."""
-        try:
-            return self._catalogue.fetch(refs)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "GET products", str(error)) from error
+        return self._catalogue.fetch(refs)
 
+    @strictly("GET orders")
     def read_events(self, since: datetime) -> list[StockEvent]:
         """Read orders changed and refunds made since then, by our clock, with what their lines did to stock."""
-        try:
-            found = self._changes.events_since(since + self._client.clock_offset)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "GET orders", str(error)) from error
+        found = self._changes.events_since(since + self._client.clock_offset)
         return by_our_clock(found, self._client.clock_offset)
 
     def write_stock(self, writes: Sequence[StockWrite]) -> list[WriteResult]:
@@ -157,12 +162,10 @@ class WooCommerceAdapter(PlainSide):
         except Malformed as error:
             raise OutcomeUnknown(self._side, "POST products", str(error)) from error
 
+    @strictly("GET products")
     def find_product(self, new: NewProduct, since: datetime) -> Made | None:
         """Look among the newest products for one with the mark, and among its variations."""
-        try:
-            return self._maker.find(new, since + self._client.clock_offset)
-        except Malformed as error:
-            raise InvalidResponse(self._side, "GET products", str(error)) from error
+        return self._maker.find(new, since + self._client.clock_offset)
 
     def withdraw(self, ref: ListingRef, way: Way) -> WithdrawResult:
         """Make it a draft (a variation: switch it off), or move it to the trash (variations have none)."""
@@ -182,17 +185,6 @@ class WooCommerceAdapter(PlainSide):
         cursor = dict.fromkeys(FEEDS, api_time(began.clock))
         cursor |= {"products": began.text(), "variations": variations.position().text()}
         yield ChangePage(cursor=cursor)
-
-    def _strictly(self, pages: Iterator[ChangePage]) -> Iterator[ChangePage]:
-        try:
-            for page in pages:
-                yield (
-                    replace(page, events=tuple(by_our_clock(page.events, self._client.clock_offset)))
-                    if page.events
-                    else page
-                )
-        except Malformed as error:
-            raise InvalidResponse(self._side, "GET list", str(error)) from error
 
 
 FACTORY = AdapterFactory(

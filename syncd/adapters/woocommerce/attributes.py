@@ -18,8 +18,8 @@ from syncd.core.model import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.woocommerce.client import WooClient
-    from syncd.adapters.woocommerce.feeds import Row
     from syncd.core.model import FieldsWrite
 
 NOT_AN_OPTION = Refused("not_an_option", "the shop takes | for the end of an option; use another sign at the till")

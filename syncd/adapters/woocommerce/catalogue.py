@@ -9,16 +9,18 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
-from syncd.adapters.woocommerce.feeds import PER_PAGE, Malformed, Query, whole_list
+from syncd.adapters.woocommerce.feeds import PER_PAGE, Query, whole_list
 from syncd.core.model import ChangePage, FetchResult, GoneListing, ListingRef, Proof, RemoteListing, StockMode
 from syncd.errors import InvalidResponse, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from syncd.adapters.woocommerce.feeds import Batch, Row
+    from syncd.adapters.answers import Row
+    from syncd.adapters.woocommerce.feeds import Batch
     from syncd.adapters.woocommerce.positions import Tally
     from syncd.adapters.woocommerce.prices import ShopPrices
     from syncd.adapters.woocommerce.terms import ShopTerms

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from syncd.adapters.answers import Row
 from syncd.adapters.woocommerce import evidence, mapping
 from syncd.adapters.woocommerce.catalogue import Catalogue, chunks
 from syncd.adapters.woocommerce.client import NO_ROUTE, ListRequest, WooClient
-from syncd.adapters.woocommerce.feeds import Query, Row, modified_since, row_time, whole_list
+from syncd.adapters.woocommerce.feeds import Query, modified_since, row_time, whole_list
 from syncd.adapters.woocommerce.positions import FeedPosition, Tally, api_time
 from syncd.core.model import ZERO, ChangePage, EventKind, GoneListing, ListingRef, Proof, StockEvent
 from syncd.errors import NotFound

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from syncd.adapters.answers import Row
+from syncd.adapters.connection import open_session
 from syncd.adapters.woocommerce.auth import KeyAuth
-from syncd.adapters.woocommerce.feeds import PER_PAGE, Batch, Query, Row, is_id
+from syncd.adapters.woocommerce.feeds import PER_PAGE, Batch, Query, is_id
 from syncd.adapters.woocommerce.positions import Tally, api_time
 from syncd.errors import (
     AuthRejected,
@@ -22,7 +24,7 @@ from syncd.errors import (
     Rejected,
     Transient,
 )
-from syncd.http import HttpSession, RateBudget, redact
+from syncd.http import redact
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -52,18 +54,7 @@ class WooClient:
             secure=settings.secure,
             now=context.now,
         )
-        self._session = HttpSession(
-            side=context.side,
-            base_url=settings.api_url,
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            sign=self.auth.sign,
-            may_write=context.may_write,
-        )
+        self._session = open_session(context, settings.api_url, sign=self.auth.sign)
         self._reads_accepted = False
         self._busters = itertools.count(time.time_ns())
 

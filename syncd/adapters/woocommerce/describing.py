@@ -23,7 +23,7 @@ from syncd.errors import InvalidResponse, NotFound
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from syncd.adapters.woocommerce.feeds import Row
+    from syncd.adapters.answers import Row
     from syncd.adapters.woocommerce.prices import ShopPrices
     from syncd.adapters.woocommerce.taxes import TaxClasses
 

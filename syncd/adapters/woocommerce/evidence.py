@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncd.adapters.woocommerce.feeds import Malformed, Row, row_time
+from syncd.adapters.answers import Malformed, Row
+from syncd.adapters.woocommerce.feeds import row_time
 from syncd.adapters.woocommerce.mapping import row_id
 from syncd.adapters.woocommerce.wire import entries, number, text_of, whole
 from syncd.core.model import ZERO, EventKind, ListingRef, Quantity, StockEvent

@@ -10,15 +10,15 @@ is not promised; ids only grow, so a new row comes last in the order by id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Row = Mapping[str, Any]
+from syncd.adapters.answers import Malformed, Row
 
 PER_PAGE = 100
 _PASSES = 3
@@ -28,10 +28,6 @@ _SECOND = timedelta(seconds=1)
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 """Beyond these, sums with an overlap would leave the calendar; nothing was changed there."""
 _LARGEST_ID = 2**63
-
-
-class Malformed(ValueError):
-    """Rows are not what the contract says."""
 
 
 class UnstableList(Malformed):

@@ -19,7 +19,7 @@ from syncd.core.fields import IMAGES
 from syncd.core.images import keys_text
 
 if TYPE_CHECKING:
-    from syncd.adapters.woocommerce.feeds import Row
+    from syncd.adapters.answers import Row
 
 META_KEY = "_syncd_images"
 _UNDONE, _UNSURE = "?", "??"

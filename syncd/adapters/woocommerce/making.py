@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.woocommerce.catalogue import Catalogue
-    from syncd.adapters.woocommerce.feeds import Row
     from syncd.adapters.woocommerce.prices import ShopPrices
     from syncd.adapters.woocommerce.taxes import TaxClasses
     from syncd.core.model import RemoteListing

@@ -12,19 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.adapters import texts
+from syncd.adapters.answers import LONGEST_CODE, Malformed, Row
 from syncd.adapters.woocommerce.attributes import attributes_field
-from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
+from syncd.adapters.woocommerce.feeds import is_id
 from syncd.adapters.woocommerce.image_note import images_field
-from syncd.adapters.woocommerce.wire import (
-    LONGEST_CODE,
-    LONGEST_READ,
-    entries,
-    number,
-    stored_name,
-    stored_text,
-    text_of,
-    whole,
-)
+from syncd.adapters.woocommerce.wire import LONGEST_READ, entries, number, stored_name, stored_text, text_of, whole
 from syncd.core.fields import DESCRIPTION, EMPTY, GTIN, NAME, NO, PUBLISHED, SKU, YES
 from syncd.core.model import (
     ZERO,

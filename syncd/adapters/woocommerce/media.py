@@ -11,10 +11,11 @@ import base64
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from syncd.adapters.connection import open_session
 from syncd.adapters.woocommerce.feeds import is_id
 from syncd.core.model import Refused
 from syncd.errors import InvalidResponse, OutcomeUnknown
-from syncd.http import HttpSession, RateBudget, shorten
+from syncd.http import shorten
 
 if TYPE_CHECKING:
     from syncd.adapters.base import AdapterContext
@@ -36,18 +37,7 @@ class Media:
         credential = base64.b64encode(f"{settings.media_user}:{password}".encode()).decode("ascii")
         header = {"Authorization": f"Basic {credential}"}
         self.side = context.side
-        self._session = HttpSession(
-            side=context.side,
-            base_url=settings.wordpress_url,
-            budget=RateBudget(settings.requests_per_second),
-            stop=context.stop,
-            timeout_s=settings.request_timeout_seconds,
-            deadline_s=2 * settings.request_timeout_seconds,
-            on_request=context.on_request,
-            now=context.now,
-            sign=lambda method, url: (url, header),
-            may_write=context.may_write,
-        )
+        self._session = open_session(context, settings.wordpress_url, sign=lambda method, url: (url, header))
 
     def close(self) -> None:
         """Close all connections."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from syncd.adapters.woocommerce.feeds import PER_PAGE, Malformed, row_time
+from syncd.adapters.answers import Malformed
+from syncd.adapters.woocommerce.feeds import PER_PAGE, row_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from syncd.adapters.woocommerce.feeds import Batch, Row
+    from syncd.adapters.answers import Row
+    from syncd.adapters.woocommerce.feeds import Batch
 
 _GUARD = timedelta(seconds=10)
 """How much earlier than the last read a row's date may lie although the read did not see it (a slow request stamps its

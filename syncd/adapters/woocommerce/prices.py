@@ -16,8 +16,8 @@ from syncd.core.model import Refused
 from syncd.core.prices import canonical, canonical_rate, gross_text, net_text
 
 if TYPE_CHECKING:
+    from syncd.adapters.answers import Row
     from syncd.adapters.woocommerce.client import WooClient
-    from syncd.adapters.woocommerce.feeds import Row
     from syncd.adapters.woocommerce.taxes import TaxClasses
 
 _INCLUDED = "settings/tax/woocommerce_prices_include_tax"

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from syncd.adapters.connection import ByRate, ConnectionSettings, Secret, by_rate, web_address
 
 AuthMode = Literal["auto", "basic", "query", "oauth"]
 
 
-class WooCommerceSettings(BaseModel):
+class WooCommerceSettings(ConnectionSettings):
     """Address and credentials of one WooCommerce shop."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(
         description="Address of the shop, for example https://shop.example or https://example.org/shop. "
         "/wp-json/wc/v3 is added unless the address contains wp-json."
     )
-    consumer_key: SecretStr = Field(description="REST API key of WooCommerce, starts with ck_; needs Read/Write.")
-    consumer_secret: SecretStr = Field(description="Secret of the REST API key, starts with cs_.")
+    consumer_key: Secret = Field(description="REST API key of WooCommerce, starts with ck_; needs Read/Write.")
+    consumer_secret: Secret = Field(description="Secret of the REST API key, starts with cs_.")
     auth: AuthMode = Field(
         default="auto",
         description="How the key is sent. auto: over https as Basic and, if the web server drops that header, in the "
         "query; over http signed with OAuth 1.0a. basic or query over http only behind a local proxy that speaks TLS.",
     )
-    requests_per_second: float = Field(default=8, gt=0, le=1000, description="Most requests per second to this shop.")
-    request_timeout_seconds: float = Field(
-        default=60, gt=0, le=600, description="Longest silence of the shop during one request, in seconds."
-    )
-    tax_classes: dict[str, str] = Field(
+    tax_classes: ByRate = Field(
         default_factory=dict,
         description="Tax class of the shop by rate in per cent, where several classes have the rate, or none.",
     )
@@ -49,7 +44,7 @@ class WooCommerceSettings(BaseModel):
         description="Name of the WordPress user whose application password syncd brings images with. Left out: the "
         "shop fetches images from the till's address by itself.",
     )
-    media_password: SecretStr | None = Field(
+    media_password: Secret | None = Field(
         default=None, description="Application password of media_user (WordPress: Users > Profile)."
     )
     batch_size: int = Field(default=50, ge=1, le=100, description="Most stock writes in one request.")
@@ -57,39 +52,17 @@ class WooCommerceSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an address that starts with https:// or http://")
-        if parts.username or parts.password:
-            raise ValueError("must not contain a user or password")
-        if parts.query or parts.fragment:
-            raise ValueError("must not contain ? or #: permalinks other than plain are needed, or /index.php/wp-json")
-        return value.strip().rstrip("/")
-
-    @field_validator("tax_classes")
-    @classmethod
-    def _check_rates(cls, value: dict[str, str]) -> dict[str, str]:
-        for rate in value:
-            if not re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate):
-                raise ValueError(f'{rate!r} is no rate in per cent, like "19" or "5.5"')
-        return value
+        plain = "must not contain ? or #: permalinks other than plain are needed, or /index.php/wp-json"
+        return web_address(value, plain=plain)
 
     @property
     def chosen_tax_classes(self) -> dict[Decimal, str]:
         """``tax_classes`` with rates as numbers."""
-        return {Decimal(rate): name for rate, name in self.tax_classes.items()}
-
-    @field_validator("consumer_key", "consumer_secret")
-    @classmethod
-    def _strip_secret(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value().strip()
-        if not text:
-            raise ValueError("must not be empty")
-        return SecretStr(text)
+        return by_rate(self.tax_classes)
 
     @field_validator("consumer_key")
     @classmethod
-    def _check_not_swapped(cls, value: SecretStr) -> SecretStr:
+    def _check_not_swapped(cls, value: Secret) -> SecretStr:
         if value.get_secret_value().startswith("cs_"):
             raise ValueError("starts with cs_: key and secret are swapped")
         return value

@@ -18,8 +18,8 @@ from syncd.core.model import Refused
 from syncd.core.prices import NoTaxClass, canonical_rate, tax_class_for
 
 if TYPE_CHECKING:
+    from syncd.adapters.answers import Row
     from syncd.adapters.woocommerce.client import WooClient
-    from syncd.adapters.woocommerce.feeds import Row
 
 _COUNTRY = "settings/general/woocommerce_default_country"
 _MOST_PAGES = 20

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.woocommerce.client import ListRequest, WooClient
 from syncd.adapters.woocommerce.default_category import DefaultCategory
-from syncd.adapters.woocommerce.feeds import Malformed, Query, is_id, whole_list
+from syncd.adapters.woocommerce.feeds import Query, is_id, whole_list
 from syncd.adapters.woocommerce.wire import stored_name
 from syncd.core.fields import BRAND, CATEGORIES, EMPTY
 from syncd.core.model import Refused
@@ -27,8 +28,8 @@ from syncd.errors import InvalidResponse, Rejected, SideError, Transient
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from syncd.adapters.answers import Row
     from syncd.adapters.base import CheckLine
-    from syncd.adapters.woocommerce.feeds import Row
 
 KEPT_S = 600.0
 """How long a list of terms is not read again, also after it could not be read."""

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from syncd.adapters.woocommerce.feeds import Malformed, Row, is_id
+from syncd.adapters.answers import LONGEST_CODE, Malformed, Row
+from syncd.adapters.woocommerce.feeds import is_id
 from syncd.core.model import Quantity
 from syncd.core.quantity import is_usable
 
-LONGEST_CODE = 255
-"""Of a SKU or barcode in characters; WooCommerce's own columns take 100."""
 LONGEST_READ = 4000
 """More of a name or code is not even looked at."""
 

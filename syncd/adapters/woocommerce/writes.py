@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from syncd.adapters.answers import Malformed
 from syncd.adapters.woocommerce import mapping
 from syncd.adapters.woocommerce.attributes import AttributeWriter, attributes_field
 from syncd.adapters.woocommerce.client import NO_ROUTE, WooClient
-from syncd.adapters.woocommerce.feeds import Malformed
 from syncd.adapters.woocommerce.image_note import images_field
 from syncd.core.fields import (
     ATTRIBUTES,

@@ -46,6 +46,7 @@ class Control:
             "set_price": self.set_price,
             "set_active": self.set_active,
             "delete": self.delete,
+            "delete_category": self.delete_category,
             "add_image": self.add_image,
             "stock": self.stock,
             "fields": self.fields,
@@ -175,6 +176,13 @@ class Control:
         with self.shop.lock:
             self.shop.delete("product", (self.shop.with_number(sku)["id"],))
             return {"deleted": sku}
+
+    def delete_category(self, name: str) -> dict[str, str]:
+        """Delete a category; products are in it no more."""
+        with self.shop.lock:
+            found = next(row["id"] for row in self.shop.rows("category").values() if row["name"] == name)
+            self.shop.delete("category", (found,))
+            return {"deleted": found}
 
     def add_image(self, sku: str, content: str, first: bool = False) -> dict[str, str]:
         """Give a product an image (base64) of the shop's own."""
