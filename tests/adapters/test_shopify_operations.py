@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from graphql import FieldNode, OperationDefinitionNode, Visitor, parse, validate, visit
 from pydantic.fields import FieldInfo
 
+from syncd.adapters.shopify import operations
 from syncd.adapters.shopify.library import MEDIA_PER_REQUEST
 from syncd.adapters.shopify.operation import Operation
 from syncd.adapters.shopify.operations import (
@@ -61,6 +63,25 @@ def test_every_text_is_valid(version: str) -> None:
         f"{one.name}: {problem.message}" for one in some_operations() for problem in validate(schema, parse(one.text))
     ]
     assert problems == []
+
+
+def test_no_text_is_made_where_these_tests_do_not_look() -> None:
+    """All that can be sent is a constant of two modules, or comes from a maker that ``every_operation`` calls."""
+    folder = Path(operations.__file__).parent
+    calls = {path.name: called(ast.parse(path.read_text("utf-8"))) for path in folder.glob("*.py")}
+    assert {name for name, names in calls.items() if "Operation" in names} == {"operations.py", "library.py"}
+    functions = {
+        node.name: node for node in ast.walk(ast.parse(Path(operations.__file__).read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }  # fmt: skip
+    makers = {name for name, node in functions.items() if node.returns and ast.unparse(node.returns) == "Operation"}
+    assert makers
+    assert makers <= called(functions["every_operation"])
+
+
+def called(tree: ast.AST) -> set[str]:
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {name.id for name in calls if isinstance(name, ast.Name)}
 
 
 def test_the_simulated_shop_answers_a_part_of_the_real_schema() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.adapters.registry import load_factories
 from syncd.cli.init import _default_database
 from syncd.config import load_config
 
@@ -240,3 +241,33 @@ def test_a_shop_with_a_choice_of_credentials_is_written_with_both(run: Run, tmp_
     settings = load_config(path, {}).shops["main"].settings
     assert settings.url == "https://shop.example/admin-api"
     assert settings.api_key.get_secret_value() == "key-of-the-shop"
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_a_shopify_shop_is_written_with_its_two_ways_of_access(run: Run, tmp_path: Path) -> None:
+    result = run("init", *FLAGS, "--adapter", "shopify")
+    assert result.code == 0
+    path = tmp_path / "config.toml"
+    assert "give either client_id and client_secret, or access_token" in result.out + result.err
+    text = path.read_text()
+    for key in ("location", "also_count", "quantity", "publish_in"):
+        assert f"\n#{key} =" in text, key
+    (tmp_path / "secrets" / "main-access-token").write_text("shpat_1\n")
+    path.write_text(text.replace("\n#access_token_file", "\naccess_token_file"))
+    settings = load_config(path, {}).shops["main"].settings
+    assert settings.access_token.get_secret_value() == "shpat_1"
+    assert settings.location is None
+
+
+def test_every_shop_system_can_be_chosen(run: Run, tmp_path: Path) -> None:
+    """What is missing is listed, with the file that it belongs to; nothing of the other systems is asked for."""
+    for kind, factory in load_factories().items():
+        if factory.role != "shop" or kind == "memory":
+            continue
+        folder = tmp_path / kind
+        folder.mkdir()
+        result = run("--config", folder / "config.toml", "init", *FLAGS, "--adapter", kind)
+        assert result.code == 0, result
+        text = (folder / "config.toml").read_text()
+        assert f'adapter = "{kind}"' in text
+        assert all(f"{key} =" in text or f"{key}_file =" in text for key in factory.settings_model.model_fields), kind

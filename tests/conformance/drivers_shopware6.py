@@ -15,6 +15,7 @@ from syncd.simulators.server import Fault, SimRequest, SimServer
 from syncd.simulators.shopware6 import Shopware6Settings, Shopware6Sim
 from syncd.testing.side import Exchange, SideDriver, Traits, Trouble
 from syncd.testing.wire import CHANGES, FAULTS, Clock, WireSide
+from tests.support.shopware6 import Judged, openapi_if_there
 
 UNKNOWN_ID = "f" * 32
 _TOKENS = "/api/oauth/"
@@ -132,5 +133,7 @@ def open_shopware6(
     clock = Clock()
     sim = Shopware6Sim(Shopware6Settings(clock=clock, **(settings or {})))
     sim.seed(catalogue)
-    with SimServer(sim) as server, closing(Shopware6Driver(sim, server, clock, patience_s)) as driver:
+    judge = Judged(sim, document) if (document := openapi_if_there()) else None
+    with SimServer(judge or sim) as server, closing(Shopware6Driver(sim, server, clock, patience_s)) as driver:
         yield driver
+    assert judge is None or judge.wrong == []

@@ -99,6 +99,11 @@ def openapi() -> Mapping[str, Any]:
     return _openapi()
 
 
+def openapi_if_there() -> Mapping[str, Any] | None:
+    """The same where it is there."""
+    return _openapi() if OPENAPI.is_file() else None
+
+
 @cache
 def _openapi() -> Mapping[str, Any]:
     with gzip.open(OPENAPI, "rt", encoding="utf-8") as file:
