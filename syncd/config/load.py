@@ -27,6 +27,7 @@ from syncd.config.schema import (
     HubSection,
     NotifyConfig,
     PingConfig,
+    RetentionConfig,
     Section,
     ShopSection,
     SideConfig,
@@ -123,7 +124,7 @@ class _Loader:
         return [*self._problems, *self.secrets.problems]
 
     def config(self, path: Path, document: Mapping[str, Any]) -> Config | None:
-        known = ("syncd", HUB, "shops", "ping", "notify")
+        known = ("syncd", HUB, "shops", "ping", "notify", "retention")
         for key in document:
             if key not in known:
                 self._problem((key,), unknown_key(key, known))
@@ -132,6 +133,7 @@ class _Loader:
         shops = self._shops(document.get("shops"))
         ping = self._told(PingConfig, document.get("ping", {}), "ping")
         notify = self._told(NotifyConfig, document.get("notify", {}), "notify")
+        retention = self._retention(document.get("retention", {}))
         if process is None or hub is None or self.problems:
             return None
         return Config(
@@ -141,6 +143,7 @@ class _Loader:
             shops=shops,
             ping=ping or PingConfig(),
             notify=notify or NotifyConfig(),
+            retention=retention or RetentionConfig(),
             secrets=tuple(dict.fromkeys(self.secrets.values)),
             warnings=tuple(self.secrets.warnings),
         )
@@ -182,6 +185,11 @@ class _Loader:
                 f'"{address}" can be reached from other machines; if they are to ask, say by which names in '
                 "metrics_remote, else take 127.0.0.1",
             )
+
+    def _retention(self, table: Any) -> RetentionConfig | None:
+        if not self._is_table(table, ("retention",)):
+            return None
+        return self._validate(RetentionConfig, table, ("retention",), frozenset())
 
     def _told(self, model: type[ModelT], table: Any, name: str) -> ModelT | None:
         """Read a table about whom to tell; its addresses are secrets, for whoever knows them may use them."""

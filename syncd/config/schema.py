@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from email.utils import getaddresses
 from ipaddress import ip_address
@@ -27,6 +27,8 @@ _DAILY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _EVERY = re.compile(r"every\s+(\d{1,4})\s*(m|h|d)")
 _UNIT_S = {"m": 60, "h": 3600, "d": 86400}
 _SHORTEST_SWEEP_S = 600
+_AGE = re.compile(r"([1-9]\d{0,4})\s*(day|week|month|year)s?")
+_UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,52 @@ class Schedule:
         seconds = self.every_s or 0
         unit = next(name for name in ("d", "h", "m") if seconds % _UNIT_S[name] == 0)
         return f"every {seconds // _UNIT_S[unit]}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How long something is kept.
+
+    Attributes:
+        text: As it was written.
+        keep: The time; ``None``: for ever.
+    """
+
+    text: str
+    keep: timedelta | None
+
+    @classmethod
+    def parse(cls, text: str) -> Age:
+        """Read ``"90 days"``, ``"2 years"`` (units ``days``, ``weeks``, ``months``, ``years``) or ``"forever"``.
+
+        Raises:
+            ValueError: Neither form.
+        """
+        if text.strip() == "forever":
+            return cls("forever", None)
+        if found := _AGE.fullmatch(text.strip()):
+            return cls(text.strip(), timedelta(days=int(found[1]) * _UNIT_DAYS[found[2]]))
+        raise ValueError(f'"{text}" is not a time like "90 days", "18 months" or "2 years", nor "forever"')
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _age(value: object) -> object:
+    if isinstance(value, str):
+        return Age.parse(value)
+    if isinstance(value, Age):
+        return value
+    raise ValueError('must be text in quotes, like "90 days" or "forever"')
+
+
+def _at_least(days: int) -> AfterValidator:
+    def check(age: Age) -> Age:
+        if age.keep is not None and age.keep < timedelta(days=days):
+            raise ValueError(f'"{age}" is too short: at least {days} days, as open questions are settled from it')
+        return age
+
+    return AfterValidator(check)
 
 
 def _plain_number(value: object) -> object:
@@ -187,6 +235,18 @@ class NotifyConfig(Section):
         if self.mail_user is not None and self.mail_security == "none":
             raise ValueError('mail_security = "none" would send the password of mail_user for everybody to read')
         return self
+
+
+class RetentionConfig(Section):
+    """``[retention]``: how long history is kept; what is still needed is kept whatever its age."""
+
+    runs: Annotated[Age, BeforeValidator(_age), _at_least(7)] = Field(
+        Age.parse("90 days"), description="passes in which nothing happened"
+    )
+    movements: Annotated[Age, BeforeValidator(_age), _at_least(30)] = Field(
+        Age.parse("2 years"),
+        description="movements one by one, with their writes, passes and closed findings; afterwards their sum",
+    )
 
 
 class HubStock(Section):
@@ -349,6 +409,7 @@ class Config(Section):
         shops: Shops by name, in the order of the file.
         ping: The monitor that notices silence.
         notify: Whom to tell of new findings.
+        retention: How long history is kept.
         secrets: Every secret value in use, for the log's redaction.
         warnings: What is allowed but unwise, for people; free of secrets.
     """
@@ -359,6 +420,7 @@ class Config(Section):
     shops: Mapping[str, SideConfig]
     ping: PingConfig = Field(default_factory=PingConfig)
     notify: NotifyConfig = Field(default_factory=NotifyConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
     secrets: tuple[str, ...] = Field((), repr=False)
     warnings: tuple[str, ...] = ()
 

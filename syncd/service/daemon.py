@@ -33,8 +33,10 @@ from syncd.errors import (
     Transient,
 )
 from syncd.service.freshness import read_health
+from syncd.service.housekeeping import Housekeeping
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
+from syncd.service.side import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +66,7 @@ REFUSED_PAUSE_S = 300.0
 _BEAT_S = 2.0
 _TIDY_S = 60.0
 _TELL_S = 10.0
+_KEEP_HOUSE_S = 20.0
 
 
 class Daemon:
@@ -98,6 +101,7 @@ class Daemon:
         self._unread = set(account.workers)
         self._resume_at = dict.fromkeys(account.workers, 0.0)
         self._ready = False
+        self._housekeeping = Housekeeping(account.db, config.retention, self._is_busy, utc_now)
         self._scheduler = BlockingScheduler(
             executors={"default": ThreadPoolExecutor(3 * len(account.workers) + 2)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -117,6 +121,7 @@ class Daemon:
             self._add_jobs(worker)
         self._scheduler.add_job(self._guarded(self._beat), _every(_BEAT_S), id="beat", next_run_time=_now())
         self._scheduler.add_job(self._guarded(_tidy), _every(_TIDY_S), id="tidy")
+        self._scheduler.add_job(self._guarded(self._housekeeping.turn), _every(_KEEP_HOUSE_S), id="housekeeping")
         if is_supervised():
             self._scheduler.add_job(self._guarded(self._tell), _every(_TELL_S), id="tell", next_run_time=_now())
         logger.bind(sides=len(self._account.workers), pid=os.getpid()).info("daemon.started")
@@ -218,6 +223,9 @@ class Daemon:
             begun()
         else:
             self._pass(worker, "push", "a change on another side", begun)
+
+    def _is_busy(self) -> bool:
+        return self._account.stop.is_set() or any(worker.busy for worker in self._account.workers.values())
 
     def _mark(self, name: str) -> Callable[[], None]:
         def mark() -> None:

@@ -166,9 +166,10 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int, fo
     entries = [*_movements(session, item_id, names, limit), *_writes(session, item_id, names, limit)]
     entries.reverse()  # newest first so far: what has one time must keep its order
     entries.sort(key=lambda entry: entry.at)
-    total = (session.scalar(select(func.count()).where(Movement.item_id == item_id)) or 0) + (
-        session.scalar(select(func.count()).where(Operation.item_id == item_id)) or 0
-    )
+    # A checkpoint stands for many, and is shown: what it stands for is not left out, it is summed up.
+    shown = select(func.count()).where(Movement.item_id == item_id)
+    written = select(func.count()).where(Operation.item_id == item_id)
+    total = (session.scalar(shown) or 0) + (session.scalar(written) or 0)
     findings = session.scalars(
         select(Finding).where(Finding.item_id == item_id, Finding.closed_at.is_(None)).order_by(Finding.id)
     )
@@ -299,6 +300,7 @@ _CAUSES = {
     "lost_update": "lost update written again",
     "undo": "undone by a person",
     "manual": "decided by a person",
+    "checkpoint": "older movements, kept as their sum",
 }
 
 
@@ -352,6 +354,8 @@ def _write_text(row: Operation) -> str:
             return f"{told}; confirmed"
         case "cancelled" if row.settled_by in by:
             return f"{told}; the answer was lost, it had not been applied ({by[row.settled_by]})"
+        case "cancelled" if row.settled_by is None:
+            return f"{told}; {row.error}"
         case "cancelled":
             return f"{told}; not sent: {row.error}"
         case "rejected":

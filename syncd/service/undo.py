@@ -179,19 +179,27 @@ def _plan(session: Session, run_id: int) -> Undo:
             reason = f"in doubt ({operation.state}): it is not known whether it took effect"
             undo.skipped.append(_skipped(undo, listing, operation.difference, reason))
     undone = _undone_since(session, run_id, confirmed)
+    summed_up = _summed_up_since(session, run.started_at, confirmed)
     for item_id, writes in confirmed.items():
-        _plan_item(session, undo, item_id, writes, undone.get(item_id))
+        _plan_item(session, undo, item_id, writes, undone.get(item_id), summed_up.get(item_id))
     return undo
 
 
 def _plan_item(
-    session: Session, undo: Undo, item_id: int, writes: Sequence[tuple[Operation, Listing]], undone: Movement | None
+    session: Session,
+    undo: Undo,
+    item_id: int,
+    writes: Sequence[tuple[Operation, Listing]],
+    undone: Movement | None,
+    summed_up: datetime | None,
 ) -> None:
     wrote = sum((operation.difference for operation, _ in writes), ZERO)
     listing = writes[-1][1]
     reason = ""
     if undone is not None:
         reason = f"taken back already by run {undone.run_id} ({undone.evidence})"
+    elif summed_up is not None:
+        reason = f"what was taken back up to {summed_up:%Y-%m-%d} is not known any more (`[retention] movements`)"
     elif listing.item_id != item_id or listing.gone_at is not None:
         reason = f"it is not linked on {undo.side} any more"
     elif any(operation.start_managing for operation, _ in writes):
@@ -226,4 +234,18 @@ def _undone_since(session: Session, run_id: int, item_ids: Iterable[int]) -> dic
             Movement.item_id.in_(ids[start : start + 500]), Movement.cause == "undo", Movement.run_id > run_id
         )
         found.update({movement.item_id: movement for movement in session.scalars(query.order_by(Movement.id))})
+    return found
+
+
+def _summed_up_since(session: Session, moment: datetime, item_ids: Iterable[int]) -> dict[int, datetime]:
+    """By item, until when its movements are kept as a sum, if that is after a moment: an undo may be among them."""
+    ids = list(item_ids)
+    found: dict[int, datetime] = {}
+    for start in range(0, len(ids), 500):
+        query = select(Movement.item_id, func.max(Movement.recorded_at)).where(
+            Movement.item_id.in_(ids[start : start + 500]),
+            Movement.cause == "checkpoint",
+            Movement.recorded_at >= moment,
+        )
+        found.update((row[0], row[1]) for row in session.execute(query.group_by(Movement.item_id)))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
@@ -33,7 +33,9 @@ NAMING = {
 
 ROLES = ("hub", "shop")
 STOCK_MODES = ("own", "parent", "unmanaged", "group")
-CAUSES = ("opening", "initial_stock", "sale", "return", "change", "correction", "lost_update", "undo", "manual")
+CAUSES = (
+    "opening", "initial_stock", "sale", "return", "change", "correction", "lost_update", "undo", "manual", "checkpoint",
+)  # fmt: skip
 OPERATION_STATES = ("intended", "sent", "confirmed", "unknown", "rejected", "parked", "cancelled")
 OPEN_STATES = ("intended", "sent", "unknown", "parked")
 SETTLERS = ("answer", "marker", "read_back", "event", "person", "never_sent")
@@ -45,6 +47,12 @@ SEVERITIES = ("info", "warning", "error")
 def one_of(column: str, words: tuple[str, ...]) -> str:
     """Condition in SQL "the column holds one of these words", for constraints and indexes."""
     return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+def _given(column: str) -> dict[str, Any]:
+    """For an index of the rows that refer to another one at all."""
+    condition = text(f"{column} IS NOT NULL")
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 class Base(DeclarativeBase):
@@ -191,6 +199,9 @@ class Listing(Base):
     gone_at: Mapped[datetime | None] = mapped_column(comment="when it was proved to be gone from its side")
     gone_proof: Mapped[str | None] = mapped_column(Word)
     first_seen_at: Mapped[datetime]
+    held_at: Mapped[datetime | None] = mapped_column(
+        comment="since when a person must say what counts, after a restore; until then nothing is counted or written"
+    )
 
 
 class Run(Base):
@@ -281,7 +292,7 @@ class Operation(Base):
 
 
 class Movement(Base):
-    """One signed change of an item's quantity. Appended, never changed."""
+    """One signed change of an item's quantity. Appended, never changed; old ones give way to their sum."""
 
     __tablename__ = "movements"
     __table_args__ = (
@@ -289,6 +300,8 @@ class Movement(Base):
         Index("ix_movements_item_id", "item_id", "id"),
         Index("ix_movements_run_id", "run_id"),
         Index("ix_movements_recorded_at", "recorded_at"),
+        # Asked for by the database itself when a row that these refer to is removed.
+        Index("ix_movements_operation_id", "operation_id", **_given("operation_id")),
         {"comment": "The ledger: signed changes of quantities; rows are appended, never changed"},
     )
 
@@ -303,6 +316,7 @@ class Movement(Base):
     cause: Mapped[str] = mapped_column(Word)
     evidence: Mapped[str] = mapped_column(comment="how we know: reading, order number, person")
     recorded_at: Mapped[datetime]
+    stands_for: Mapped[int | None] = mapped_column(comment="of a checkpoint: how many older movements it is the sum of")
 
 
 class CursorRow(Base):
@@ -351,6 +365,7 @@ class Finding(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_findings_item_id", "item_id"),
+        Index("ix_findings_operation_id", "operation_id", **_given("operation_id")),
         {"comment": "Things a person should know; open while closed_at is empty"},
     )
 
@@ -408,6 +423,7 @@ class StockEventRow(Base):
     __table_args__ = (
         Index("ix_stock_events_listing", "side_id", "external_id", "occurred_at"),
         Index("ix_stock_events_document", "side_id", "document"),
+        Index("ix_stock_events_run_id", "run_id", **_given("run_id")),
         Index(
             "ix_stock_events_open",
             "side_id",
@@ -430,6 +446,22 @@ class StockEventRow(Base):
     occurred_at: Mapped[datetime] = mapped_column(comment="the side's clock")
     recorded_at: Mapped[datetime]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+
+
+class Restore(Base):
+    """That this database was put back from a backup, and whether the sides were compared with it since."""
+
+    __tablename__ = "restores"
+    __table_args__ = ({"comment": "Times at which this database was put back from a backup"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    restored_at: Mapped[datetime]
+    source: Mapped[str] = mapped_column(comment="the backup, as it was named")
+    backup_at: Mapped[datetime | None] = mapped_column(comment="newest moment that the backup knows of")
+    compared_at: Mapped[datetime | None] = mapped_column(
+        comment="when all sides were compared; until then nothing is counted or written"
+    )
+    held: Mapped[int | None] = mapped_column(comment="items that were left to a person")
 
 
 class Lease(Base):

@@ -75,6 +75,12 @@ class Creation(Base):
             "ix_creations_unsettled", "side_id", sqlite_where=text(IS_UNSETTLED), postgresql_where=text(IS_UNSETTLED)
         ),
         Index("ix_creations_listing_id", "listing_id"),
+        Index(
+            "ix_creations_run_id",
+            "run_id",
+            sqlite_where=text("run_id IS NOT NULL"),
+            postgresql_where=text("run_id IS NOT NULL"),
+        ),
         {"comment": "Products that were to be made on another side (in a shop, or at the hub), and what became of it"},
     )
 

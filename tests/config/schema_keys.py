@@ -13,7 +13,17 @@ from pydantic_core import PydanticUndefined
 from syncd.adapters.inventorum import InventorumSettings
 from syncd.adapters.woocommerce.settings import WooCommerceSettings
 from syncd.config.explain import is_secret
-from syncd.config.schema import HubSection, NotifyConfig, PingConfig, Schedule, Section, ShopSection, SyncdConfig
+from syncd.config.schema import (
+    Age,
+    HubSection,
+    NotifyConfig,
+    PingConfig,
+    RetentionConfig,
+    Schedule,
+    Section,
+    ShopSection,
+    SyncdConfig,
+)
 
 NOT_SET = "—"
 REQUIRED = "required"
@@ -36,6 +46,7 @@ def all_keys() -> set[Key]:
         ("syncd", SyncdConfig),
         ("ping", PingConfig),
         ("notify", NotifyConfig),
+        ("retention", RetentionConfig),
         ("inventorum", InventorumSettings),
         ("inventorum", HubSection),
         ("shops.main", WooCommerceSettings),
@@ -76,5 +87,5 @@ def _typed(value: Any) -> str:
         return "{ }"
     if isinstance(value, list):
         return f"[{', '.join(_typed(each) for each in value)}]"
-    assert isinstance(value, str | Schedule)
+    assert isinstance(value, str | Schedule | Age)
     return f'"{value}"'
