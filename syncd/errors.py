@@ -16,6 +16,7 @@
     │  ├─ CountsOtherwise                its quantities are others than before: the side stops (exit 78)
     │  └─ InvalidResponse                the answer is not what the contract says: never treated as empty
     ├─ SafetyStop(reason, counts)        a plan was refused: a person confirms or repairs (exit 3)
+    ├─ NotCompared                       put back from a backup: nothing is planned before the sides were compared
     ├─ NotDelivered                      a word to people or to a monitor was not taken; the sync goes on
     ├─ LeaseLost                         another process leads now: write nothing more
     ├─ DatabaseNotReady                  the schema is missing or of another version: `syncd db upgrade`
@@ -165,6 +166,12 @@ class SafetyStop(SyncdError):
         self.reason = reason
         self.counts = dict(counts)
         super().__init__(f"{side}: {reason}")
+
+
+class NotCompared(SyncdError):
+    """The database was put back from a backup, and the sides were not compared with it yet."""
+
+    exit_code = 3
 
 
 class NotDelivered(SyncdError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -18,10 +20,14 @@ from syncd.service.finding_story import FindingStory, OperationStory, tell_findi
 from syncd.service.findings import APPROVED, PUT_BACK, close_finding, is_reported
 from syncd.service.resolve import close_read, ways_of
 from syncd.service.resolve import resolve as write_down
+from syncd.service.restored import say_count
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+_UNITS = re.compile(r"-?\d{1,10}(\.\d{1,4})?")
 
 
 class NotApprovable(SyncdError):
@@ -135,15 +141,21 @@ def _local(at: datetime) -> str:
 @findings.command()
 @click.argument("finding", metavar="ID", type=int)
 @click.option("--applied/--not-applied", default=None, help="Whether the side carried the write out.")
+@click.option("--count", metavar="NUMBER", help="How many there were of an item that is held after a restore.")
 @pass_cli
-def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
+def resolve(cli: CliContext, finding: int, applied: bool | None, count: str | None) -> int:
     """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
 
     A conflict (kind "field_conflict") and images that a new product lacks (kind "images_left_out") are closed without
     an option: you have read what they say.
+    Of an item that is held after a restore (kind "held_after_restore") say with --count how many there were.
     Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
     change like any other.
     """
+    if count is not None:
+        if applied is not None:
+            raise click.UsageError("--count is for an item that is held after a restore, alone")
+        return _say_count(cli, finding, count)
     with database(cli) as db:
         if applied is None:
             if close_read(db, finding, now=datetime.now(UTC)):
@@ -168,6 +180,19 @@ def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
     )
     cli.mark(True, f"{done.finding}: the write to {done.name} {word}: {done.meaning}")
     cli.say("the next run reads it again and goes on")
+    return 0
+
+
+def _say_count(cli: CliContext, finding: int, count: str) -> int:
+    if not _UNITS.fullmatch(count):
+        raise click.UsageError(f"--count {count}: a number of units, with four decimal places at the most")
+    units = Decimal(count)
+    with database(cli) as db:
+        name = say_count(db, finding, units, now=datetime.now(UTC))
+    cli.emit({"finding": finding, "count": units})
+    cli.mark(
+        True, f"{finding}: there were {units:f} of {name}; the next run tells all sides, and counts what was since"
+    )
     return 0
 
 

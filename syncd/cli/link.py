@@ -12,6 +12,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database, shops_asked
 from syncd.service.account import open_to_look
 from syncd.service.by_hand import NotLinkable, Pairing, link_by_hand, unlink_by_hand
+from syncd.service.restored import refuse_uncompared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ def _two(cli: CliContext, shop: str | None) -> Iterator[tuple[SideContext, SideC
     if len(names) > 1:
         raise click.UsageError(f"there are several shops: say --shop {' or --shop '.join(names)}")
     with database(cli) as db:
+        refuse_uncompared(db)
         sides = open_to_look(cli.config, db, stop=threading.Event(), only=names)
         try:
             by_name = {side.name: side for side in sides}

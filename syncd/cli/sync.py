@@ -14,6 +14,7 @@ from syncd.cli.opening import Interrupted, database, leadership, reading_progres
 from syncd.core.fields import told
 from syncd.errors import SafetyStop, Stopped
 from syncd.service.account import exit_code, open_account, open_doubts, open_product_stops, sync_once
+from syncd.service.comparison import Comparison
 from syncd.service.preview import Preview, SidePlan, preview
 from syncd.service.saved_plan import save, side_document
 
@@ -43,6 +44,7 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
         try:
             for worker in account.workers.values():
                 worker.progress = note
+            compared = Comparison(account, stop, note).run()
             outcomes = sync_once(account, full=full, cause="syncd sync", only=only)
             code = exit_code(account, outcomes)
             doubts, stops = open_doubts(account), open_product_stops(account)
@@ -50,6 +52,12 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
             raise Interrupted("stopped; what was not done is done by the next run") from None
         finally:
             account.close()
+    if compared is not None:
+        cli.mark(
+            not compared.held or None,
+            f"compared after the restore: {compared.items} items differed, {compared.counted} are certain, "
+            f"{compared.held} are held",
+        )
     report(cli, outcomes, code)
     tell_stops(cli, stops)
     for name, count in doubts.items():

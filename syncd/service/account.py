@@ -29,6 +29,7 @@ from syncd.service.findings import (
     offers_subject,
     withdrawals_subject,
 )
+from syncd.service.freshness import NEEDS_PERSON
 from syncd.service.runs import RequestCounter
 from syncd.service.side import Clock, SideContext, utc_now
 from syncd.service.withdrawal_plan import IGNORE
@@ -399,7 +400,5 @@ def exit_code(account: Account, outcomes: Sequence[RunOutcome]) -> int:
     if any(isinstance(error, SideError) for error in errors):
         return 1
     with account.db.read() as session:
-        query = select(func.count()).where(
-            Finding.closed_at.is_(None), Finding.kind.in_(("parked", "safety_stop", "side_empty"))
-        )
+        query = select(func.count()).where(Finding.closed_at.is_(None), Finding.kind.in_(NEEDS_PERSON))
         return 3 if session.scalar(query) else 0

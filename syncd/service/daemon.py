@@ -29,9 +29,12 @@ from syncd.errors import (
     DatabaseUnavailable,
     LeaseLost,
     PermissionMissing,
+    SafetyStop,
+    SideError,
     Stopped,
     Transient,
 )
+from syncd.service.comparison import Comparison
 from syncd.service.freshness import read_health
 from syncd.service.housekeeping import Housekeeping
 from syncd.service.memory import give_back
@@ -101,6 +104,8 @@ class Daemon:
         self._unread = set(account.workers)
         self._resume_at = dict.fromkeys(account.workers, 0.0)
         self._ready = False
+        self._compared = False
+        self._comparing = threading.Lock()
         self._housekeeping = Housekeeping(account.db, config.retention, self._is_busy, utc_now)
         self._scheduler = BlockingScheduler(
             executors={"default": ThreadPoolExecutor(3 * len(account.workers) + 2)},
@@ -188,6 +193,10 @@ class Daemon:
             begun()
             return
         self._progress[name] = time.monotonic()
+        if not self._is_compared():
+            begun()
+            self._announce(name)
+            return
         outcome = worker.run(kind, cause, begun)
         self._resume_at[name] = time.monotonic() + _pause_s(outcome.error)
         if isinstance(outcome.error, CountsOtherwise) and name in self._unread:
@@ -201,6 +210,21 @@ class Daemon:
         for other in self._account.workers.values():
             if other is not worker:
                 self._wake(other)
+
+    def _is_compared(self) -> bool:
+        """Whether the sides were compared if the database was put back from a backup; the first pass sees to it."""
+        if self._compared:
+            return True
+        if not self._comparing.acquire(blocking=False):
+            return False
+        try:
+            Comparison(self._account, self._account.stop).run()
+            self._compared = True
+        except (SideError, SafetyStop) as error:
+            logger.bind(detail=str(error)).warning("restore.not_compared")
+        finally:
+            self._comparing.release()
+        return self._compared
 
     def _wake(self, worker: SideWorker) -> None:
         """Have another side written to at once if something waits for it; asked twice it runs once."""
@@ -225,7 +249,11 @@ class Daemon:
             self._pass(worker, "push", "a change on another side", begun)
 
     def _is_busy(self) -> bool:
-        return self._account.stop.is_set() or any(worker.busy for worker in self._account.workers.values())
+        return (
+            self._account.stop.is_set()
+            or not self._compared
+            or any(worker.busy for worker in self._account.workers.values())
+        )
 
     def _mark(self, name: str) -> Callable[[], None]:
         def mark() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from syncd.core.model import ZERO, EventKind, Quantity
-from syncd.state.models import Listing, Run, StockEventRow, has_open_part
+from syncd.state.models import Listing, Restore, Run, StockEventRow, has_open_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
     """
     known = _versions(session, side, [event.key for event in events])
     last_look = look_before(session, side, run.id)
+    compared = compared_at(session)
     for event in events:
         versions = known.setdefault(event.key, [])
         change = event.quantity - sum(versions, ZERO)
@@ -38,6 +39,8 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
             continue
         # What was there before and yet is new to us moved stock at a time that cannot be told: it proves nothing.
         late = not versions and event.began_at is not None and event.began_at + LATE < last_look
+        # What a comparison after a restore has found is counted already.
+        late = late or (compared is not None and (event.occurred_at if versions else began(event)) <= compared)
         began_at = last_look if versions or event.began_at is None else max(event.began_at, last_look)
         # A date of before the last look that did not show it is another's: the order's, not that of its refund.
         undated = (versions or event.began_at is None) and event.occurred_at + LATE < last_look
@@ -59,6 +62,16 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
             )
         )
         versions.append(change)
+
+
+def began(event: StockEvent) -> datetime:
+    """The earliest moment at which a document may have moved stock."""
+    return event.began_at or event.occurred_at
+
+
+def compared_at(session: Session) -> datetime | None:
+    """When the sides were last compared after a restore; empty if that never was."""
+    return session.scalar(select(func.max(Restore.compared_at)))
 
 
 def _versions(session: Session, side: SideContext, keys: Sequence[str]) -> dict[str, list[Quantity]]:

@@ -269,6 +269,8 @@ def side_now(session: Session, row: Listing, side: str) -> SideNow:
         since = unresolved.doubted_at or unresolved.sent_at
     if row.gone_at is not None:
         state = f"gone ({row.gone_proof})"
+    elif row.held_at is not None:
+        state = "held after a restore: a person decides (`syncd findings`)"
     elif unresolved is not None:
         state = _OPEN[unresolved.state]
     elif row.stock_mode != "own":

@@ -30,7 +30,7 @@ STALE_READ_S = 120.0
 STALE_WRITE_S = 600.0
 """A side is stale, too, if something has waited to be written to it for longer: that was tried many times by then."""
 
-NEEDS_PERSON = ("parked", "safety_stop", "side_empty", "counts_otherwise")
+NEEDS_PERSON = ("parked", "safety_stop", "side_empty", "counts_otherwise", "held_after_restore", "database_damaged")
 NEEDS_TOKEN = ("reauthorisation", "permission_missing")
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400

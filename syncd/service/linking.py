@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.fields import End
@@ -224,6 +224,9 @@ def link(
         execution_options=_UNSEEN,
     )
     row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
+    # Made anew while a person is asked how many there are: it waits with the others.
+    held = select(func.min(Listing.held_at)).where(Listing.item_id == item.id, Listing.id != row.id)
+    row.held_at = session.scalar(held)
     row.fields_pending = True
     session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))  # agreed with another product, if at all
     session.flush()

@@ -89,7 +89,7 @@ def _is_calm(session: Session, row: Listing, run: RunLog, events: Sequence[Stock
     Documents are read before quantities, so a quantity may show a sale whose document comes with the next pass. A pass
     that brought neither a movement nor a document for this listing shows that nothing of the kind is under way.
     """
-    if row.recheck_at is not None or row.shadow is None:
+    if row.recheck_at is not None or row.shadow is None or row.held_at is not None:
         return False
     if any((event.run_id or 0) >= run.id for event in events):
         return False

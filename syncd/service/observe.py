@@ -429,7 +429,9 @@ def load_states(
         for operation in session.scalars(recent):
             writes.setdefault(operation.listing_id, []).extend(_past_writes(operation, marked=marked))
     return {
-        row.id: ListingState(row.shadow, row.write_seq, row.id in open_ids, tuple(writes.get(row.id, ())))
+        row.id: ListingState(
+            row.shadow, row.write_seq, row.id in open_ids or row.held_at is not None, tuple(writes.get(row.id, ()))
+        )
         for row in by_id.values()
     }
 

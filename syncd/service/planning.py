@@ -76,8 +76,8 @@ def _reason(side: SideContext, row: Listing, on_hand: Quantity, wants: Quantity)
 
 
 def can_be_planned() -> ColumnElement[bool]:
-    """Condition "this listing waits to be planned, and no operation on it is unresolved"."""
-    return Listing.pending & ~exists().where(Operation.listing_id == Listing.id, is_open())
+    """Condition "this listing waits to be planned, and neither an operation on it nor a person's word is awaited"."""
+    return Listing.pending & Listing.held_at.is_(None) & ~exists().where(Operation.listing_id == Listing.id, is_open())
 
 
 def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing, Quantity]]:

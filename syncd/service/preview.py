@@ -21,6 +21,7 @@ from syncd.service.field_plan import PlannedFields, check_plan_of_fields
 from syncd.service.field_push import FieldPusher
 from syncd.service.linking import ALIKE, PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
+from syncd.service.restored import refuse_uncompared
 from syncd.service.runs import start_run
 from syncd.service.withdrawal_plan import (
     PlannedWithdrawal,
@@ -168,6 +169,7 @@ class _observed_copy:  # noqa: N801 - used as a function
         full: bool,
         only: Iterable[str],
     ) -> None:
+        refuse_uncompared(db)
         self._scratch = scratch_copy(db)
         self._account = open_account(config, self._scratch, stop=stop, tokens_db=db)
         self._full, self._only = full, tuple(only)

@@ -99,7 +99,7 @@ class SideContext:
 
     def writable(self, listing: Listing) -> bool:
         """Whether stock of a linked listing may be written."""
-        if listing.item_id is None or listing.gone_at is not None:
+        if listing.item_id is None or listing.gone_at is not None or listing.held_at is not None:
             return False
         if listing.stock_mode == StockMode.OWN:
             return listing.shadow is not None

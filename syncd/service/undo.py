@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from syncd.core.model import ZERO, Quantity
 from syncd.errors import SyncdError
 from syncd.service.ledger import lock_items, move
+from syncd.service.restored import refuse_uncompared
 from syncd.service.runs import RunLog
 from syncd.state.models import Item, Listing, Movement, Operation, Run, Side, is_open
 
@@ -118,6 +119,7 @@ def plan_undo(db: Database, run_id: int) -> Undo:
     Raises:
         UnknownRun: There is no such run.
     """
+    refuse_uncompared(db)
     with db.read() as session:
         return _plan(session, run_id)
 
@@ -130,6 +132,7 @@ def carry_out_undo(db: Database, run_id: int, *, now: datetime) -> Undo:
     Raises:
         UnknownRun: There is no such run.
     """
+    refuse_uncompared(db)
     with db.write(fenced=False) as session:
         undo = _plan(session, run_id)
         if not undo.rows:

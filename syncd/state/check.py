@@ -6,7 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text
+from sqlalchemy import column, func, select, text
+from sqlalchemy import table as lightweight
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from syncd.errors import DatabaseUnavailable
@@ -121,12 +122,13 @@ def _numbers(session: Session) -> Iterator[Flaw]:
     """PostgreSQL: the next number of each table is free. After a restore of the rows alone it may not be."""
     if session.get_bind().dialect.name != "postgresql":
         return
-    query = text("SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() AND sequencename = :name")
     for name, table in sorted(METADATA.tables.items()):
         numbered = list(table.primary_key.columns)
         if [column.name for column in numbered] != ["id"]:
             continue
         top = session.scalar(select(func.max(numbered[0]))) or 0
-        last = session.scalar(query, {"name": f"{name}_id_seq"}) or 0
+        sequence = lightweight(f"{name}_id_seq", column("last_value"), column("is_called"))
+        row = session.execute(select(sequence)).one()
+        last = row.last_value if row.is_called else row.last_value - 1
         if last < top:
             yield Flaw("numbers", f"the next number of {name} is taken: its sequence is at {last}, its rows at {top}")

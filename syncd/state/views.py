@@ -91,6 +91,7 @@ SELECT i.id AS item_id,
          WHEN o.state = 'unknown' THEN 'in doubt'
          WHEN o.state = 'parked' THEN 'in doubt, a person decides'
          WHEN l.gone_at IS NOT NULL THEN 'gone from this side'
+         WHEN l.held_at IS NOT NULL THEN 'held after a restore'
          WHEN l.stock_mode = 'unmanaged' AND NOT ($pending) THEN 'not counted by this side'
          WHEN l.stock_mode = 'parent' THEN 'counted by its parent product'
          WHEN l.stock_mode = 'group' THEN 'only groups variations'

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import func, select
 
 from syncd.config import Schedule
+from syncd.config.schema import RetentionConfig
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.service import account as service
 from syncd.service import daemon
@@ -43,7 +44,9 @@ class Served(daemon.Daemon):
         def side(name: str) -> SimpleNamespace:
             return SimpleNamespace(name=name, poll_seconds=poll_seconds, sweep=Schedule(every_s=86400))
 
-        config: Any = SimpleNamespace(side=side, sides=[side(name) for name in account.workers])
+        config: Any = SimpleNamespace(
+            side=side, sides=[side(name) for name in account.workers], retention=RetentionConfig()
+        )
         lease: Any = SimpleNamespace(release=lambda: None)
         self.exits: list[int] = []
         super().__init__(service.Account(account.db, account.workers, stop), config, lease, hard_exit=self.exits.append)

@@ -80,7 +80,8 @@ def test_old_movements_give_way_to_their_sum_on_each_side(database: Database) ->
     with database.read() as session:
         assert sums(session) == before
     till, web = sorted(account.movements("checkpoint"), key=lambda row: row.side_id or 0)
-    assert (till.quantity, till.stands_for, web.quantity, web.stands_for) == (17, 4, -3, 3)
+    assert (till.quantity, web.quantity) == (Decimal(17), Decimal(-3))
+    assert (till.stands_for, web.stands_for) == (4, 3)
     assert max(till.id, web.id) == 8
     assert account.movements()[-1].on_hand_after == account.on_hand("A") == 14
     assert check_database(database) == []
@@ -98,7 +99,7 @@ def test_the_story_says_up_to_when_and_of_how_many(database: Database) -> None:
     words = [entry.text for entry in story.entries if entry.what == "movement"]
     assert words[0] == "older movements, kept as their sum: up to 2026-11-25: sum +17 of 4 movements"
     assert words[-1] == "sold: till order new (-2)"
-    assert (story.on_hand, story.left_out) == (12, 0)
+    assert (story.on_hand, story.left_out) == (Decimal(12), 0)
 
 
 def test_a_sum_of_sums_counts_all_that_it_stands_for(database: Database) -> None:
@@ -183,7 +184,7 @@ def test_a_document_of_long_ago_is_known(database: Database, step: str) -> None:
     assert account.on_hand("A") == 17 + back == web.quantity("w-A") == account.worlds["till"].quantity("t-A")
     with database.read() as session:
         steps = session.scalars(select(StockEventRow.quantity).order_by(StockEventRow.recorded_at)).all()
-    assert steps == ([-3] if not back else [-3, back])
+    assert list(steps) == ([Decimal(-3)] if not back else [Decimal(-3), Decimal(back)])
     assert [row.cause for row in account.movements()[2:]] == (["return"] if back else [])
 
 
