@@ -86,6 +86,7 @@ def take_up(side: SideContext) -> list[Case]:
                 continue
             if operation.state == "sent":
                 put_in_doubt(side, row, operation, "the process stopped before the answer was recorded")
+            _follow_a_clock_set_back(operation, side.now())
             doubt = doubt_of(operation)
             ref = ListingRef(row.external_id, row.parent_external_id)
             shadow_at = row.shadow_at or operation.intended_at
@@ -99,6 +100,16 @@ def take_up(side: SideContext) -> list[Case]:
                 )
             )  # fmt: skip
     return cases
+
+
+def _follow_a_clock_set_back(operation: Operation, now: datetime) -> None:
+    """A doubt that begins in times to come lasts anew from now: it would last until the clock is there again."""
+    if doubt_of(operation).since <= now:
+        return
+    operation.doubted_at, operation.looks = now, None
+    operation.intended_at = min(operation.intended_at, now)
+    if operation.sent_at is not None:
+        operation.sent_at = min(operation.sent_at, now)
 
 
 def doubt_of(operation: Operation) -> Doubt:

@@ -84,6 +84,8 @@ class SideWorker:
     dry_run: bool = False
     failures: int = 0
     _unfinished: int | None = None
+    _answered: bool = False
+    _good_before: int = 0
     _tried: frozenset[int] = frozenset()
     beside: BesideStock = field(init=False)
     rests: FieldRests = field(init=False)
@@ -110,6 +112,7 @@ class SideWorker:
                 raise Stopped(f"{self.side.name}: stopped before a pass began")
             begun()
             self.requests.take()
+            self._good_before = self._good_answers()
             run = start_run(self.side, kind, cause, crashed=self._unfinished)
             self._unfinished = None
             try:
@@ -317,6 +320,7 @@ class SideWorker:
                 with side.db.write() as session:
                     observer.apply(session, page)
             cursor = page.cursor or cursor
+            self._note_answer()
             self.progress(side.name, "reading", len(seen), page.total)
             self.alive()
         observer.release()
@@ -421,6 +425,20 @@ class SideWorker:
         if self.stop.is_set():
             raise Stopped(f"{self.side.name}: stopped between two requests")
 
+    def _good_answers(self) -> int:
+        return sum(number for (_, outcome), number in self.requests.outcomes().items() if outcome == "ok")
+
+    def _note_answer(self) -> None:
+        """A side that answers takes our credentials, whatever becomes of the rest of the pass."""
+        if self._answered:
+            return
+        self._answered = True
+        with self.side.db.read() as session:
+            refused = open_kinds(session, self.side.name, ("reauthorisation",))
+        if refused:
+            with self.side.db.write() as session:
+                close_finding(session, "reauthorisation", self.side.name, self.side.now())
+
     def _note_success(self, run: RunLog) -> None:
         if self.failures or run.kind != "push":
             with self.side.db.read() as session:
@@ -434,6 +452,9 @@ class SideWorker:
         if isinstance(error, SafetyStop):
             return
         self.failures += 1
+        self._answered = False
+        if not isinstance(error, AuthRejected) and self._good_answers() > self._good_before:
+            self._note_answer()
         found = _failure_finding(self.side, error, self.failures)
         if found is not None:
             with self.side.db.write() as session:

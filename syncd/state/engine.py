@@ -39,6 +39,9 @@ _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, hashtext(coalesce(cur
 
 _UNAVAILABLE_SQLITE = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PERM", "CORRUPT", "NOTADB", "NOMEM")
 
+_ONLY_READS = "25006"
+"""PostgreSQL's code for a write in a transaction that may only read. In a reading one it is a mistake of ours."""
+
 _POSTGRESQL_CONNECT: dict[str, Any] = {
     "application_name": "syncd",
     "connect_timeout": 10,
@@ -327,7 +330,11 @@ def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:
         name = _sqlite_code(error)
         # In a reading transaction READONLY means that we tried to write there.
         return name.startswith(_UNAVAILABLE_SQLITE) and not (reading and name.startswith("READONLY"))
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return True
+    # The server takes no writes (it became a standby, or was told so), or its files are damaged.
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return state.startswith("XX") or (state == _ONLY_READS and not reading)
 
 
 def _sqlite_code(error: DBAPIError) -> str:
