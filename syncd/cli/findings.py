@@ -64,7 +64,7 @@ def list_findings(cli: CliContext, *, show_all: bool) -> int:
     if not rows:
         cli.say("no findings" if show_all else "no open findings")
     for row in rows:
-        closed = f" (closed {row.closed_at:%Y-%m-%d %H:%M} by {row.closed_by})" if row.closed_at else ""
+        closed = f" (closed {row.closed_at.astimezone():%Y-%m-%d %H:%M} by {row.closed_by})" if row.closed_at else ""
         cli.mark(
             True if row.closed_at else False if row.severity == "error" else None,
             f"{row.id}  {row.opened_at.astimezone():%Y-%m-%d %H:%M}  {row.kind}: {row.message}{closed}",

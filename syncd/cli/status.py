@@ -37,7 +37,7 @@ def status(cli: CliContext, runs: int) -> int:
     for entry in found.runs:
         error = f"  {entry['error']}" if entry["error"] else ""
         cli.say(
-            f"  {entry['run']:>6}  {entry['started_at']:%H:%M:%S}  {entry['side']}  {entry['kind']}  "
+            f"  {entry['run']:>6}  {entry['started_at'].astimezone():%H:%M:%S}  {entry['side']}  {entry['kind']}  "
             f"{entry['result']}: {entry['listings_read']} read, {entry['movements']} changes, "
             f"{entry['writes']} written{error}"
         )

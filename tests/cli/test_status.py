@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
 from syncd.cli.status import _side_line
 from syncd.service.status import SideStatus
+from syncd.state.engine import open_database
+from tests.support import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
 
 FINE = SideStatus("main", "woocommerce", 75, None, 3.0, None, None, 0, 0, None, stale=False)
 
@@ -25,3 +36,28 @@ FINE = SideStatus("main", "woocommerce", 75, None, 3.0, None, None, 0, 0, None, 
 )
 def test_a_side_in_one_line(side: SideStatus, line: str) -> None:
     assert _side_line(side) == f"main (woocommerce): {line}"
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is nine hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_all_times_are_of_the_machines_time_zone(run: Run, config_file: Path, tmp_path: Path) -> None:
+    assert run("db", "upgrade", "--config", config_file).code == 0
+    database = open_database(f"sqlite:///{tmp_path}/state.db")
+    at = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    with database.write() as session:
+        rows.run(session, rows.side(session, "main"), started_at=at)
+        rows.finding(session, closed_at=at, closed_by="itself")
+    database.dispose()
+    assert "18:30:00  main  poll" in run("status", "--config", config_file).out
+    said = run("findings", "--all", "--config", config_file).out
+    assert "2026-03-01 18:30  oversell" in said
+    assert "(closed 2026-03-01 18:30 by itself)" in said
