@@ -112,6 +112,30 @@ class Story:
         return asdict(self)
 
 
+def tell_item(session: Session, item_id: int, *, limit: int, skip: int = 0) -> Story | None:
+    """Tell the story of one item; ``None`` if there is none with this number.
+
+    Args:
+        session: A reading transaction.
+        item_id: Number of the item.
+        limit: Most entries.
+        skip: How many of the newest entries to leave out.
+    """
+    if session.get(Item, item_id) is None:
+        return None
+    return _story(session, item_id, _side_names(session), limit, skip=skip)
+
+
+def tell_unlinked(session: Session, row: Listing, *, limit: int) -> tuple[Story, list[int]]:
+    """Tell the story of a listing without an item, and of which items it was before."""
+    return _unlinked(session, row, _side_names(session), limit), sorted(_former_items(session, row))
+
+
+def _side_names(session: Session) -> dict[int, str]:
+    # A result has keys(), so dict() takes it for a mapping: it must be a list of pairs.
+    return dict(session.execute(select(Side.id, Side.name)).all())
+
+
 def explain(db: Database, code: str, *, limit: int = 200) -> list[Story]:
     """Tell the story of every item that has ``code`` as SKU, GTIN or external id on any side.
 
@@ -124,8 +148,7 @@ def explain(db: Database, code: str, *, limit: int = 200) -> list[Story]:
         UnknownItem: Nothing has this code; near ones are named.
     """
     with db.read() as session:
-        # A result has keys(), so dict() takes it for a mapping: it must be a list of pairs.
-        names: dict[int, str] = dict(session.execute(select(Side.id, Side.name)).all())
+        names = _side_names(session)
         listings = _find(session, code)
         if not listings:
             raise UnknownItem(f"no product has the SKU, EAN or id {code!r}{_near(session, code)}")
@@ -160,10 +183,12 @@ def _near(session: Session, code: str) -> str:
     return f"; did you mean {', '.join(sorted(str(sku) for sku in near))}?" if near else ""
 
 
-def _story(session: Session, item_id: int, names: dict[int, str], limit: int, former: str = "") -> Story:
+def _story(
+    session: Session, item_id: int, names: dict[int, str], limit: int, former: str = "", *, skip: int = 0
+) -> Story:
     item = session.get_one(Item, item_id)
     rows = session.scalars(select(Listing).where(Listing.item_id == item_id).order_by(Listing.side_id)).all()
-    entries = [*_movements(session, item_id, names, limit), *_writes(session, item_id, names, limit)]
+    entries = [*_movements(session, item_id, names, skip + limit), *_writes(session, item_id, names, skip + limit)]
     entries.reverse()  # newest first so far: what has one time must keep its order
     entries.sort(key=lambda entry: entry.at)
     # A checkpoint stands for many, and is shown: what it stands for is not left out, it is summed up.
@@ -178,8 +203,8 @@ def _story(session: Session, item_id: int, names: dict[int, str], limit: int, fo
         name=rows[0].name if rows else f"{former or f'item {item_id}'} (on no side any more)",
         on_hand=item.on_hand,
         sides=[side_now(session, row, names[row.side_id]) for row in rows],
-        entries=entries[-limit:],
-        left_out=max(0, total - limit),
+        entries=entries[max(0, len(entries) - skip - limit) : max(0, len(entries) - skip)],
+        left_out=max(0, total - skip - limit),
         fields=_fields(session, Listing.item_id == item_id, names, limit),
         made=_made(session, Listing.item_id == item_id, names),
         findings=[f"{finding.message}. {finding.advice}" for finding in findings],
@@ -355,7 +380,8 @@ def _write_text(row: Operation) -> str:
         case "confirmed":
             return f"{told}; confirmed"
         case "cancelled" if row.settled_by in by:
-            return f"{told}; the answer was lost, it had not been applied ({by[row.settled_by]})"
+            how = "its mark is not there" if row.settled_by == "marker" else by[row.settled_by]
+            return f"{told}; the answer was lost, it had not been applied ({how})"
         case "cancelled" if row.settled_by is None:
             return f"{told}; {row.error}"
         case "cancelled":

@@ -127,22 +127,27 @@ def tell_finding(db: Database, finding_id: int) -> FindingStory:
         row = session.get(Finding, finding_id)
         if row is None:
             raise UnknownFinding(f"there is no finding {finding_id}; `syncd findings list --all` lists every one")
-        names = {side.id: side.name for side in session.scalars(select(Side))}
-        story = FindingStory(
-            row.id, row.kind, row.severity, row.subject, names.get(row.side_id or 0, ""), row.message, row.advice,
-            row.opened_at, row.changed_at, row.closed_at, row.closed_by, json.loads(row.counts or "{}"),
-        )  # fmt: skip
-        operation = session.get(Operation, row.operation_id) if row.operation_id is not None else None
-        if operation is not None:
-            listing = session.get_one(Listing, operation.listing_id)
-            story.operation = _operation(operation, listing, names[operation.side_id])
-            if operation.state in ("unknown", "parked") and row.closed_at is None:
-                story.ways = two_ways(names[operation.side_id], doubt_of(operation), operation.reported)
-        sku = _add_item(session, story, row.item_id, names)
-        if row.closed_at is None:
-            known = {"SKU": sku, "SIDE": story.side, "ID": str(row.id)}
-            story.commands = [_typed(command, known) for command in COMMANDS[row.kind]]
-        return story
+        return tell(session, row)
+
+
+def tell(session: Session, row: Finding) -> FindingStory:
+    """Tell everything that is known of a finding within a reading transaction."""
+    names = {side.id: side.name for side in session.scalars(select(Side))}
+    story = FindingStory(
+        row.id, row.kind, row.severity, row.subject, names.get(row.side_id or 0, ""), row.message, row.advice,
+        row.opened_at, row.changed_at, row.closed_at, row.closed_by, json.loads(row.counts or "{}"),
+    )  # fmt: skip
+    operation = session.get(Operation, row.operation_id) if row.operation_id is not None else None
+    if operation is not None:
+        listing = session.get_one(Listing, operation.listing_id)
+        story.operation = _operation(operation, listing, names[operation.side_id])
+        if operation.state in ("unknown", "parked") and row.closed_at is None:
+            story.ways = two_ways(names[operation.side_id], doubt_of(operation), operation.reported)
+    sku = _add_item(session, story, row.item_id, names)
+    if row.closed_at is None:
+        known = {"SKU": sku, "SIDE": story.side, "ID": str(row.id)}
+        story.commands = [_typed(command, known) for command in COMMANDS.get(row.kind, ())]
+    return story
 
 
 def _typed(command: str, known: dict[str, str]) -> str:

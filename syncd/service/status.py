@@ -85,23 +85,34 @@ def read_status(db: Database, config: Config, now: datetime, *, runs: int = 8) -
         health = read_health(session, config, now)
         rows = {row.name: row for row in session.scalars(select(Side))}
         kinds = {side.name: side.kind for side in config.sides}
-        sides = [_side(session, rows.get(fresh.side), fresh, kinds[fresh.side]) for fresh in health.sides]
+        sides = [side_status(session, rows.get(fresh.side), fresh, kinds[fresh.side]) for fresh in health.sides]
         query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.severity, Finding.id)
         findings = [
             FindingStatus(row.id, row.kind, row.severity, row.message, row.advice, row.opened_at)
             for row in session.scalars(query)
         ]
         latest = select(Run, Side.name).join(Side).order_by(Run.id.desc()).limit(runs)
-        last_runs = [_run(row, name) for row, name in session.execute(latest)]
+        last_runs = [run_facts(row, name) for row, name in session.execute(latest)]
     return Status(sides, findings, last_runs, health.code, health.problems)
 
 
-def _side(session: Session, row: Side | None, fresh: Freshness, adapter: str) -> SideStatus:
+def side_status(
+    session: Session, row: Side | None, fresh: Freshness, adapter: str, *, linked: int | None = None
+) -> SideStatus:
+    """Say how one side stands.
+
+    Args:
+        session: A reading transaction.
+        row: The side; ``None`` if it was never opened.
+        fresh: Its freshness.
+        adapter: Its kind.
+        linked: How many of its listings are linked, if that is known; counting looks at each of them.
+    """
     if row is None:
         return SideStatus(fresh.side, adapter, 0, None, None, None, None, 0, 0, None, stale=True)
-    linked = session.scalar(
-        select(func.count()).where(Listing.side_id == row.id, Listing.item_id.is_not(None), Listing.gone_at.is_(None))
-    )
+    if linked is None:
+        of_items = (Listing.item_id.is_not(None), Listing.gone_at.is_(None))
+        linked = session.scalar(select(func.count()).where(Listing.side_id == row.id, *of_items))
     since = func.coalesce(Operation.doubted_at, Operation.sent_at, Operation.intended_at)
     unsettled = select(Operation.state, since).where(Operation.side_id == row.id, is_open())
     doubts = session.execute(unsettled).all()
@@ -123,7 +134,8 @@ def _side(session: Session, row: Side | None, fresh: Freshness, adapter: str) ->
     )
 
 
-def _run(row: Run, side: str) -> dict[str, Any]:
+def run_facts(row: Run, side: str) -> dict[str, Any]:
+    """What is told of a run."""
     return {
         "run": row.id,
         "side": side,

@@ -37,7 +37,9 @@ _READING = "syncd_reading"
 _LOCK_CLASS = int.from_bytes(b"sync")
 _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, hashtext(coalesce(current_schema(), '')))"
 
-_UNAVAILABLE_SQLITE = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PERM", "CORRUPT", "NOTADB", "NOMEM")
+_UNAVAILABLE_SQLITE = (
+    "BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PERM", "CORRUPT", "NOTADB", "NOMEM", "INTERRUPT",
+)  # fmt: skip
 
 _ONLY_READS = "25006"
 """PostgreSQL's code for a write in a transaction that may only read. In a reading one it is a mistake of ours."""

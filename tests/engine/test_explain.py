@@ -81,3 +81,14 @@ def test_a_settlement_says_so_and_an_open_doubt_says_since_when(database: Databa
     assert told(account)[-1] == "changed there: web reported -1 (settlement of write UID)"
     (story,) = explain(account.db, "A")
     assert [side.doubt_since for side in story.sides] == [None, None]
+
+
+def test_a_write_that_was_not_applied_does_not_say_that_its_mark_is_there(database: Database) -> None:
+    account = two_sides(database, {"A": 10}, {"A": 10})
+    account.worlds["till"].sell("t-A", 2)
+    account.worlds["web"].faults.append("lost_before")
+    account.poll("till", "web")
+    account.settle_down()
+    (story,) = explain(account.db, "A")
+    texts = [entry.text for entry in story.entries if entry.what == "write" and "answer was lost" in entry.text]
+    assert texts == ["told to go from 10 to 8; the answer was lost, it had not been applied (its mark is not there)"]
