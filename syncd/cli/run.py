@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from syncd.config import Config
+    from syncd.page.app import StatusPage
     from syncd.service.runs import RequestCounter
     from syncd.state.engine import Database
 
@@ -51,7 +52,7 @@ def run(cli: CliContext) -> int:
 
 @contextmanager
 def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Iterator[dict[str, RequestCounter]]:
-    """Serve ``/healthz`` and ``/metrics`` if the configuration says so, also while this process stands by.
+    """Serve ``/healthz``, ``/metrics`` and the status page if they are configured, also while this process stands by.
 
     Yields:
         Counters of requests by side, to be filled as soon as the sides are opened.
@@ -65,9 +66,17 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
 
     collector = SyncdCollector(db, config, utc_now, leading=leading, requests=lambda: dict(requests))
     collector.begin()
-    server = WebServer(address, Pages(db, config, registry(collector), utc_now))
+    people = _status_page(config, leading) if config.syncd.page else None
+    server = WebServer(address, Pages(db, config, registry(collector), utc_now, people))
     server.start()
     try:
         yield requests
     finally:
         server.close()
+
+
+def _status_page(config: Config, leading: Callable[[], bool]) -> StatusPage:
+    from syncd.page.app import StatusPage  # noqa: PLC0415 - kept out of the start
+    from syncd.state.looking import open_for_looking  # noqa: PLC0415
+
+    return StatusPage(open_for_looking(config.syncd.database), config, utc_now, leading=leading)

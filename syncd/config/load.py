@@ -173,7 +173,21 @@ class _Loader:
         section = self._validate(SyncdConfig, values, ("syncd",), skip)
         if section is not None and section.metrics is not None:
             self._check_address(section.metrics, section)
+        if section is not None and section.page:
+            self._check_page(section)
         return section
+
+    def _check_page(self, section: SyncdConfig) -> None:
+        """The page answers on this machine alone, so the address must be one by which this machine asks itself."""
+        address = section.metrics
+        if address is None:
+            self._problem(("syncd", "page"), 'needs an address to be served at: set metrics = "127.0.0.1:9464"')
+        elif _is_address(address) and not (_is_loopback(address) or _is_every(address)):
+            self._problem(
+                ("syncd", "page"),
+                f'is for people on this machine alone, who cannot ask for it at "{address}"; let metrics listen at '
+                "127.0.0.1, or at 0.0.0.0 with metrics_remote",
+            )
 
     def _check_address(self, address: str, section: SyncdConfig) -> None:
         path = ("syncd", "metrics")
@@ -390,6 +404,13 @@ def _is_loopback(address: str) -> bool:
         return True
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+def _is_every(address: str) -> bool:
+    """Whether it stands for all addresses of this machine."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).is_unspecified
     return False
 
 

@@ -178,6 +178,7 @@ class SyncdConfig(Section):
         default_factory=list,
         description="names of this machine by which others may ask for them; empty: nobody else may",
     )
+    page: bool = Field(default=False, description="serve the status page beside them, for people on this machine")
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/metrics`` over HTTP, for monitors on this machine. It reads, and nothing else.
+"""``/healthz`` and ``/metrics`` over HTTP, for monitors on this machine, and the status page beside them: to be read.
 
 The server is waitress: a fixed number of threads, limits on connections, headers and slow clients. The standard
 library's has none of them, and starts a thread for whoever connects. A browser on this machine could be led here by a
@@ -15,7 +15,8 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 from prometheus_client.exposition import choose_encoder
@@ -54,6 +55,26 @@ _LIMITS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back: status line, media type, body, and headers beside those of every answer."""
+
+    status: str
+    kind: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Part(Protocol):
+    """Answers for every address that is not a monitor's."""
+
+    def __call__(self, environ: WSGIEnvironment) -> Answer:
+        """Answer a GET or HEAD."""
+
+    def refuse_method(self) -> Answer:
+        """Answer any other method."""
+
+
 class Pages:
     """The pages, as a WSGI application.
 
@@ -62,50 +83,65 @@ class Pages:
         config: Names the sides, and the hosts that may be asked for.
         registry: What ``/metrics`` shows.
         now: Clock.
+        people: The status page, if it is on.
     """
 
-    def __init__(self, db: Database, config: Config, registry: CollectorRegistry, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        registry: CollectorRegistry,
+        now: Callable[[], datetime],
+        people: Part | None = None,
+    ) -> None:
         self._db = db
         self._config = config
         self._registry = registry
         self._now = now
+        self._people = people
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        status, kind, body = self._answer(environ)
+        answer = self._answer(environ)
+        own = dict(answer.headers)
         headers = [
-            ("Content-Type", kind),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
+            ("Content-Type", answer.kind),
+            ("Content-Length", str(len(answer.body))),
+            ("Cache-Control", own.pop("Cache-Control", "no-store")),
             ("X-Content-Type-Options", "nosniff"),
+            *own.items(),
         ]
-        if status.startswith("405"):
+        if answer.status.startswith("405"):
             headers.append(("Allow", "GET, HEAD"))
-        start_response(status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        start_response(answer.status, headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
-    def _answer(self, environ: WSGIEnvironment) -> tuple[str, str, bytes]:
+    def _answer(self, environ: WSGIEnvironment) -> Answer:
         if not is_ours(environ.get("HTTP_HOST", ""), self._config.syncd.metrics_remote):
             return _text("421 Misdirected Request", "this host name is not served here; see metrics_remote")
+        path = environ.get("PATH_INFO", "")
+        people = self._people if path not in {"/healthz", "/metrics"} else None
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            return _text("405 Method Not Allowed", "only GET and HEAD")
-        match environ.get("PATH_INFO", ""):
+            return people.refuse_method() if people else _text("405 Method Not Allowed", "only GET and HEAD")
+        if people:
+            return people(environ)
+        match path:
             case "/healthz":
                 return self._health()
             case "/metrics":
                 encode, kind = choose_encoder(environ.get("HTTP_ACCEPT", ""))
-                return "200 OK", kind, encode(self._registry)
+                return Answer("200 OK", kind, encode(self._registry))
             case _:
                 return _text("404 Not Found", "there are /healthz and /metrics")
 
-    def _health(self) -> tuple[str, str, bytes]:
+    def _health(self) -> Answer:
         try:
             with self._db.read() as session:
                 health = read_health(session, self._config, self._now())
         except DatabaseUnavailable:
             # Its message names the file or the server, which is nobody's business here; the log has it.
             document: dict[str, Any] = {"healthy": False, "code": 1, "problems": ["the database cannot be used"]}
-            return "503 Service Unavailable", "application/json", json.dumps(document).encode()
+            return Answer("503 Service Unavailable", "application/json", json.dumps(document).encode())
         by_kind: dict[str, int] = {}
         for (kind, _), number in health.findings.items():
             by_kind[kind] = by_kind.get(kind, 0) + number
@@ -127,7 +163,7 @@ class Pages:
             "findings": by_kind,
         }
         status = "200 OK" if health.code == 0 else "503 Service Unavailable"
-        return status, "application/json", json.dumps(document).encode()
+        return Answer(status, "application/json", json.dumps(document).encode())
 
 
 class WebServer:
@@ -212,5 +248,5 @@ def is_ours(host: str, named: Collection[str]) -> bool:
     return False
 
 
-def _text(status: str, said: str) -> tuple[str, str, bytes]:
-    return status, "text/plain; charset=utf-8", f"{said}\n".encode()
+def _text(status: str, said: str) -> Answer:
+    return Answer(status, "text/plain; charset=utf-8", f"{said}\n".encode())

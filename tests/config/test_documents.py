@@ -95,6 +95,7 @@ def test_every_key_without_default_says_what_it_is_for() -> None:
 def test_every_dependency_is_justified() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    wanted += project["dependency-groups"]["browser"]
     wanted += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
     names = {match[0] for text in wanted if (match := re.match(r"[A-Za-z0-9-]+", text))}
     first_cells = re.findall(r"(?m)^\| (`.*`) \|", (ROOT / "docs" / "dependencies.md").read_text("utf-8"))

@@ -108,6 +108,14 @@ def test_others_may_ask_for_metrics_if_it_is_said_by_which_names(load: Load) -> 
     assert (config.syncd.metrics_address, config.syncd.metrics_remote) == (("0.0.0.0", 9464), ["till.lan"])  # noqa: S104
 
 
+@pytest.mark.parametrize(
+    "address", ["metrics = '127.0.0.1:9464'", "metrics = '0.0.0.0:9464'\nmetrics_remote = ['till.lan']"]
+)
+def test_the_page_is_served_where_this_machine_can_ask(load: Load, address: str) -> None:
+    assert load(GOOD.replace("[inventorum]", f"{address}\npage = true\n[inventorum]")).syncd.page is True
+    assert load(GOOD).syncd.page is False
+
+
 def test_addresses_of_monitors_and_webhooks_are_secrets(load: Load) -> None:
     tables = "[ping]\nsuccess_url = 'https://hc.example/abc-def'\n[notify]\nseverities = ['error', 'warning']\n"
     config = load(tables + GOOD, SYNCD_NOTIFY_WEBHOOK_URL="https://hook.example/ghi")
@@ -186,6 +194,10 @@ def test_a_relative_database_file_lies_beside_the_configuration(load: Load, tmp_
         (("client_id", "requests_per_second = 50\nclient_id"), "inventorum.requests_per_second",
          "50 is above the maximum of 20"),
         (("[inventorum]", "log_level = 'INF'\n[inventorum]"), "syncd.log_level", '(did you mean "INFO"?)'),
+        (("[inventorum]", "page = true\n[inventorum]"), "syncd.page", 'set metrics = "127.0.0.1:9464"'),
+        (("[inventorum]", "page = true\nmetrics = '192.0.2.1:1'\nmetrics_remote = ['x.lan']\n[inventorum]"),
+         "syncd.page", "for people on this machine alone"),
+        (("[inventorum]", "page = 1\n[inventorum]"), "syncd.page", "must be true or false"),
         (("[inventorum]", "metrics = '9464'\n[inventorum]"), "syncd.metrics", '"9464" is not HOST:PORT'),
         (("[inventorum]", "metrics = 'host:70000'\n[inventorum]"), "syncd.metrics", "is not HOST:PORT"),
         (("[inventorum]", "metrics = '0.0.0.0:9464'\n[inventorum]"), "syncd.metrics", "can be reached from other"),

@@ -73,6 +73,33 @@ def test_a_wheel_carries_what_the_program_needs_and_no_more(installed: Path) -> 
     assert {name for name in top if not name.endswith(".dist-info")} == {"syncd"}
 
 
+PAGE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+import syncd
+from syncd.page.render import render, static, zone
+assert Path(syncd.__file__).is_relative_to(sys.argv[1]), syncd.__file__
+now = datetime(2026, 3, 1, tzinfo=UTC)
+from http import HTTPStatus
+values = {"now": now, "zone": zone(now), "path": "", "asked": "", "sides": "", "said": "x"}
+values["status"] = HTTPStatus.NOT_FOUND
+print(len(render("problem.html", values)) > 500, len(static("style.css")) > 1000, len(static("icon.svg")) > 100)
+"""
+
+
+def test_the_status_page_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Its templates and its stylesheet are no code."""
+    environment = {
+        **os.environ, "PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    program = [sys.executable, "-W", "error", "-c", PAGE, str(installed)]
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True True\n", "")
+    shown = {path.name for path in (installed / "syncd" / "page" / "templates").iterdir()}
+    assert shown == {path.name for path in (ROOT / "syncd" / "page" / "templates").iterdir()}
+
+
 SIMULATOR = """
 import sys
 from pathlib import Path

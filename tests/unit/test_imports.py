@@ -117,6 +117,13 @@ def test_the_service_knows_adapters_by_their_contract_alone() -> None:
     assert offences(("service",), (*vendor_folders(), "syncd.cli", "syncd.simulators", "click", "rich")) == []
 
 
+def test_the_page_only_looks() -> None:
+    """It knows what the service tells and the state keeps; nothing but the command that serves it knows the page."""
+    forbidden = (*vendor_folders(), "syncd.adapters", "syncd.cli", "syncd.http", "syncd.simulators", "click", "rich")
+    assert offences(("page",), forbidden) == []
+    assert offences(("core", "adapters", "http", "state", "service", "config", "simulators"), ("syncd.page",)) == []
+
+
 def test_nothing_but_tests_needs_the_suite() -> None:
     others = [path for path in PACKAGE.rglob("*.py") if PACKAGE / "testing" not in path.parents]
     users = [
@@ -155,7 +162,7 @@ def test_no_vendor_is_named_in_what_all_adapters_share() -> None:
     assert [found for path in shared for found in vendor_names(path)] == []
 
 
-@pytest.mark.parametrize("folder", ["config", "cli", "state"])
+@pytest.mark.parametrize("folder", ["config", "cli", "state", "page"])
 def test_people_are_told_of_the_till_alone(folder: str) -> None:
     named = [
         found
