@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: browser units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -89,6 +89,19 @@ vendure: .vendure/.installed ## Install the real shop that tests may use (needs 
 
 e2e: $(VENV)/.developed .vendure/.installed ## A busy day between a till and a real Vendure shop (needs Node)
 	$(BIN)/python -m tests.vendure $(ARGS)
+
+# Installs what drives a browser, but no browser: that is the system's.
+$(VENV)/.browser: pyproject.toml $(VENV)/.developed
+	$(PIP) install --quiet --group browser
+	@touch $@
+
+browser: $(VENV)/.developed ## The status page in a real Chromium; pictures in build/browser (needs Chromium)
+	@command -v chromium chromium-browser google-chrome chrome >/dev/null || { \
+		echo 'there is no Chromium: apt-get install chromium (Debian, Ubuntu)'; exit 1; }
+	@$(MAKE) --no-print-directory $(VENV)/.browser
+	rm -rf build/browser
+	BROWSER=all $(BIN)/python -m pytest -q tests/browser $(ARGS)
+	@echo "pictures: build/browser"
 
 fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
