@@ -172,7 +172,7 @@ class StatusPage:
         standing = read_standing(session, self._config, now)
         linked = sum(side.linked for side, _ in standing.sides)
         differing = sum(standing.differing.values())
-        daemon = read_daemon(session, leads=self._leading())
+        daemon = read_daemon(session, now, leads=self._leading())
         runs, _ = read_runs(session, before=None, limit=8, busy=True)
         return "overview.html", {
             "standing": standing,

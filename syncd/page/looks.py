@@ -10,7 +10,7 @@ from sqlalchemy import and_, case, func, or_, select
 from syncd.page.words import MEANINGS, Daemon
 from syncd.service.explain import SideNow, side_now
 from syncd.service.finding_story import FindingStory, tell
-from syncd.service.freshness import read_health
+from syncd.service.freshness import ago, read_health
 from syncd.service.status import SideStatus, run_facts, side_status
 from syncd.state.lease import LEADER, Process
 from syncd.state.models import Finding, Item, Lease, Listing, Operation, Run, Side, is_open
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.core.model import Quantity
     from syncd.service.freshness import Freshness, Health
+
+_LATE_S = 5.0
+"""A lease that is over for so long is not being renewed: its holder hangs, or another one is about to take over."""
 
 RUNS_SEARCHED = 5_000
 """How many runs are looked through for those that did something: most find nothing new."""
@@ -183,13 +186,17 @@ def read_runs(
     return runs, floor + 1 if floor else None
 
 
-def read_daemon(session: Session, *, leads: bool) -> Daemon:
-    """Who is at work. A process that certainly ended is nobody."""
-    owner = session.scalar(select(Lease.owner).where(Lease.name == LEADER)) or ""
-    process = Process.parse(owner)
-    if process is None or process.is_dead():
+def read_daemon(session: Session, now: datetime, *, leads: bool) -> Daemon:
+    """Who is at work. A process that certainly ended is nobody; one that does not renew its lease may be."""
+    lease = session.get(Lease, LEADER)
+    process = Process.parse(lease.owner) if lease is not None else None
+    if lease is None or process is None or process.is_dead():
         return Daemon(leads)
-    return Daemon(leads, f"process {process.pid} on {process.host}")
+    if session.get_bind().dialect.name == "postgresql":
+        now = session.scalars(select(func.now())).one()  # leases end by the server's clock
+    late_s = (now - lease.expires_at).total_seconds()
+    silent = f", but has not been heard of since its lease ended {ago(late_s)} ago" if late_s > _LATE_S else ""
+    return Daemon(leads, f"process {process.pid} on {process.host}", silent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,12 @@ class Daemon:
     Attributes:
         leads: The process that answers is at work itself.
         other: Who else is, in words; empty if nobody is known to be.
+        silent: What makes that doubtful, in words; empty if nothing does.
     """
 
     leads: bool
     other: str = ""
+    silent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ def judge(health: Health, daemon: Daemon, *, linked: int, differing: int | None)
     """
     level, word, said = _said(health, linked, differing)
     if not daemon.leads and daemon.other:
-        said = f"This daemon stands by while {daemon.other} works. {said}"
+        if daemon.silent and level == "good":
+            level, word = "note", "Nobody at work?"
+        said = f"This daemon stands by; {daemon.other} leads{daemon.silent}. {said}"
     elif not daemon.leads:
         level, word = ("note", "No daemon works") if level == "good" else (level, word)
         said = f"No daemon is at work. {said}"

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from syncd.page.app import ENTRIES, FINDINGS, HITS, RUNS
-from syncd.state.lease import LeaseKeeper
-from syncd.state.models import Finding, Listing, Movement, Run, Side
+from syncd.state.lease import LEADER, LeaseKeeper
+from syncd.state.models import Finding, Lease, Listing, Movement, Run, Side
 from tests.page.conftest import serving
 from tests.support import rows
 
@@ -90,7 +90,15 @@ def test_who_is_at_work_is_said_where_it_is_not_the_one_that_answers(
     assert '<h1 id="verdict">No daemon works</h1>' in served.page("/")
     keeper = LeaseKeeper(database, 15.0)
     assert keeper.acquire()
-    assert re.match(r"This daemon stands by while process \d+ on \S+ works\. ", verdict(served))
+    with database.write() as session:  # SQLite goes by our clock, which stands still here; PostgreSQL by the server's
+        lease = session.get_one(Lease, LEADER)
+        if database.dialect == "sqlite":
+            lease.expires_at = served.clock() + timedelta(seconds=15)
+    assert re.match(r"This daemon stands by; process \d+ on \S+ leads\. All is well", verdict(served))
+    with database.write() as session:
+        session.get_one(Lease, LEADER).expires_at -= timedelta(seconds=100)
+    assert re.search(r" leads, but has not been heard of since its lease ended \d+ s ago\. ", verdict(served))
+    assert "All is well</h1>" not in served.page("/")
     keeper.release()
     assert verdict(served).startswith("No daemon is at work. ")
 
