@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: browser units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: browser faults units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -65,6 +65,9 @@ requests: $(VENV)/.developed ## Count the requests that changes of so many produ
 
 mutants: $(VENV)/.developed ## Take out one protection after the other: tests must notice
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+faults: $(VENV)/.developed ## Disk full, locks, cut connections, clocks set by a day: with the times of the real thing
+	SYNCD_TEST_FAULTS=1 $(BIN)/python -m pytest -q --timeout 0 tests/faults $(ARGS)
 
 chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (SHOP, KILLS, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos --shop $(SHOP) --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DatabaseError
 
 from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SyncdError
 from syncd.state import migrate, schema
@@ -191,8 +192,12 @@ def _refuse_what_is_none(file: Path) -> None:
 def _upgraded(file: Path, copy: Path) -> str:
     url = f"sqlite:///{copy}"
     try:
+        open_database(url).dispose()
+    except DatabaseNotReady as error:
+        raise Damaged(f"{file} cannot be read: {error}") from error
+    try:
         before, _ = migrate.upgrade(url)
-    except (DatabaseUnavailable, sqlite3.DatabaseError) as error:
+    except (DatabaseUnavailable, DatabaseError) as error:
         raise Damaged(f"{file} cannot be read: {error}") from error
     if before is None:
         raise SyncdError(f"{file} is a database, but none of syncd")
@@ -269,12 +274,22 @@ def _open_live(url: str, place: Path) -> Database | None:
         live.dispose()
         return None
     if revision is None or any(flaw.kind == "pages" for flaw in flaws):
-        live.dispose()
+        try:
+            _refuse_running(live)
+        finally:
+            live.dispose()
         return None
     schema.refuse_newer(live.url_safe, revision)
     if revision != schema.head():
         migrate.upgrade(url)
     return live
+
+
+def _refuse_running(live: Database) -> None:
+    """A damaged database may still say who works on it."""
+    with suppress(DatabaseUnavailable, DatabaseError):
+        if not LeaseKeeper(live, _HOLD_S).acquire():
+            raise Running(_running(LeaseKeeper(live, _HOLD_S).holder()))
 
 
 def _keep_former(place: Path) -> Path:

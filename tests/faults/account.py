@@ -74,7 +74,7 @@ class Shaken:
 
     def recovers(self) -> None:
         """Everything is counted once, everywhere, and nothing is left over."""
-        self.account.settle_down(6)
+        self.account.settle_down(4)
         for sku, units in self.left.items():
             shown = (
                 self.account.on_hand(sku),

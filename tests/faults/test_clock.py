@@ -67,10 +67,10 @@ MOMENTS = [
 @STEPS
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_nothing_is_lost_and_nothing_doubled(
-    sqlite_database: Database, moment: Callable[[Shaken, Callable[[], None]], None], step_s: float
+    quick_database: Database, moment: Callable[[Shaken, Callable[[], None]], None], step_s: float
 ) -> None:
     """Clocks of the sides go right. An adapter takes off what a side's is ahead, so documents follow our own."""
-    shaken = Shaken.over(sqlite_database)
+    shaken = Shaken.over(quick_database)
 
     def step() -> None:
         shaken.account.clock.advance(step_s)
@@ -80,7 +80,7 @@ def test_nothing_is_lost_and_nothing_doubled(
             world.before_write = {key: (was, at + ahead) for key, (was, at) in world.before_write.items()}
 
     moment(shaken, step)
-    shaken.account.settle_down(8)
+    shaken.account.settle_down(3)
     shaken.recovers()
 
 
@@ -108,8 +108,8 @@ def test_a_lease_is_kept_or_taken_over_and_never_by_two(database: Database, step
 
 
 @STEPS
-def test_health_says_what_it_knows(sqlite_database: Database, step_s: float) -> None:
-    shaken = Shaken.over(sqlite_database)
+def test_health_says_what_it_knows(quick_database: Database, step_s: float) -> None:
+    shaken = Shaken.over(quick_database)
     account = shaken.account
     sides = [SimpleNamespace(name=name, poll_seconds=15) for name in account.workers]
     config: Any = SimpleNamespace(sides=sides)
@@ -126,13 +126,13 @@ def test_health_says_what_it_knows(sqlite_database: Database, step_s: float) -> 
 
 
 @STEPS
-def test_the_house_is_kept_by_a_clock_that_is_never_set(sqlite_database: Database, step_s: float) -> None:
+def test_the_house_is_kept_by_a_clock_that_is_never_set(quick_database: Database, step_s: float) -> None:
     """What was recorded in times to come is young; pauses do not end early, nor never."""
-    shaken = Shaken.over(sqlite_database)
+    shaken = Shaken.over(quick_database)
     shaken.sell()
     shaken.account.poll()
     seconds = [0.0]
-    house = Housekeeping(sqlite_database, policy(30), lambda: False, shaken.account.clock, lambda: seconds[0])
+    house = Housekeeping(quick_database, policy(30), lambda: False, shaken.account.clock, lambda: seconds[0])
     before = len(shaken.account.movements())
     shaken.account.clock.advance(step_s)
     house.turn()

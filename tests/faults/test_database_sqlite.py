@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from syncd.errors import DatabaseNotReady
 from syncd.state import engine
 from syncd.state.engine import open_database
+from tests.conftest import wait_for_no_disk
 from tests.faults.account import Shaken
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ connection.execute("ROLLBACK")
 @pytest.fixture
 def shaken(sqlite_url: str) -> Iterator[Shaken]:
     database = open_database(sqlite_url)
+    database.engine.dispose()
+    event.listen(database.engine, "connect", wait_for_no_disk)
     yield Shaken.over(database)
     database.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.care import CARE_MUTANTS
 from tests.mutants.counting import COUNTING_MUTANTS
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import HISTORIES, Edit, Mutant
@@ -481,4 +482,5 @@ MUTANTS = (
     *SHOPIFY_MUTANTS,
     *COUNTING_MUTANTS,
     *OPERATION_MUTANTS,
+    *CARE_MUTANTS,
 )

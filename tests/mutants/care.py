@@ -1,0 +1,96 @@
+"""Mutants of what keeps the database: history that takes too much along, restores that count twice."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Edit, Mutant
+
+_RETENTION = ("tests/engine/test_retention.py",)
+_COMPARISON = ("tests/engine/test_comparison.py",)
+
+CARE_MUTANTS = (
+    Mutant(
+        "prune-keys",
+        "the key of an old document is kept: here it goes with its steps, and what comes again is new",
+        (
+            Edit(
+                "syncd/service/retention.py",
+                "session.execute(delete(StockEventRow).where(*mine, StockEventRow.key != name))",
+                "session.execute(delete(StockEventRow).where(*mine))",
+            ),
+        ),
+        (*_RETENTION, "-k", "document_of_long_ago"),
+    ),
+    Mutant(
+        "prune-busy",
+        "an item with something open keeps all that it has",
+        (
+            Edit(
+                "syncd/service/retention.py",
+                "ids = [each for each in item_ids if each not in needed.items]",
+                "ids = list(item_ids)",
+            ),
+        ),
+        (*_RETENTION, "-k", "something_open"),
+    ),
+    Mutant(
+        "prune-halves",
+        "a sum takes the place of its movements in one transaction: here in two",
+        (
+            Edit(
+                "syncd/service/retention.py",
+                "            session.execute(insert(Movement), [values])\n",
+                "            session.commit()\n            session.begin()\n"
+                "            session.execute(insert(Movement), [values])\n",
+            ),
+        ),
+        (*_RETENTION, "-k", "crash_at_any_statement"),
+    ),
+    Mutant(
+        "prune-marks",
+        "the last writes of a listing are kept: by them a shop that was put back is known",
+        (
+            Edit("syncd/service/retention.py", "        Operation.id.not_in(lasting),\n", ""),
+            Edit("syncd/service/retention.py", "        Operation.id.not_in(confirmed),\n", ""),
+        ),
+        (*_RETENTION, "-k", "mark_of_an_old_write"),
+    ),
+    Mutant(
+        "restore-counts",
+        "after a restore nothing is counted before the comparison: here it is taken as done",
+        (
+            Edit(
+                "syncd/service/comparison.py",
+                "        if restore is None:\n            return None\n",
+                "        if restore is not None:\n            return None\n",
+            ),
+        ),
+        (*_COMPARISON, "-k", "carried_over"),
+    ),
+    Mutant(
+        "restore-same",
+        "the same sold on both sides is not taken for one sale that was carried over",
+        (
+            Edit(
+                "syncd/core/restored.py",
+                "if (explained and total != hub.shows) or _untold(shown):",
+                "if False:",
+            ),
+        ),
+        (*_COMPARISON, "-k", "the_same_sold"),
+    ),
+    Mutant(
+        "restore-held",
+        "an item that is held is not written to",
+        (
+            Edit("syncd/service/planning.py", "Listing.pending & Listing.held_at.is_(None) &", "Listing.pending &"),
+            Edit("syncd/service/side.py", " or listing.held_at is not None:", ":"),
+        ),
+        (*_COMPARISON, "-k", "a_person_says"),
+    ),
+    Mutant(
+        "restore-fence",
+        "a process of before a restore writes nothing more",
+        (Edit("syncd/state/restore.py", "max(row.fence, number) + 1, now", "max(row.fence, number - 1), now"),),
+        ("tests/state/test_restore.py", "-k", "fenced_off"),
+    ),
+)
