@@ -54,7 +54,7 @@ class Frame:
 
 
 WIDE = Frame("wide", 860, 320, 7)
-NARROW = Frame("narrow", 340, 280, 3)
+NARROW = Frame("narrow", 340, 280, 4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,11 @@ _CODE = re.compile(r"`([^`]{1,300})`")
 _LONGEST = 240
 """Characters of one value that are shown: names of any length must not push everything else aside."""
 
+LONG = 2000
+"""The same of messages, and of commands, which are of no use if their end is missing."""
+
+_PATH = re.compile(r"[MHV0-9. ]*")
+
 # Control characters say nothing; those that turn the direction of writing would turn the words around them as well.
 _UNSHOWN = dict.fromkeys(
     (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
@@ -32,10 +37,10 @@ _UNSHOWN = dict.fromkeys(
 )
 
 
-def plain(text: object) -> str:
-    """A value as it may be shown: no secret, no control characters, no end of its own."""
+def plain(text: object, most: int = _LONGEST) -> str:
+    """A value as it may be shown: no secret, no control characters, not longer than ``most`` characters."""
     shown = without_secrets(str(text)).translate(_UNSHOWN)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    return shown if len(shown) <= most else f"{shown[:most]}…"
 
 
 def _finalize(value: object) -> object:
@@ -64,15 +69,26 @@ def _units(units: Decimal | None) -> str:
 
 def _with_code(text: str) -> Markup:
     """A message in which commands stand between backticks."""
-    parts = _CODE.split(without_secrets(text).translate(_UNSHOWN)[:2000])
+    parts = _CODE.split(plain(text, LONG))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
     )
 
 
-def _foreign(text: object) -> Markup:
+def _foreign(text: object, most: int = _LONGEST) -> Markup:
     """A text that others wrote: whichever way it is written, what stands beside it keeps its place."""
-    return Markup("<bdi>{}</bdi>").format(plain(text))
+    return Markup("<bdi>{}</bdi>").format(plain(text, most))
+
+
+def _long(text: str) -> Markup:
+    """A text of ours that must not lose its end."""
+    return escape(plain(text, LONG))
+
+
+def _path(steps: str) -> Markup:
+    """The steps of a line, however many."""
+    assert _PATH.fullmatch(steps)  # noqa: S101 - made by the chart, of numbers
+    return Markup("{}").format(steps)
 
 
 def _address(path: str, **query: object) -> str:
@@ -111,8 +127,9 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "moment": _moment, "signed": _signed, "units": _units, "with_code": _with_code, "foreign": _foreign, "ago": ago,
+        "long": _long, "path": _path,
     }  # fmt: skip
-    made.globals |= {"address": _address, "stamp": stamp, "told": told}
+    made.globals |= {"LONG": LONG, "address": _address, "stamp": stamp, "told": told}
     return made
 
 

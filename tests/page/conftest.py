@@ -14,13 +14,16 @@ import pytest
 from syncd.page.app import StatusPage
 from syncd.service.metrics import SyncdCollector, registry
 from syncd.service.web import Pages, WebServer
+from syncd.state.engine import Database
 from syncd.state.looking import open_for_looking
+from tests.conftest import BOTH
+from tests.engine.conftest import _empty, kept_postgresql, kept_sqlite
 from tests.support.engine import Account, Clock, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from syncd.state.engine import Database
+__all__ = ["kept_postgresql", "kept_sqlite"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,19 @@ def serving(db: Database, url: str, clock: Clock | None = None, **options: Any) 
 @pytest.fixture(autouse=True)
 def _quick_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncd.service.web._TURN_S", 0.02)
+
+
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """One of each kind for all tests of a process, emptied after each: making them takes longer than most tests."""
+    kept: Database = request.getfixturevalue(f"kept_{request.param}")
+    yield Database(kept.engine)
+    _empty(kept)
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    return database.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

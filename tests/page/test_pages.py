@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from tests.page.conftest import serving
 from tests.support import rows
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from syncd.state.engine import Database
     from tests.page.conftest import Served
     from tests.support.engine import Account
@@ -244,6 +243,36 @@ def test_an_item_tells_its_story_in_pages(account: Account, served: Served, data
     assert 'rel="next"' not in served.page(f"/item/{item}?page=3")
 
 
+def test_a_long_history_is_drawn_whole(account: Account, served: Served, database: Database) -> None:
+    row = account.listing("till", "t-A")
+    with database.write() as session:
+        for number in range(60):
+            account.clock.advance(61)
+            session.add(
+                Movement(
+                    item_id=row.item_id, side_id=row.side_id, listing_id=row.id, quantity=Decimal((-1) ** number),
+                    on_hand_after=Decimal(20), cause="sale", evidence="order", recorded_at=account.clock(),
+                )
+            )  # fmt: skip
+    body = served.page(f"/item/{row.item_id}")
+    paths = dict(re.findall(r'class="line line-\d" data-side="(\w+)" d="([^"]*)"', body))
+    assert {side: path.count("V") for side, path in paths.items()} == {"till": 60, "web": 1}
+    assert all(re.fullmatch(r"M[\d.]+ [\d.]+(H[\d.]+V[\d.]+)*H[\d.]+", path) for path in paths.values())
+    words = (
+        "till changed 60 times, from 20 to 20, between 19 and 21; web changed once, from 15 to 20, between 15 and 20."
+    )
+    assert body.count(words) == 2
+
+
+def test_a_command_keeps_its_end_however_long_the_sku(served: Served, database: Database) -> None:
+    sku = "S" * 900
+    with database.write() as session:
+        session.execute(update(Listing).where(Listing.external_id == "t-A").values(sku=sku))
+        item = session.scalar(select(Listing.item_id).where(Listing.external_id == "t-A"))
+        rows.finding(session, item_id=item)
+    assert f"<code>syncd explain {sku}</code>" in served.page("/findings")
+
+
 def test_what_is_not_linked_has_a_page_too(account: Account, served: Served) -> None:
     account.worlds["web"].put("w-X", 4, sku="X")
     account.poll("web")
@@ -305,13 +334,14 @@ def test_times_are_those_of_the_machine_and_say_so(
     assert '<time datetime="2026-11-23T12:00:00+00:00">2026-11-23 21:00:00</time> JST (UTC+0900)' in body
 
 
-def test_a_database_that_is_away_is_said_and_not_made_anew(served: Served, database: Database, tmp_path: Path) -> None:
+def test_a_database_that_is_away_is_said_and_not_made_anew(served: Served, database: Database) -> None:
+    file = Path(str(database.engine.url.database))
     if database.dialect == "sqlite":
         database.engine.dispose()
-        file = tmp_path / "syncd.db"
-        file.rename(tmp_path / "away.db")
+        away = file.rename(file.with_name("away.db"))
         reply = served.ask("/")
         assert not file.exists()
+        away.rename(file)
     else:
         with database.engine.connect() as holder:
             holder.exec_driver_sql("LOCK TABLE sides, runs, listings, items, findings IN ACCESS EXCLUSIVE MODE")
@@ -319,5 +349,5 @@ def test_a_database_that_is_away_is_said_and_not_made_anew(served: Served, datab
     assert reply.status == 503
     assert reply.headers["retry-after"] == "10"
     assert "The database cannot be read now" in reply.body
-    assert str(tmp_path) not in reply.body
+    assert str(file) not in reply.body
     assert "All is well" not in reply.body
