@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
 
+from syncd.http import RetryPolicy
 from syncd.state import migrate
 from syncd.state.engine import Database, open_database
 from tests.support.postgres import SWITCHED_OFF, VARIABLE, PostgresServer, running_server
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads in this process are tried as often as everywhere, a moment apart: nobody needs to wait for it."""
+    monkeypatch.setattr("syncd.http.session.RetryPolicy", partial(RetryPolicy, first_wait_s=0.02))
 
 
 @pytest.fixture(scope="session")
