@@ -80,8 +80,8 @@ def require_same_counting(side: SideContext, *, may_note: bool = True) -> None:
     with side.db.read() as session:
         row = side.row(session)
         known, words = row.counts, row.counts_words
-        used = session.scalar(select(Listing.id).where(Listing.side_id == side.id).limit(1)) is not None
-    if known and used and known != counting.key:
+        is_other = known not in ("", counting.key) and _is_used(session, side)
+    if is_other:
         counting = side.adapter.counts(anew=True)  # it may have been put back meanwhile
         if known != counting.key:
             raise _refusal(side, words, counting)
@@ -89,6 +89,10 @@ def require_same_counting(side: SideContext, *, may_note: bool = True) -> None:
         with side.db.write() as session:
             row = side.row(session)
             row.counts, row.counts_words = counting.key, counting.words
+
+
+def _is_used(session: Session, side: SideContext) -> bool:
+    return session.scalar(select(Listing.id).where(Listing.side_id == side.id).limit(1)) is not None
 
 
 def _refusal(side: SideContext, words: str, counting: Counting) -> CountsOtherwise:
