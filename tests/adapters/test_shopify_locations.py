@@ -46,7 +46,8 @@ def test_a_location_goes_by_its_name_or_number(by: str) -> None:
     with open_with(also=[STORE]) as side:
         number = side.sim.shop.main.id
         called = {"name": " shop LOCATION", "number": str(number), "gid": f"gid://shopify/Location/{number}"}[by]
-        side.adapter._settings.location = called
+        side.settings["location"] = called
+        side.reopen()
         assert read(side.adapter.read_all()).stock() == side.sim.people.stock()
 
 
