@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SEEN = ("sale", "return", "change", "correction")
 """Causes of movements that a side showed. Others change the ledger alone; the side is told of them by a write."""
 
+_LONG_DOUBTS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -101,9 +103,9 @@ def _before(ordered: Sequence[Event]) -> Quantity:
     """What was held before the first event: from the first one that says how much was held, backwards."""
     moved = Quantity(0)
     for event in ordered:
+        moved += event.change or Quantity(0)
         if event.holds is not None:
             return event.holds - moved
-        moved += event.change or Quantity(0)
     raise AssertionError("the caller looked")  # pragma: no cover
 
 
@@ -119,9 +121,11 @@ def read_lines(session: Session, item_id: int, *, limit: int, now: datetime) -> 
     moved = select(Movement).where(Movement.item_id == item_id).order_by(Movement.id.desc()).limit(limit)
     movements = session.scalars(moved).all()
     wrote = select(Operation).where(Operation.item_id == item_id).order_by(Operation.id.desc()).limit(limit)
-    operations = session.scalars(wrote).all()
+    operations = list(session.scalars(wrote))
     # Beyond the oldest of what was left out nothing is known.
     cut = max((rows[-1] for rows in (_times(movements), _times(operations)) if len(rows) == limit), default=None)
+    if len(operations) == limit and cut is not None:
+        operations += _settled_later(session, item_id, operations[-1].id, cut)
     listings = {row.side_id: row for row in session.scalars(select(Listing).where(Listing.item_id == item_id))}
     lines = []
     for side in session.scalars(select(Side).order_by(Side.id)):
@@ -137,6 +141,12 @@ def read_lines(session: Session, item_id: int, *, limit: int, now: datetime) -> 
             gone = listing is None or listing.gone_at is not None
             lines.append(Line(side.name, tuple(steps), steps[-1].at if gone else max(now, steps[-1].at)))
     return lines
+
+
+def _settled_later(session: Session, item_id: int, before: int, cut: datetime) -> list[Operation]:
+    """Older writes that were in doubt for long: they took effect within the window all the same."""
+    query = select(Operation).where(Operation.item_id == item_id, Operation.id < before, Operation.settled_at >= cut)
+    return list(session.scalars(query.order_by(Operation.id.desc()).limit(_LONG_DOUBTS)))
 
 
 def _times(rows: Sequence[Movement] | Sequence[Operation]) -> list[datetime]:
@@ -159,4 +169,5 @@ def _events(movements: Iterable[Movement], operations: Iterable[Operation], side
             continue
         yield Event(write.intended_at, (write.id, 0), holds=write.expected_before)
         if write.state == "confirmed" and write.settled_at is not None:
-            yield Event(write.settled_at, (write.id, 1), holds=write.expected_before + write.difference)
+            after = write.expected_before + write.difference
+            yield Event(write.settled_at, (write.id, 1), change=write.difference, holds=after)
