@@ -7,6 +7,7 @@ from tests.mutants.counting import COUNTING_MUTANTS
 from tests.mutants.fields import FIELD_MUTANTS
 from tests.mutants.mutant import HISTORIES, Edit, Mutant
 from tests.mutants.operations import OPERATION_MUTANTS
+from tests.mutants.page import PAGE_MUTANTS
 from tests.mutants.products import PRODUCT_MUTANTS
 from tests.mutants.shopify import SHOPIFY_MUTANTS
 
@@ -483,4 +484,5 @@ MUTANTS = (
     *COUNTING_MUTANTS,
     *OPERATION_MUTANTS,
     *CARE_MUTANTS,
+    *PAGE_MUTANTS,
 )
