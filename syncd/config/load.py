@@ -36,6 +36,7 @@ from syncd.config.schema import (
 from syncd.config.secrets import SecretReader, env_name
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http.redact import redact
+from syncd.state.seal import read_key
 
 SYSTEM_PATH = Path("/etc/syncd/config.toml")
 LOCAL_NAME = "config.toml"
@@ -47,6 +48,7 @@ _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end
 _PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
 _WEB = re.compile(r"https?://[^\s/]")
 _SHORTEST_SECRET = 4
+_KEYS = ("database_key", "database_key_former")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -159,7 +161,8 @@ class _Loader:
             return None
         before = len(self.secrets.problems)
         database = self.secrets.find(table, ("syncd",), "", "database")
-        values = {key: value for key, value in table.items() if key not in {"database", "database_file"}}
+        sources = {name for key in ("database", *_KEYS) for name in (key, f"{key}_file")}
+        values = {key: value for key, value in table.items() if key not in sources}
         skip = frozenset({"database"}) if len(self.secrets.problems) > before else frozenset[str]()
         if database is not None:
             values["database"] = self._database(database)
@@ -167,10 +170,27 @@ class _Loader:
             skip = frozenset({"database"})
             example = "for example sqlite:////var/lib/syncd/syncd.db"
             self._problem(("syncd", "database"), f"missing: where syncd keeps its state, {example}")
+        values |= self._database_keys(table)
         section = self._validate(SyncdConfig, values, ("syncd",), skip)
         if section is not None and section.metrics is not None:
             self._check_address(section.metrics, section)
         return section
+
+    def _database_keys(self, table: Mapping[str, Any]) -> dict[str, str]:
+        """The keys that tokens are sealed with."""
+        found = {}
+        for name in _KEYS:
+            if (key := self.secrets.find(table, ("syncd",), "", name)) is None:
+                continue
+            try:
+                read_key(key)
+            except ValueError as error:
+                self._problem(("syncd", name), str(error))
+            else:
+                found[name] = key
+        if set(found) == {"database_key_former"}:
+            self._problem(("syncd", "database_key_former"), "is of use beside a new database_key only")
+        return found
 
     def _check_address(self, address: str, section: SyncdConfig) -> None:
         path = ("syncd", "metrics")

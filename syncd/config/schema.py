@@ -123,6 +123,8 @@ class SyncdConfig(Section):
     """``[syncd]``: the process itself."""
 
     database: str = Field(repr=False, description="where syncd keeps its state")
+    database_key: SecretStr | None = Field(None, description="key that tokens are sealed with in the database")
+    database_key_former: SecretStr | None = Field(None, description="the key before it, until `syncd db rekey` is done")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least important line shown")
     log_format: Literal["text", "json"] = Field("text", description="form of log lines on standard error")
     metrics: str | None = Field(None, description="address of /metrics and /healthz; left out: off")

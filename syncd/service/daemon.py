@@ -23,7 +23,15 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from loguru import logger
 
-from syncd.errors import AuthRejected, DatabaseUnavailable, LeaseLost, PermissionMissing, Stopped, Transient
+from syncd.errors import (
+    AuthRejected,
+    DatabaseNotReady,
+    DatabaseUnavailable,
+    LeaseLost,
+    PermissionMissing,
+    Stopped,
+    Transient,
+)
 from syncd.service.freshness import read_health
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
@@ -150,6 +158,9 @@ class Daemon:
                 return
             except DatabaseUnavailable as error:
                 logger.bind(detail=str(error)).error("database.unavailable")
+            except DatabaseNotReady as error:
+                logger.bind(detail=str(error)).error("database.not_ready")
+                self.end(error.exit_code)
             except LeaseLost as error:
                 if self._released:
                     return  # it was waiting for its turn when we gave the lease back ourselves
