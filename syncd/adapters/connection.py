@@ -78,4 +78,5 @@ def open_session(
         now=context.now,
         sign=sign,
         may_write=context.may_write,
+        verify=context.trust,
     )

@@ -13,6 +13,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
 from syncd.cli.opening import make_tables
 from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SideError
+from syncd.http.trust import trust
 from syncd.log import without_secrets
 from syncd.state import schema
 from syncd.state.engine import open_database
@@ -138,7 +139,11 @@ def _check_side(
             return
         tokens = DatabaseTokenStore(database, side.name, getattr(side.settings, "refresh_token", None), seal=seal)
     context = AdapterContext(
-        side=side.name, settings=side.settings, tokens=tokens, overlap_s=side.stock.overlap_seconds
+        side=side.name,
+        settings=side.settings,
+        tokens=tokens,
+        overlap_s=side.stock.overlap_seconds,
+        trust=trust(side.ca),
     )
     try:
         report = _ask(factory.build(context))

@@ -20,6 +20,7 @@ from syncd.errors import (
     StateError,
     SyncdError,
     Transient,
+    Untrusted,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ INTERRUPTED = 130
 _ADVICE: tuple[tuple[type[SyncdError], str], ...] = (
     (AuthRejected, "put new credentials for this side into the configuration, then run `syncd check`"),
     (PermissionMissing, "give the credential this right, or make a new one that has it, then run `syncd check`"),
+    (
+        Untrusted,
+        "nothing was sent: renew the certificate, or name its authority as `ca` for this side; or it is not the side",
+    ),
     (Transient, "nothing was changed; try again in a few minutes"),
     (OutcomeUnknown, "the next run finds out whether it took effect; nothing is sent twice"),
     (InvalidResponse, "check the address; something between may answer in place of the side"),

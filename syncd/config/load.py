@@ -36,6 +36,7 @@ from syncd.config.schema import (
 from syncd.config.secrets import SecretReader, env_name
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http.redact import redact
+from syncd.http.trust import problem_with
 from syncd.state.seal import read_key
 
 SYSTEM_PATH = Path("/etc/syncd/config.toml")
@@ -248,6 +249,7 @@ class _Loader:
             settings=settings,
             poll_seconds=section.poll_seconds,
             sweep=section.sweep,
+            ca=self._ca(section.ca, (HUB,)),
             stock=stock,
         )
 
@@ -300,7 +302,17 @@ class _Loader:
         if section is None or settings is None:
             return None
         common = {key: getattr(section, key) for key in ("poll_seconds", "sweep", "stock", "products", "safety")}
-        return SideConfig(name=name, role="shop", kind=section.adapter, settings=settings, **common)
+        ca = self._ca(section.ca, prefix)
+        return SideConfig(name=name, role="shop", kind=section.adapter, settings=settings, ca=ca, **common)
+
+    def _ca(self, name: str | None, prefix: tuple[str, ...]) -> Path | None:
+        """A file of certificate authorities, which must be one."""
+        if name is None:
+            return None
+        file = self.secrets.base / Path(name).expanduser()
+        if words := problem_with(file) if name else "is empty":
+            self._problem((*prefix, "ca"), words)
+        return file
 
     def _factory(self, kind: object, path: tuple[str, ...]) -> AdapterFactory | None:
         kinds = [name for name in self.factories if name != HUB]

@@ -300,6 +300,7 @@ class HubSection(Section):
     """Keys of ``[inventorum]`` that do not belong to the adapter."""
 
     poll_seconds: PollSeconds = Field(15.0, description="seconds between two reads of changes")
+    ca: str | None = Field(None, description="PEM file of certificate authorities to trust besides the usual ones")
     sweep: Sweep = Field(Schedule(daily_at=time(3, 30)), description="when everything is read again")
     stock: HubStock = Field(default_factory=HubStock, description="patience with the hub's answers")
 
@@ -309,6 +310,7 @@ class ShopSection(Section):
 
     adapter: str = Field(description="which shop system this is")
     poll_seconds: PollSeconds = Field(30.0, description="seconds between two reads of changes")
+    ca: str | None = Field(None, description="PEM file of certificate authorities to trust besides the usual ones")
     sweep: Sweep = Field(Schedule(daily_at=time(3, 30)), description="when everything is read again")
     stock: StockConfig = Field(default_factory=StockConfig, description="how the shop's stock follows")
     products: ProductsConfig = Field(default_factory=ProductsConfig, description="products and their fields")
@@ -325,6 +327,7 @@ class SideConfig(Section):
         settings: Instance of the adapter's settings model.
         poll_seconds: Seconds between two reads of changes.
         sweep: When everything is read again.
+        ca: File of certificate authorities to trust besides the usual ones.
         stock: On the hub only the three durations matter.
         products: On the hub always the defaults.
         safety: On the hub always the defaults.
@@ -336,6 +339,7 @@ class SideConfig(Section):
     settings: Any
     poll_seconds: float
     sweep: Schedule
+    ca: Path | None = None
     stock: StockConfig = Field(default_factory=StockConfig)
     products: ProductsConfig = Field(default_factory=ProductsConfig)
     safety: SafetyConfig = Field(default_factory=SafetyConfig)

@@ -21,6 +21,7 @@ from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import ConfigError, ConfigProblem, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.http.trust import trust
 from syncd.service import creation_plan, field_plan, till_plan, withdrawal_plan
 from syncd.service.findings import (
     close_finding,
@@ -186,6 +187,7 @@ def _build_adapter(
         overlap_s=side.stock.overlap_seconds,
         on_request=requests,
         may_write=may_write,
+        trust=trust(side.ca),
     )
     return factory.build(context)
 

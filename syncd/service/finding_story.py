@@ -98,6 +98,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "reauthorisation": ("syncd check",),
     "permission_missing": ("syncd check",),
     "invalid_answer": ("syncd check",),
+    "certificate_wrong": ("syncd check",),
     "side_unreachable": ("syncd check",),
     "deleted_on_side": ("syncd match",),
     "unlinked": ("syncd match --shop SIDE",),

@@ -204,6 +204,7 @@ class ShopifyClient:
             now=context.now,
             sign=sign,
             may_write=context.may_write,
+            verify=context.trust,
         )
 
     def failure(self, operation: Operation, detail: str) -> InvalidResponse:

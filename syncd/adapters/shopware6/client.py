@@ -84,6 +84,7 @@ class ShopClient:
             on_request=context.on_request,
             now=context.now,
             may_write=context.may_write,
+            verify=context.trust,
         )
         self._tokens = Tokens(self._session, settings, context.now)
         self._lock = threading.Lock()

@@ -75,6 +75,7 @@ class VendureClient:
             on_request=context.on_request,
             now=context.now,
             may_write=context.may_write,
+            verify=context.trust,
         )
         self._credentials = Credentials(self._session, settings, context.now)
 

@@ -63,6 +63,7 @@ class WooClient:
             now=context.now,
             sign=self.auth.sign,
             may_write=context.may_write,
+            verify=context.trust,
         )
         self._reads_accepted = False
         self._busters = itertools.count(time.time_ns())

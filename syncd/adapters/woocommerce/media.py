@@ -47,6 +47,7 @@ class Media:
             now=context.now,
             sign=lambda method, url: (url, header),
             may_write=context.may_write,
+            verify=context.trust,
         )
 
     def close(self) -> None:
