@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -92,6 +92,9 @@ e2e: $(VENV)/.developed .vendure/.installed ## A busy day between a till and a r
 
 fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
+
+secrets: $(VENV)/.developed ## Plant secrets everywhere, run everything, search all that is shown and kept
+	$(BIN)/python -m tests.planted $(ARGS)
 
 lines: $(VENV)/.developed ## Count the lines of each adapter
 	$(BIN)/python -m tests.support.lines

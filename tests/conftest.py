@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
+from syncd.http.redact import forget_secrets
 from syncd.state import migrate
 from syncd.state.engine import Database, open_database
 from tests.support.postgres import SWITCHED_OFF, VARIABLE, PostgresServer, running_server
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> Iterator[None]:
+    """What one test's configuration holds secret may be a plain word in the next one."""
+    forget_secrets()
+    yield
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

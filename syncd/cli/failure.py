@@ -110,7 +110,8 @@ def _syncd_error(error: SyncdError, context: CliContext) -> int:
         lines = [f"error: {error}"]
         if advice := advice_for(error):
             lines.append(f"  {advice}")
-    click.echo(_clean("\n".join(lines)), err=True)
+    for line in lines:
+        click.echo(_clean(line), err=True)
     return error.exit_code
 
 
@@ -141,5 +142,6 @@ def _unexpected(error: Exception, context: CliContext) -> int:
 
 def _clean(text: str) -> str:
     from syncd.log import without_secrets  # noqa: PLC0415 - only when something broke
+    from syncd.visible import visible  # noqa: PLC0415
 
-    return without_secrets(text)
+    return visible(without_secrets(text))

@@ -48,6 +48,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 _PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
 _WEB = re.compile(r"https?://[^\s/]")
+_PARTS = re.compile("[/?&=#]")
+_SHORTEST_PART = 12
 _SHORTEST_SECRET = 4
 _KEYS = ("database_key", "database_key_former")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
@@ -211,8 +213,10 @@ class _Loader:
         made = self._settings(model, Section, table, name, (name,))
         for key in model.model_fields:
             value = getattr(made, key, None)
-            if key.endswith("_url") and value is not None and not _WEB.match(value.get_secret_value()):
-                self._problem((name, key), "must be a complete address, https://…")
+            if key.endswith("_url") and value is not None:
+                if not _WEB.match(value.get_secret_value()):
+                    self._problem((name, key), "must be a complete address, https://…")
+                self.secrets.values += _secret_parts(value.get_secret_value())
             if key == "mail_server" and value is not None and not _is_address(value):
                 self._problem((name, key), f'"{value}" is not HOST:PORT, for example mail.example:587')
         return made if isinstance(made, model) else None
@@ -401,6 +405,11 @@ def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[s
         for name, field in section.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
     }
+
+
+def _secret_parts(url: str) -> list[str]:
+    """What of an address is secret by itself: from a long part of its path or query the rest can be guessed."""
+    return [part for part in _PARTS.split(url.partition("://")[2].partition("/")[2]) if len(part) >= _SHORTEST_PART]
 
 
 def _is_address(text: str) -> bool:

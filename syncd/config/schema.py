@@ -365,7 +365,7 @@ class Config(Section):
     shops: Mapping[str, SideConfig]
     ping: PingConfig = Field(default_factory=PingConfig)
     notify: NotifyConfig = Field(default_factory=NotifyConfig)
-    secrets: tuple[str, ...] = Field((), repr=False)
+    secrets: tuple[str, ...] = Field((), repr=False, exclude=True)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -28,7 +28,7 @@ from syncd.http.body import ACCEPTED, pieces
 from syncd.http.clock import ServerClock
 from syncd.http.deadline import ends_after, limit_waits
 from syncd.http.edge import Edge
-from syncd.http.redact import redact, shorten
+from syncd.http.redact import note_credentials, redact, shorten
 from syncd.http.reply import Reply
 from syncd.http.trust import distrust, trust
 
@@ -254,6 +254,8 @@ class HttpSession:
             request.url = httpx.URL(address)
             request.headers.update(added)
         secrets = _secrets_of(request, body or {}, auth)
+        if not _signed(request):  # a signature is another one each time
+            note_credentials(*secrets)
         started = time.monotonic()
         status = 0
         try:
@@ -270,7 +272,7 @@ class HttpSession:
             # Such an error may quote what the server sent, and a server may repeat what it was sent.
             took_s = time.monotonic() - started
             over = isinstance(error, httpx.TimeoutException) and took_s >= self._deadline_s
-            reason = "answer not complete, it took too long" if over else shorten(redact(str(error), secrets))
+            reason = "answer not complete, it took too long" if over else shorten(redact(_words(error), secrets))
             detail = f"{type(error).__name__} after {took_s:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
@@ -352,7 +354,16 @@ class HttpSession:
             raise Stopped("stopped while waiting to try again")
 
 
-_SECRET_FIELDS = ("refresh_token", "client_secret", "consumer_secret", "oauth_signature")
+_SECRET_FIELDS = ("refresh_token", "client_secret", "consumer_secret", "oauth_signature", "password")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the bytes of the other end that the library quotes."""
+    return str(error).partition(": bytearray(")[0].partition(": b'")[0]
+
+
+def _signed(request: httpx.Request) -> bool:
+    return "oauth_signature" in request.url.params or request.headers.get("authorization", "").startswith("OAuth ")
 
 
 def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str, str] | None) -> tuple[str, ...]:
