@@ -11,6 +11,7 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import LEASE_TTL_S, database
+from syncd.log import log
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
 from syncd.service.memory import keep_few_arenas
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 def run(cli: CliContext) -> int:
     """Keep all sides the same until SIGTERM. A second daemon on the same database stands by and takes over."""
     keep_few_arenas()
+    for warning in cli.config.warnings:
+        log.bind(detail=warning).warning("config.unwise")
     stop = threading.Event()
     for number in (SIGTERM, SIGINT):
         signal(number, lambda *_: stop.set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
 from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
+from syncd.config.modes import open_to_all, open_to_group, strangers_of
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -92,10 +94,29 @@ def load_config(
     document = _parse(path)
     loader = _Loader(SecretReader(path.resolve().parent, env), installed() if factories is None else factories)
     config = loader.config(path, document)
+    loader.check_mode(path)
     if config is None or loader.problems:
         secrets = tuple(value for value in loader.secrets.values if len(value) >= _SHORTEST_SECRET)
         raise ConfigError(str(path), [ConfigProblem(p.path, redact(p.message, secrets)) for p in loader.problems])
-    return config
+    return config.model_copy(
+        update={"warnings": (*loader.secrets.warnings, *_database_warnings(config.syncd.database))}
+    )
+
+
+def _database_warnings(url: str) -> list[str]:
+    """Who else can read a SQLite database, which holds tokens, orders and prices."""
+    if not url.startswith("sqlite:///"):
+        return []
+    found = []
+    database = Path(url.removeprefix("sqlite:///"))
+    for file in (database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))):
+        if not file.is_file():
+            continue
+        if open_to_all(file):
+            found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
+        elif group := strangers_of(file):
+            found.append(open_to_group(file, group))
+    return found
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -127,6 +148,19 @@ class _Loader:
     def problems(self) -> list[ConfigProblem]:
         return [*self._problems, *self.secrets.problems]
 
+    def check_mode(self, path: Path) -> None:
+        """Keep others from reading secrets that stand in the configuration."""
+        if not self.secrets.inline:
+            return
+        if open_to_all(path):
+            held = ", ".join(self.secrets.inline)
+            words = (
+                f"it holds secrets ({held}) and is open to everyone on this machine: chmod o= {shlex.quote(str(path))}"
+            )
+            self._problem((), words)
+        elif group := strangers_of(path):
+            self.secrets.warnings.append(f"{open_to_group(path, group)}; it holds secrets")
+
     def config(self, path: Path, document: Mapping[str, Any]) -> Config | None:
         known = ("syncd", HUB, "shops", "ping", "notify")
         for key in document:
@@ -147,7 +181,6 @@ class _Loader:
             ping=ping or PingConfig(),
             notify=notify or NotifyConfig(),
             secrets=tuple(dict.fromkeys(self.secrets.values)),
-            warnings=tuple(self.secrets.warnings),
         )
 
     def _problem(self, path: tuple[str, ...], message: str) -> None:
@@ -223,6 +256,8 @@ class _Loader:
 
     def _database(self, url: str) -> str:
         self.secrets.values.remove(url)  # only its password is a secret
+        if not _PASSWORD.match(url) and "syncd.database" in self.secrets.inline:
+            self.secrets.inline.remove("syncd.database")
         if password := _PASSWORD.match(url):
             self.secrets.values += [password[1], unquote(password[1])]
         if url.startswith(("postgresql://", "postgres://")):

@@ -6,7 +6,6 @@ import io
 import json
 import sqlite3
 import sys
-import traceback
 import urllib.request
 from contextlib import closing, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from syncd.cli import main
 from syncd.config import load_config
 from syncd.demo.process import DaemonProcess, wait_until
 from syncd.http.redact import forget_secrets
+from syncd.log import log, setup_logging
 from tests.planted.stage import ANSWERS, SecretStage
 
 if TYPE_CHECKING:
@@ -215,8 +215,13 @@ def _spoken_objects(done: Search) -> None:
         done.note(f"repr of {side.name}", "\n".join(f"{each!r} {each}" for each in shown))
         try:
             next(iter(adapter.read_all()))
-        except Exception:  # noqa: BLE001 - whatever it is, its words are searched
-            done.note(f"traceback of {side.name}", traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever it is, its words are searched
+            for form in ("text", "json"):
+                stream = io.StringIO()
+                setup_logging("DEBUG", form, stream=stream, env={})
+                log.opt(exception=error).error("daemon.broken")
+                assert "Traceback" in stream.getvalue()
+                done.note(f"traceback of {side.name}", stream.getvalue())
         adapter.close()
 
 
