@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from syncd.adapters.base import TokenPair
 from syncd.errors import AuthRejected, DatabaseUnavailable, Stopped, Transient
 from syncd.state import lease
+from syncd.state.engine import forget_journal, leave_no_trace
 from syncd.state.models import TokenRow
 from syncd.state.seal import Seal, forget_unopened, keep_with, rows_not_kept_with
 
@@ -234,8 +235,11 @@ def keep_all(
             turn(database, credential, owner, stop, time.monotonic() + wait_s),
             database.write() as session,
         ):
+            leave_no_trace(session)
             if keep_with(session, seal, credential, key):
                 changed.append(credential)
+    if changed:
+        forget_journal(database)
     return changed
 
 

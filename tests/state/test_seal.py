@@ -21,6 +21,7 @@ from tests.support.rows import AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from syncd.state.engine import Database
 
@@ -145,6 +146,17 @@ def test_plain_tokens_are_sealed_and_opened_again(database: Database) -> None:
     assert store(database, kept, "main").load() == pair("main")
     assert keep_all(database, kept, "") == ["hub", "main"]
     assert rows(database)["main"] == ("access-main", "refresh-main", "")
+
+
+def test_what_was_plain_leaves_no_trace_in_the_files(sqlite_database: Database, tmp_path: Path) -> None:
+    """Long tokens have pages of their own, which SQLite frees without overwriting them."""
+    long = TokenPair("PLAIN" * 4000, "PLAIN" * 900, AT, "")
+    store(sqlite_database, PLAIN).refresh(None, lambda _: long)
+    kept = seal(NEW)
+    assert any(b"PLAINPLAIN" in file.read_bytes() for file in tmp_path.glob("syncd.db*"))
+    keep_all(sqlite_database, kept, kept.current)
+    assert not any(b"PLAINPLAIN" in file.read_bytes() for file in tmp_path.glob("syncd.db*"))
+    assert store(sqlite_database, kept).load() == long
 
 
 def test_whoever_refreshes_keeps_tokens_as_they_were_kept(database: Database) -> None:
