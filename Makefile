@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: browser faults units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: audit browser faults lock sbom secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -39,8 +39,18 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.created
 	$(PIP) install --quiet --editable .
 	@touch $@
 
-$(VENV)/.developed: pyproject.toml $(VENV)/.installed
-	$(PIP) install --quiet --editable . --group dev
+# What tests run with is fixed, with hashes, for every Python and system: `make lock` makes it anew.
+$(VENV)/.developed: tests/requirements.txt pyproject.toml $(VENV)/.installed
+	$(PIP) install --quiet --require-hashes --requirement tests/requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Tools about dependencies live apart: they bring dozens of packages that nothing else needs.
+SUPPLY := .supply
+$(SUPPLY)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
+	$(SUPPLY)/bin/python -m pip --disable-pip-version-check install --quiet --group supply
 	@touch $@
 
 install: $(VENV)/.installed ## Install syncd into .venv
@@ -109,6 +119,9 @@ browser: $(VENV)/.developed ## The status page in a real Chromium; pictures in b
 fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
 
+secrets: $(VENV)/.developed ## Plant secrets everywhere, run everything, search all that is shown and kept
+	$(BIN)/python -m tests.planted $(ARGS)
+
 lines: $(VENV)/.developed ## Count the lines of each adapter
 	$(BIN)/python -m tests.support.lines
 
@@ -116,6 +129,17 @@ lint: $(VENV)/.developed ## Check format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+lock: $(SUPPLY)/.installed ## Fix the newest dependencies for tests anew, with hashes (needs the network)
+	$(SUPPLY)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--extra postgresql --group dev --no-header --no-annotate --output-file tests/requirements.txt pyproject.toml
+
+audit: $(SUPPLY)/.installed ## Ask for known weaknesses of the locked dependencies (needs the network)
+	@.ci/audit $(SUPPLY)/bin/pip-audit
+
+sbom: $(VENV)/.developed $(SUPPLY)/.installed ## Write what syncd consists of as CycloneDX into build/
+	@mkdir -p build
+	@.ci/sbom $(SUPPLY)/bin/cyclonedx-py $(PYTHON)
 
 units: ## Hold the systemd units against systemd-analyze
 	@.ci/units
@@ -130,4 +154,4 @@ build: $(VENV)/.developed ## Build the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove what was built and installed here
-	rm -rf $(VENV) .vendure dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SUPPLY) .vendure dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,8 @@
     ├─ Stopped                           a stop was asked for: unwind, nothing is wrong
     ├─ SideError(side, request, detail)
     │  ├─ Transient                      nothing was applied; try again later, with back-off
-    │  │  └─ RateLimited(retry_after_s)  the same, and the side said when
+    │  │  ├─ RateLimited(retry_after_s)  the same, and the side said when
+    │  │  └─ Untrusted                   its TLS certificate is wrong: nothing was sent, a person is asked
     │  ├─ OutcomeUnknown                 a write was sent and its effect is not known: settle it, never repeat it
     │  ├─ Rejected(status, key, fields)  the side refused the request; nothing was applied
     │  │  └─ NotFound                    the thing does not exist there
@@ -98,6 +99,10 @@ class Transient(SideError):
 
 class RateLimited(Transient):
     """The side asked us to slow down (429, or a throttled answer)."""
+
+
+class Untrusted(Transient):
+    """The other end shows a TLS certificate that is not trusted: nothing was sent; it may be anybody."""
 
 
 class OutcomeUnknown(SideError):

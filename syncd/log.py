@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Mapping
 from datetime import UTC
@@ -23,7 +22,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from loguru import logger as log
 
-from syncd.http.redact import redact
+from syncd.http.redact import redact, register_secrets
+from syncd.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -35,30 +35,16 @@ _QUIET = {
     "httpcore": logging.WARNING,
     "alembic": logging.WARNING,
     "apscheduler": logging.ERROR,
+    "oauthlib": logging.WARNING,
 }
-"""Least level of libraries that talk too much: query strings, how a migration is run, a pass longer than its turn."""
-
-_SHORTEST_SECRET = 4
-"""Shorter values are no secrets, and removing them everywhere would make lines unreadable."""
+"""Least level of libraries that talk too much: query strings, what is signed, how a migration runs, a late pass."""
 
 _JOURNAL_PRIORITY = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
-
-_secrets: tuple[str, ...] = ()
-_secrets_lock = threading.Lock()
-
-
-def register_secrets(*values: str) -> None:
-    """Remove these exact values from every line from now on (longest first, so that none hides inside another)."""
-    global _secrets  # noqa: PLW0603 - one log per process, so one list of what it must not show
-    with _secrets_lock:
-        _secrets = tuple(
-            sorted({*_secrets, *(value for value in values if len(value) >= _SHORTEST_SECRET)}, key=len, reverse=True)
-        )
 
 
 def without_secrets(text: str) -> str:
     """Remove registered secrets, and what looks like one, from a text for people."""
-    return redact(text, _secrets)
+    return redact(text)
 
 
 def setup_logging(
@@ -113,19 +99,19 @@ class _Sink:
         if not self._journal:
             words.insert(0, _time(record))
         words += [f"{name}={_plain(_clean_text(name, value))}" for name, value in record["extra"].items()]
-        return redact("\n".join([" ".join(words), *_exception(record)]), _secrets)
+        return "\n".join(map(visible, redact("\n".join([" ".join(words), *_exception(record)])).split("\n")))
 
     def _as_json(self, record: Record) -> str:
         line: dict[str, Any] = {
             "time": _time(record),
             "level": record["level"].name,
-            "event": redact(record["message"], _secrets),
+            "event": redact(record["message"]),
         }
         for name, value in record["extra"].items():
             line[name if name not in line else f"{name}_"] = _clean(name, value)
         if trace := _exception(record):
-            line["exception"] = redact("\n".join(trace), _secrets)
-        return json.dumps(line, ensure_ascii=False)
+            line["exception"] = redact("\n".join(trace))
+        return visible_json(json.dumps(line, ensure_ascii=False))
 
 
 class _Intercept(logging.Handler):
@@ -175,7 +161,7 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)
     if isinstance(value, Mapping):
-        return {str(key): _clean(str(key), item) for key, item in value.items()}
+        return {redact(str(key)): _clean(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean("", item) for item in value]
     return _clean_text(name, value)
@@ -183,4 +169,4 @@ def _clean(name: str, value: Any) -> Any:
 
 def _clean_text(name: str, value: object) -> str:
     """Redacted before any quoting, which would hide a secret with quotes in it."""
-    return redact(f"{name}={value}", _secrets).removeprefix(f"{name}=")
+    return redact(f"{name}={value}").removeprefix(f"{name}=")

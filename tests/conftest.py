@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from syncd.http import RetryPolicy
+from syncd.http.redact import forget_secrets
 from syncd.state import migrate
 from syncd.state.engine import Database, open_database
 from tests.support.postgres import SWITCHED_OFF, VARIABLE, PostgresServer, running_server
@@ -28,6 +29,14 @@ BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.pos
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads in this process are tried as often as everywhere, a moment apart: nobody needs to wait for it."""
     monkeypatch.setattr("syncd.http.session.RetryPolicy", partial(RetryPolicy, first_wait_s=0.02))
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> Iterator[None]:
+    """What one test's configuration holds secret may be a plain word in the next one."""
+    forget_secrets()
+    yield
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from syncd.errors import StateError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from pydantic import BaseModel
@@ -187,6 +188,7 @@ class AdapterContext:
             the method of a POST that only asks is ``QUERY``.
         may_write: Asked right before the bytes of a write leave: whether this process may still write. If not, they do
             not leave (``Stopped``): it slept, and another process may have taken its place.
+        trust: Certificates that are trusted, for ``HttpSession``; the usual ones if left out.
     """
 
     side: str
@@ -197,6 +199,7 @@ class AdapterContext:
     overlap_s: float = 60.0
     on_request: Callable[[str, str, int, float], None] = lambda method, path, status, ms: None
     may_write: Callable[[], bool] = lambda: True
+    trust: ssl.SSLContext | None = None
 
 
 class SideAdapter(Protocol):

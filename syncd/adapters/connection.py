@@ -123,4 +123,5 @@ def open_session(
         now=context.now,
         sign=sign,
         may_write=context.may_write,
+        verify=context.trust,
     )

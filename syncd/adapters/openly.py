@@ -36,5 +36,6 @@ def open_files(context: AdapterContext, home: str, *, requests_per_second: float
         on_request=context.on_request,
         now=context.now,
         max_body_bytes=LARGEST_BYTES,
+        verify=context.trust,
     )
     return OpenFiles(session, home)

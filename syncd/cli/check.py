@@ -14,10 +14,12 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
 from syncd.cli.opening import make_tables
 from syncd.errors import CountsOtherwise, DatabaseNotReady, DatabaseUnavailable, SideError
+from syncd.http.trust import trust
 from syncd.log import without_secrets
 from syncd.state import schema
 from syncd.state.engine import open_database
 from syncd.state.models import Side
+from syncd.state.seal import Seal, require_keys, rows_not_kept_with
 from syncd.state.tokens import DatabaseTokenStore
 
 if TYPE_CHECKING:
@@ -87,9 +89,10 @@ def check(cli: CliContext, *, offline: bool) -> int:
 def _check_online(config: Config, results: _Results) -> None:
     database = _check_database(config, results)
     try:
+        seal = _check_seal(config, database, results) if database is not None else None
         factories = installed()
         for side in config.sides:
-            _check_side(side, factories[side.kind], database, results)
+            _check_side(side, factories[side.kind], database, seal, results)
     finally:
         if database is not None:
             database.dispose()
@@ -112,15 +115,37 @@ def _check_database(config: Config, results: _Results) -> Database | None:
     return database
 
 
-def _check_side(side: SideConfig, factory: AdapterFactory, database: Database | None, results: _Results) -> None:
+def _check_seal(config: Config, database: Database, results: _Results) -> Seal | None:
+    """Try the keys of the tokens; ``None`` if they do not fit."""
+    seal = Seal.of(config.syncd.database_key, config.syncd.database_key_former)
+    try:
+        require_keys(database, seal)
+        waiting = rows_not_kept_with(database, seal.current) if seal.current else []
+    except (DatabaseNotReady, DatabaseUnavailable) as error:
+        results.add("database", False, "tokens", str(error), code=error.exit_code)
+        return None
+    if seal.current:
+        kept = f"sealed with key {seal.current}"
+        later = f"{', '.join(waiting)}: not {kept} yet; the daemon does it when it starts, or `syncd db rekey`"
+        results.add("database", None if waiting else True, "tokens", later if waiting else kept)
+    return seal
+
+
+def _check_side(
+    side: SideConfig, factory: AdapterFactory, database: Database | None, seal: Seal | None, results: _Results
+) -> None:
     tokens = None
     if factory.uses_tokens:
-        if database is None:
+        if database is None or seal is None:
             results.add(side.name, None, "", "not tried: its tokens are kept in the database")
             return
-        tokens = DatabaseTokenStore(database, side.name, getattr(side.settings, "refresh_token", None))
+        tokens = DatabaseTokenStore(database, side.name, getattr(side.settings, "refresh_token", None), seal=seal)
     context = AdapterContext(
-        side=side.name, settings=side.settings, tokens=tokens, overlap_s=side.stock.overlap_seconds
+        side=side.name,
+        settings=side.settings,
+        tokens=tokens,
+        overlap_s=side.stock.overlap_seconds,
+        trust=trust(side.ca),
     )
     try:
         report, counting = _ask(factory.build(context))

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from syncd.visible import visible, visible_json
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -67,19 +69,27 @@ class CliContext:
     def say(self, text: str = "", style: str | None = None) -> None:
         """Print a line for people; silent with ``--json``."""
         if not self.json:
-            self.console.print(text, style=style)
+            self.console.print(shown(text), style=style)
 
     def mark(self, ok: bool | None, text: str) -> None:
         """Print a line with a tick, a cross, or (``None``) an exclamation mark."""
         sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("!", "yellow")}[ok]
         if not self.json:
             self.console.print(sign, style=style, end=" ")
-            self.console.print(text)
+            self.console.print(shown(text))
+
+    def complain(self, text: str) -> None:
+        """Print a line on standard error; silent with ``--json``."""
+        if not self.json:
+            click.echo(shown(text), err=True)
 
     def emit(self, document: Any) -> None:
         """Print the JSON document of this command; silent without ``--json``."""
         if self.json:
-            click.echo(json.dumps(document, ensure_ascii=False, default=_jsonable, indent=2))
+            from syncd.http.redact import hide  # noqa: PLC0415 - kept out of the start
+
+            text = json.dumps(_mapped(document, hide), ensure_ascii=False, default=_jsonable, indent=2)
+            click.echo(visible_json(text))
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
@@ -178,6 +188,29 @@ def _keep_config(ctx: click.Context, _param: click.Parameter, value: Path | None
 def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(CliContext).json = True
+
+
+def shown(text: str) -> str:
+    """A line for people: without secrets, and without what a product's name could do to a terminal.
+
+    Lines end where we begin or end with one; one inside is part of a name.
+    """
+    from syncd.http.redact import hide  # noqa: PLC0415 - kept out of the start
+
+    inner = text.strip("\n")
+    before, _, after = text.partition(inner) if inner else (text, "", "")
+    return f"{before}{visible(hide(inner))}{after}"
+
+
+def _mapped(value: object, change: Callable[[str], str]) -> object:
+    """A document with all its texts changed; numbers stay what they are."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(key)): _mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(item, change) for item in value]
+    return value
 
 
 def _jsonable(value: object) -> object:

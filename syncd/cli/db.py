@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from syncd.cli.command import CliContext, Group, pass_cli
+from syncd.cli.db_keys import key, rekey
 from syncd.cli.opening import Interrupted, database, leadership, stoppable
 from syncd.service.restored import mark_restored
 from syncd.service.retention import Pruned, Pruner
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 @click.group(cls=Group)
 def db() -> None:
     """Look after the database."""
+
+
+db.add_command(key)
+db.add_command(rekey)
 
 
 @db.command()

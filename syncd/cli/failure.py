@@ -20,6 +20,7 @@ from syncd.errors import (
     StateError,
     SyncdError,
     Transient,
+    Untrusted,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ INTERRUPTED = 130
 _ADVICE: tuple[tuple[type[SyncdError], str], ...] = (
     (AuthRejected, "put new credentials for this side into the configuration, then run `syncd check`"),
     (PermissionMissing, "give the credential this right, or make a new one that has it, then run `syncd check`"),
+    (
+        Untrusted,
+        "nothing was sent: renew the certificate, or name its authority as `ca` for this side; or it is not the side",
+    ),
     (Transient, "nothing was changed; try again in a few minutes"),
     (OutcomeUnknown, "the next run finds out whether it took effect; nothing is sent twice"),
     (InvalidResponse, "check the address; something between may answer in place of the side"),
@@ -105,7 +110,8 @@ def _syncd_error(error: SyncdError, context: CliContext) -> int:
         lines = [f"error: {error}"]
         if advice := advice_for(error):
             lines.append(f"  {advice}")
-    click.echo(_clean("\n".join(lines)), err=True)
+    for line in lines:
+        click.echo(_clean(line), err=True)
     return error.exit_code
 
 
@@ -136,5 +142,6 @@ def _unexpected(error: Exception, context: CliContext) -> int:
 
 def _clean(text: str) -> str:
     from syncd.log import without_secrets  # noqa: PLC0415 - only when something broke
+    from syncd.visible import visible  # noqa: PLC0415
 
-    return without_secrets(text)
+    return visible(without_secrets(text))

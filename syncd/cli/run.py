@@ -11,12 +11,14 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import LEASE_TTL_S, database
+from syncd.log import log
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
 from syncd.service.memory import keep_few_arenas
 from syncd.service.side import utc_now
 from syncd.service.telling import errands
 from syncd.state.lease import LeaseKeeper
+from syncd.state.seal import Seal, require_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,10 +34,14 @@ if TYPE_CHECKING:
 def run(cli: CliContext) -> int:
     """Keep all sides the same until SIGTERM. A second daemon on the same database stands by and takes over."""
     keep_few_arenas()
+    for warning in cli.config.warnings:
+        log.bind(detail=warning).warning("config.unwise")
     stop = threading.Event()
     for number in (SIGTERM, SIGINT):
         signal(number, lambda *_: stop.set())
     with database(cli, create=True) as db:
+        # A standby with the wrong key is of no use, and should say so before it is needed.
+        require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []
         keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
         with serving(cli.config, db, leading=keeper.holds) as sides:

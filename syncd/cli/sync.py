@@ -94,10 +94,10 @@ def report(cli: CliContext, outcomes: Sequence[RunOutcome], code: int) -> None:
             f"({total['read_requests']} read and {total['write_requests']} write requests)",
         )
     for outcome in outcomes:
-        if outcome.error is not None and not cli.json:
-            click.echo(f"error: {outcome.error}", err=True)
+        if outcome.error is not None:
+            cli.complain(f"error: {outcome.error}")
             if advice := advice_for(outcome.error):
-                click.echo(f"  {advice}", err=True)
+                cli.complain(f"  {advice}")
 
 
 @click.command(cls=Command, short_help="What would be written now, and why.")

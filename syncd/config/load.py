@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
 from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
+from syncd.config.modes import open_to_all, open_to_group, strangers_of
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -37,6 +39,8 @@ from syncd.config.schema import (
 from syncd.config.secrets import SecretReader, env_name
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http.redact import redact
+from syncd.http.trust import problem_with
+from syncd.state.seal import read_key
 
 SYSTEM_PATH = Path("/etc/syncd/config.toml")
 LOCAL_NAME = "config.toml"
@@ -47,7 +51,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _TOML_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 _PASSWORD = re.compile(r"[^:]+://[^/@:]*:([^/@]+)@")
 _WEB = re.compile(r"https?://[^\s/]")
+_PARTS = re.compile("[/?&=#]")
+_SHORTEST_PART = 12
 _SHORTEST_SECRET = 4
+_KEYS = ("database_key", "database_key_former")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -88,10 +95,29 @@ def load_config(
     document = _parse(path)
     loader = _Loader(SecretReader(path.resolve().parent, env), installed() if factories is None else factories)
     config = loader.config(path, document)
+    loader.check_mode(path)
     if config is None or loader.problems:
         secrets = tuple(value for value in loader.secrets.values if len(value) >= _SHORTEST_SECRET)
         raise ConfigError(str(path), [ConfigProblem(p.path, redact(p.message, secrets)) for p in loader.problems])
-    return config
+    return config.model_copy(
+        update={"warnings": (*loader.secrets.warnings, *_database_warnings(config.syncd.database))}
+    )
+
+
+def _database_warnings(url: str) -> list[str]:
+    """Who else can read a SQLite database, which holds tokens, orders and prices."""
+    if not url.startswith("sqlite:///"):
+        return []
+    found = []
+    database = Path(url.removeprefix("sqlite:///"))
+    for file in (database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))):
+        if not file.is_file():
+            continue
+        if open_to_all(file):
+            found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
+        elif group := strangers_of(file):
+            found.append(open_to_group(file, group))
+    return found
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -123,6 +149,19 @@ class _Loader:
     def problems(self) -> list[ConfigProblem]:
         return [*self._problems, *self.secrets.problems]
 
+    def check_mode(self, path: Path) -> None:
+        """Keep others from reading secrets that stand in the configuration."""
+        if not self.secrets.inline:
+            return
+        if open_to_all(path):
+            held = ", ".join(self.secrets.inline)
+            words = (
+                f"it holds secrets ({held}) and is open to everyone on this machine: chmod o= {shlex.quote(str(path))}"
+            )
+            self._problem((), words)
+        elif group := strangers_of(path):
+            self.secrets.warnings.append(f"{open_to_group(path, group)}; it holds secrets")
+
     def config(self, path: Path, document: Mapping[str, Any]) -> Config | None:
         known = ("syncd", HUB, "shops", "ping", "notify", "retention")
         for key in document:
@@ -145,7 +184,6 @@ class _Loader:
             notify=notify or NotifyConfig(),
             retention=retention or RetentionConfig(),
             secrets=tuple(dict.fromkeys(self.secrets.values)),
-            warnings=tuple(self.secrets.warnings),
         )
 
     def _problem(self, path: tuple[str, ...], message: str) -> None:
@@ -162,7 +200,8 @@ class _Loader:
             return None
         before = len(self.secrets.problems)
         database = self.secrets.find(table, ("syncd",), "", "database")
-        values = {key: value for key, value in table.items() if key not in {"database", "database_file"}}
+        sources = {name for key in ("database", *_KEYS) for name in (key, f"{key}_file")}
+        values = {key: value for key, value in table.items() if key not in sources}
         skip = frozenset({"database"}) if len(self.secrets.problems) > before else frozenset[str]()
         if database is not None:
             values["database"] = self._database(database)
@@ -170,6 +209,7 @@ class _Loader:
             skip = frozenset({"database"})
             example = "for example sqlite:////var/lib/syncd/syncd.db"
             self._problem(("syncd", "database"), f"missing: where syncd keeps its state, {example}")
+        values |= self._database_keys(table)
         section = self._validate(SyncdConfig, values, ("syncd",), skip)
         if section is not None and section.metrics is not None:
             self._check_address(section.metrics, section)
@@ -188,6 +228,22 @@ class _Loader:
                 f'is for people on this machine alone, who cannot ask for it at "{address}"; let metrics listen at '
                 "127.0.0.1, or at 0.0.0.0 with metrics_remote",
             )
+
+    def _database_keys(self, table: Mapping[str, Any]) -> dict[str, str]:
+        """The keys that tokens are sealed with."""
+        found = {}
+        for name in _KEYS:
+            if (key := self.secrets.find(table, ("syncd",), "", name)) is None:
+                continue
+            try:
+                read_key(key)
+            except ValueError as error:
+                self._problem(("syncd", name), str(error))
+            else:
+                found[name] = key
+        if set(found) == {"database_key_former"}:
+            self._problem(("syncd", "database_key_former"), "is of use beside a new database_key only")
+        return found
 
     def _check_address(self, address: str, section: SyncdConfig) -> None:
         path = ("syncd", "metrics")
@@ -212,14 +268,18 @@ class _Loader:
         made = self._settings(model, Section, table, name, (name,))
         for key in model.model_fields:
             value = getattr(made, key, None)
-            if key.endswith("_url") and value is not None and not _WEB.match(value.get_secret_value()):
-                self._problem((name, key), "must be a complete address, https://…")
+            if key.endswith("_url") and value is not None:
+                if not _WEB.match(value.get_secret_value()):
+                    self._problem((name, key), "must be a complete address, https://…")
+                self.secrets.values += _secret_parts(value.get_secret_value())
             if key == "mail_server" and value is not None and not _is_address(value):
                 self._problem((name, key), f'"{value}" is not HOST:PORT, for example mail.example:587')
         return made if isinstance(made, model) else None
 
     def _database(self, url: str) -> str:
         self.secrets.values.remove(url)  # only its password is a secret
+        if not _PASSWORD.match(url) and "syncd.database" in self.secrets.inline:
+            self.secrets.inline.remove("syncd.database")
         if password := _PASSWORD.match(url):
             self.secrets.values += [password[1], unquote(password[1])]
         if url.startswith(("postgresql://", "postgres://")):
@@ -250,6 +310,7 @@ class _Loader:
             settings=settings,
             poll_seconds=section.poll_seconds,
             sweep=section.sweep,
+            ca=self._ca(section.ca, (HUB,)),
             stock=stock,
         )
 
@@ -302,7 +363,17 @@ class _Loader:
         if section is None or settings is None:
             return None
         common = {key: getattr(section, key) for key in ("poll_seconds", "sweep", "stock", "products", "safety")}
-        return SideConfig(name=name, role="shop", kind=section.adapter, settings=settings, **common)
+        ca = self._ca(section.ca, prefix)
+        return SideConfig(name=name, role="shop", kind=section.adapter, settings=settings, ca=ca, **common)
+
+    def _ca(self, name: str | None, prefix: tuple[str, ...]) -> Path | None:
+        """A file of certificate authorities, which must be one."""
+        if name is None:
+            return None
+        file = self.secrets.base / Path(name).expanduser()
+        if words := problem_with(file) if name else "is empty":
+            self._problem((*prefix, "ca"), words)
+        return file
 
     def _factory(self, kind: object, path: tuple[str, ...]) -> AdapterFactory | None:
         kinds = [name for name in self.factories if name != HUB]
@@ -391,6 +462,11 @@ def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[s
         for name, field in section.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
     }
+
+
+def _secret_parts(url: str) -> list[str]:
+    """What of an address is secret by itself: from a long part of its path or query the rest can be guessed."""
+    return [part for part in _PARTS.split(url.partition("://")[2].partition("/")[2]) if len(part) >= _SHORTEST_PART]
 
 
 def _is_address(text: str) -> bool:

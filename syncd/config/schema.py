@@ -171,6 +171,8 @@ class SyncdConfig(Section):
     """``[syncd]``: the process itself."""
 
     database: str = Field(repr=False, description="where syncd keeps its state")
+    database_key: SecretStr | None = Field(None, description="key that tokens are sealed with in the database")
+    database_key_former: SecretStr | None = Field(None, description="the key before it, until `syncd db rekey` is done")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least important line shown")
     log_format: Literal["text", "json"] = Field("text", description="form of log lines on standard error")
     metrics: str | None = Field(None, description="address of /metrics and /healthz; left out: off")
@@ -359,6 +361,7 @@ class HubSection(Section):
     """Keys of ``[inventorum]`` that do not belong to the adapter."""
 
     poll_seconds: PollSeconds = Field(15.0, description="seconds between two reads of changes")
+    ca: str | None = Field(None, description="PEM file of certificate authorities to trust besides the usual ones")
     sweep: Sweep = Field(Schedule(daily_at=time(3, 30)), description="when everything is read again")
     stock: HubStock = Field(default_factory=HubStock, description="patience with the hub's answers")
 
@@ -368,6 +371,7 @@ class ShopSection(Section):
 
     adapter: str = Field(description="which shop system this is")
     poll_seconds: PollSeconds = Field(30.0, description="seconds between two reads of changes")
+    ca: str | None = Field(None, description="PEM file of certificate authorities to trust besides the usual ones")
     sweep: Sweep = Field(Schedule(daily_at=time(3, 30)), description="when everything is read again")
     stock: StockConfig = Field(default_factory=StockConfig, description="how the shop's stock follows")
     products: ProductsConfig = Field(default_factory=ProductsConfig, description="products and their fields")
@@ -384,6 +388,7 @@ class SideConfig(Section):
         settings: Instance of the adapter's settings model.
         poll_seconds: Seconds between two reads of changes.
         sweep: When everything is read again.
+        ca: File of certificate authorities to trust besides the usual ones.
         stock: On the hub only the three durations matter.
         products: On the hub always the defaults.
         safety: On the hub always the defaults.
@@ -395,6 +400,7 @@ class SideConfig(Section):
     settings: Any
     poll_seconds: float
     sweep: Schedule
+    ca: Path | None = None
     stock: StockConfig = Field(default_factory=StockConfig)
     products: ProductsConfig = Field(default_factory=ProductsConfig)
     safety: SafetyConfig = Field(default_factory=SafetyConfig)
@@ -422,7 +428,7 @@ class Config(Section):
     ping: PingConfig = Field(default_factory=PingConfig)
     notify: NotifyConfig = Field(default_factory=NotifyConfig)
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
-    secrets: tuple[str, ...] = Field((), repr=False)
+    secrets: tuple[str, ...] = Field((), repr=False, exclude=True)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -9,13 +9,14 @@ The first of these that has a value counts:
 
 from __future__ import annotations
 
-import stat
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from syncd.config.explain import describe, key_path
+from syncd.config.modes import open_to_all, open_to_group, strangers_of
 from syncd.errors import ConfigProblem
 
 _LARGEST_BYTES = 64 * 1024
@@ -41,6 +42,7 @@ class SecretReader:
         problems: Mistakes found so far; never contain a secret.
         warnings: Unwise things found so far.
         values: Secrets found so far.
+        inline: Key paths of those that stand in the configuration itself.
     """
 
     base: Path
@@ -48,6 +50,7 @@ class SecretReader:
     problems: list[ConfigProblem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     values: list[str] = field(default_factory=list, repr=False)
+    inline: list[str] = field(default_factory=list)
 
     def find(self, table: Mapping[str, Any], prefix: tuple[str, ...], side: str, key: str) -> str | None:
         """Return the secret ``key`` of a table, or ``None`` if no source has it (or its source is broken).
@@ -84,6 +87,7 @@ class SecretReader:
 
     def _inline(self, value: object, path: tuple[str, ...]) -> str | None:
         if isinstance(value, str) and value.strip():
+            self.inline.append(key_path(*path))
             return value
         self._problem(
             path, "is empty" if isinstance(value, str) else f'must be text in "quotes", not {describe(value)}'
@@ -96,8 +100,12 @@ class SecretReader:
             return None
         file = self.base / Path(name).expanduser()
         text = self._read(file, path, str(file))
-        if text is not None and file.stat().st_mode & stat.S_IROTH:
-            self.warnings.append(f"{key_path(*path)}: {file} can be read by everyone on this machine; chmod 600 it")
+        if text is None:
+            return None
+        if open_to_all(file):
+            self._problem(path, f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
+        elif group := strangers_of(file):
+            self.warnings.append(f"{key_path(*path)}: {open_to_group(file, group)}")
         return text
 
     def _read(self, file: Path, path: tuple[str, ...], shown: str) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
 
 from syncd import __version__
 from syncd.errors import NotDelivered
+from syncd.http.deadline import ends_after, limit_waits
+from syncd.http.trust import distrust, trust
 
 _PATIENCE_S = 10.0
 
@@ -27,7 +30,8 @@ def call(url: str, *, json: Any = None, headers: dict[str, str] | None = None) -
     """
     try:
         with (
-            httpx.Client(timeout=_PATIENCE_S, follow_redirects=False) as client,
+            httpx.Client(timeout=_PATIENCE_S, follow_redirects=False, verify=trust()) as client,
+            _patiently(client),
             client.stream(
                 "GET" if json is None else "POST",
                 url,
@@ -37,6 +41,12 @@ def call(url: str, *, json: Any = None, headers: dict[str, str] | None = None) -
         ):
             status = response.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotDelivered(f"no answer ({type(error).__name__})") from None
+        why = "TLS certificate wrong" if distrust(error) else type(error).__name__
+        raise NotDelivered(f"no answer ({why})") from None
     if not 200 <= status < 300:
         raise NotDelivered(f"answered {status}")
+
+
+def _patiently(client: httpx.Client) -> AbstractContextManager[None]:
+    limit_waits(client)
+    return ends_after(2 * _PATIENCE_S)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import io
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,10 +23,14 @@ import httpx
 import tenacity
 
 from syncd import __version__
-from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
+from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient, Untrusted
+from syncd.http.body import ACCEPTED, pieces
 from syncd.http.clock import ServerClock
-from syncd.http.redact import redact, shorten
+from syncd.http.deadline import ends_after, limit_waits
+from syncd.http.edge import Edge
+from syncd.http.redact import note_credentials, redact, shorten
 from syncd.http.reply import Reply
+from syncd.http.trust import distrust, trust
 
 if TYPE_CHECKING:
     import ssl
@@ -72,7 +74,7 @@ class HttpSession:
         stop: Ends waits early.
         headers: Sent with every request.
         timeout_s: For connecting, each read and each write.
-        deadline_s: For a whole exchange, however slowly the body drips.
+        deadline_s: For a whole exchange, however slowly the other end sends or reads.
         retry: Policy for reads.
         on_request: Told about each exchange: method (``QUESTION`` for a POST that only asks), path, status (0 without
             answer), milliseconds.
@@ -118,14 +120,20 @@ class HttpSession:
         self._clock = ServerClock()
         self._client = httpx.Client(
             base_url=base_url,
-            headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json", **(headers or {})},
+            headers={
+                "User-Agent": f"syncd/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": ACCEPTED,
+                **(headers or {}),
+            },
             timeout=timeout_s,
             follow_redirects=False,
             # A session cookie would be a second, hidden credential (INVENTORUM hands one out): none is kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            verify=verify if verify is not None else _usual_trust(),
+            verify=verify if verify is not None else trust(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
+        limit_waits(self._client)
 
     def close(self) -> None:
         """Close all connections."""
@@ -230,7 +238,7 @@ class HttpSession:
         self._budget.acquire(self._stop)
         if self._stop.is_set():
             raise Stopped(f"stopped before {label}")
-        edge = _Edge(label, self._timeout_s, self._may_write if guarded else None)
+        edge = Edge(label, self._timeout_s, self._may_write if guarded else None)
         edge.require_leave()
         request = self._client.build_request(
             method,
@@ -246,20 +254,26 @@ class HttpSession:
             request.url = httpx.URL(address)
             request.headers.update(added)
         secrets = _secrets_of(request, body or {}, auth)
+        if not _signed(request):  # a signature is another one each time
+            note_credentials(*secrets)
         started = time.monotonic()
         status = 0
         try:
             reply = self._send(request, label, started, auth, secrets, into)
             status = reply.status
         except _NOT_SENT as error:
+            if why := distrust(error):
+                raise Untrusted(self.side, label, f"TLS certificate wrong: {why}") from error
             reason = shorten(redact(str(error), secrets)) or type(error).__name__
             raise Transient(self.side, label, f"no connection: {reason}") from error
         except _TooLarge as error:
             raise (OutcomeUnknown if write else InvalidResponse)(self.side, label, str(error)) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             # Such an error may quote what the server sent, and a server may repeat what it was sent.
-            reason = shorten(redact(str(error), secrets))
-            detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {reason}"
+            took_s = time.monotonic() - started
+            over = isinstance(error, httpx.TimeoutException) and took_s >= self._deadline_s
+            reason = "answer not complete, it took too long" if over else shorten(redact(_words(error), secrets))
+            detail = f"{type(error).__name__} after {took_s:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
             told = method if write or method == "GET" else QUESTION
@@ -275,20 +289,21 @@ class HttpSession:
         secrets: tuple[str, ...],
         into: IO[bytes] | None = None,
     ) -> Reply:
-        response = self._client.send(request, stream=True, auth=auth if auth is not None else httpx.USE_CLIENT_DEFAULT)
-        try:
-            body = into if into is not None and response.status_code < 300 else io.BytesIO()
-            most = self._max_body_bytes if body is not into else _MAX_FILE_BYTES
-            body.seek(0)
-            body.truncate()
-            for chunk in response.iter_bytes():
-                body.write(chunk)
-                if body.tell() > most:
-                    raise _TooLarge(f"answer larger than {most} bytes")
-                if time.monotonic() - started > self._deadline_s:
-                    raise httpx.ReadTimeout(f"answer not complete after {self._deadline_s:.0f} s")
-        finally:
-            response.close()
+        with ends_after(self._deadline_s):
+            response = self._client.send(request, stream=True, auth=auth or httpx.USE_CLIENT_DEFAULT)
+            try:
+                body = into if into is not None and response.status_code < 300 else io.BytesIO()
+                most = self._max_body_bytes if body is not into else _MAX_FILE_BYTES
+                body.seek(0)
+                body.truncate()
+                for piece in pieces(response):
+                    body.write(piece)
+                    if body.tell() > most:
+                        raise _TooLarge(f"answer larger than {most} bytes")
+                    if time.monotonic() - started > self._deadline_s:
+                        raise httpx.ReadTimeout("too slow")
+            finally:
+                response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         elapsed_ms = (time.monotonic() - started) * 1000
         content = body.getvalue() if isinstance(body, io.BytesIO) else b""
@@ -323,7 +338,7 @@ class HttpSession:
         return reply
 
     def _may_retry(self, error: BaseException) -> bool:
-        if not isinstance(error, Transient):
+        if not isinstance(error, Transient) or isinstance(error, Untrusted):
             return False
         return error.retry_after_s is None or error.retry_after_s <= self._retry.longest_wait_s
 
@@ -339,41 +354,16 @@ class HttpSession:
             raise Stopped("stopped while waiting to try again")
 
 
-class _Edge:
-    """What is done where a request meets the network; given to the HTTP library, which calls it at each step.
-
-    - A new connection gives up data that the other end has not acknowledged within ``timeout_s``. Without that, the
-      kernel repeats what we gave up for minutes, also after the process has ended: a write that was settled as not
-      applied could still arrive.
-    - Before the head of a write and again before its body, ``may_write`` is asked: between the commit that says "sent"
-      and this moment the process may have slept, and another one may have settled the write and repeated it. What
-      lies behind the last question cannot be closed from here: a pause between it and the kernel.
-    """
-
-    def __init__(self, label: str, timeout_s: float, may_write: Callable[[], bool] | None) -> None:
-        self._label = label
-        self._timeout_s = timeout_s
-        self._may_write = may_write
-
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            connection = info["return_value"].get_extra_info("socket")
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._timeout_s * 1000))
-        elif event.endswith((".send_request_headers.started", ".send_request_body.started")):
-            self.require_leave()
-
-    def require_leave(self) -> None:
-        if self._may_write is not None and not self._may_write():
-            raise Stopped(f"{self._label} was not sent: this process may not lead any more")
+_SECRET_FIELDS = ("refresh_token", "client_secret", "consumer_secret", "oauth_signature", "password")
 
 
-@functools.cache
-def _usual_trust() -> ssl.SSLContext:
-    """The usual certificate authorities; loading them takes longer than most requests, so it is done once."""
-    return httpx.create_ssl_context()
+def _words(error: Exception) -> str:
+    """What went wrong, without the bytes of the other end that the library quotes."""
+    return str(error).partition(": bytearray(")[0].partition(": b'")[0]
 
 
-_SECRET_FIELDS = ("refresh_token", "client_secret", "consumer_secret", "oauth_signature")
+def _signed(request: httpx.Request) -> bool:
+    return "oauth_signature" in request.url.params or request.headers.get("authorization", "").startswith("OAuth ")
 
 
 def _secrets_of(request: httpx.Request, body: Mapping[str, Any], auth: tuple[str, str] | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from syncd.core.keys import sku_key
 from syncd.core.model import StockMode
 from syncd.core.stock import StockPolicy
 from syncd.errors import ConfigError, ConfigProblem, CountsOtherwise, PermissionMissing, SafetyStop, SideError, Stopped
+from syncd.http.trust import trust
 from syncd.service import creation_plan, field_plan, till_plan, withdrawal_plan
 from syncd.service.findings import (
     close_finding,
@@ -36,7 +37,8 @@ from syncd.service.withdrawal_plan import IGNORE
 from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
 from syncd.state.product_models import Creation, FieldPair, FieldWrite
-from syncd.state.tokens import DatabaseTokenStore
+from syncd.state.seal import Seal, require_keys
+from syncd.state.tokens import DatabaseTokenStore, keep_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -109,11 +111,14 @@ def open_account(
         may_write: Whether this process may still write to sides (``LeaseKeeper.holds``).
     """
     stop = stop or threading.Event()
+    seal = _keys(config, tokens_db or db)
+    if tokens_db is None and seal.current:
+        _seal_tokens(db, seal, stop)
     ids = _register_sides(db, config, now)
     account = Account(db, {}, stop)
     for side in config.sides:
         requests = RequestCounter()
-        adapter = _build_adapter(side, tokens_db or db, stop, now, requests, may_write)
+        adapter = _build_adapter(side, tokens_db or db, stop, now, requests, seal, may_write)
         account.adapters.append(adapter)
         side_context = _side_context(side, ids[side.name], adapter, db, now)
         side_context.may_write = may_write
@@ -153,11 +158,12 @@ def open_to_look(
         now: Clock.
     """
     names = set(only)
+    seal = _keys(config, db)
     with db.read() as session:
         # A result has keys(), so dict() takes it for a mapping: it must be a list of pairs.
         ids: dict[str, int] = dict(session.execute(select(Side.name, Side.id)).all())
     return [
-        _side_context(side, ids[side.name], _build_adapter(side, db, stop, now, RequestCounter()), db, now)
+        _side_context(side, ids[side.name], _build_adapter(side, db, stop, now, RequestCounter(), seal), db, now)
         for side in config.sides
         if side.name in ids and (side.role == "hub" or not names or side.name in names)
     ]
@@ -169,24 +175,43 @@ def _build_adapter(
     stop: threading.Event,
     now: Clock,
     requests: RequestCounter,
+    seal: Seal,
     may_write: Callable[[], bool] = lambda: True,
 ) -> SideAdapter:
     factory = installed()[side.kind]
     context = AdapterContext(
         side=side.name,
         settings=side.settings,
-        tokens=_token_store(tokens_db, side, stop) if factory.uses_tokens else None,
+        tokens=_token_store(tokens_db, side, stop, seal) if factory.uses_tokens else None,
         stop=stop,
         now=now,
         overlap_s=side.stock.overlap_seconds,
         on_request=requests,
         may_write=may_write,
+        trust=trust(side.ca),
     )
     return factory.build(context)
 
 
-def _token_store(db: Database, side: SideConfig, stop: threading.Event) -> DatabaseTokenStore:
-    return DatabaseTokenStore(db, side.name, side.settings.refresh_token, stop=stop)
+def _token_store(db: Database, side: SideConfig, stop: threading.Event, seal: Seal) -> DatabaseTokenStore:
+    return DatabaseTokenStore(db, side.name, side.settings.refresh_token, stop=stop, seal=seal)
+
+
+def _keys(config: Config, db: Database) -> Seal:
+    """Keys for the tokens, which all open with them.
+
+    Raises:
+        SealBroken: They do not.
+    """
+    seal = Seal.of(config.syncd.database_key, config.syncd.database_key_former)
+    require_keys(db, seal)
+    return seal
+
+
+def _seal_tokens(db: Database, seal: Seal, stop: threading.Event) -> None:
+    """Seal what is still plain, or sealed with the former key; this process leads."""
+    for credential in keep_all(db, seal, seal.current, stop=stop):
+        logger.bind(side=credential, key=seal.current).info("tokens.sealed")
 
 
 def _register_sides(db: Database, config: Config, now: Clock) -> dict[str, int]:

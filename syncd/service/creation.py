@@ -215,7 +215,7 @@ class Creator:
             record(session, side, self._source, self._run, planned, new.product, result)
             if isinstance(result, Made):
                 tell_of_images(session, side, self._source, planned, {**left_out, **result.left_out})
-        _log(side, planned, result)
+        _log(side, self._run, planned, result)
         if failure is not None:
             raise failure
 
@@ -320,8 +320,10 @@ def _looked_for(made: Made) -> Made:
     return Made(made.product_id, made.units, missing, made.parent)
 
 
-def _log(side: SideContext, planned: PlannedProduct, result: MakeResult) -> None:
-    log = logger.bind(side=side.name, product=planned.label, source=planned.source_id, units=len(planned.units))
+def _log(side: SideContext, run: RunLog, planned: PlannedProduct, result: MakeResult) -> None:
+    log = logger.bind(
+        side=side.name, product=planned.label, source=planned.source_id, run=run.id, units=len(planned.units)
+    )
     match result:
         case Made(product_id=product_id, missing=missing):
             log.bind(external_id=product_id, missing=len(missing)).info("product.made")

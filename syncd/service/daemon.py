@@ -26,6 +26,7 @@ from loguru import logger
 from syncd.errors import (
     AuthRejected,
     CountsOtherwise,
+    DatabaseNotReady,
     DatabaseUnavailable,
     LeaseLost,
     PermissionMissing,
@@ -175,6 +176,9 @@ class Daemon:
                 return
             except DatabaseUnavailable as error:
                 logger.bind(detail=str(error)).error("database.unavailable")
+            except DatabaseNotReady as error:
+                logger.bind(detail=str(error)).error("database.not_ready")
+                self.end(error.exit_code)
             except LeaseLost as error:
                 if self._released:
                     return  # it was waiting for its turn when we gave the lease back ourselves

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from syncd.core.fields import CODES, kept, says_the_same, told
 from syncd.core.model import NotSent, Refused, Unknown, Written, WrittenInPart
+from syncd.http.redact import shorten
 from syncd.service.code_swaps import in_the_way
 from syncd.service.field_partners import offer_to_others
 from syncd.service.field_plan import as_json, note_agreed, shown, try_refused_again
@@ -266,10 +267,16 @@ def _settle(side: SideContext, writes: Mapping[str, FieldWrite], state: str, err
 
 def _log(side: SideContext, planned: PlannedFields, write: FieldWrite) -> None:
     log = logger.bind(
-        side=side.name, sku=planned.sku, external_id=planned.ref.external_id, field=write.field, before=write.before,
-        value=write.value, reason=write.reason, state=write.state,
+        side=side.name, sku=planned.sku, external_id=planned.ref.external_id, run=write.run_id, write=write.id,
+        field=write.field, before=_short(write.before), value=_short(write.value), reason=write.reason,
+        state=write.state,
     )  # fmt: skip
     if write.state == "confirmed":
         log.info("field.written")
     else:
         log.bind(error=write.error).warning("field.not_written")
+
+
+def _short(value: str) -> str:
+    """The beginning of a text; the whole stands in the table, under the number of the write."""
+    return shorten(value, 100)

@@ -99,6 +99,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "permission_missing": ("syncd check",),
     "counts_otherwise": ("syncd check", "syncd approve --counts SIDE"),
     "invalid_answer": ("syncd check",),
+    "certificate_wrong": ("syncd check",),
     "side_unreachable": ("syncd check",),
     "deleted_on_side": ("syncd match",),
     "unlinked": ("syncd match --shop SIDE",),

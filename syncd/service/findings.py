@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loguru import logger
 from sqlalchemy import select
 
+from syncd.http.redact import hide
+from syncd.service import told  # noqa: F401 - from here on, no row takes a secret
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ def open_stops_among(session: Session, subjects: Collection[str]) -> set[str]:
 
 def open_finding(session: Session, found: Found, now: datetime) -> None:
     """Open the finding, or update the message of the one that is open already."""
+    # Words of sides are in both, and a side may repeat what it was sent.
+    found = replace(found, message=hide(found.message), advice=hide(found.advice))
     row = _open_finding(session, found.kind, found.subject)
     if row is None:
         row = Finding(

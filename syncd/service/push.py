@@ -283,8 +283,9 @@ def _wire(operation: Operation, planned: PlannedWrite) -> StockWrite:
 
 def _log(side: SideContext, row: Listing, operation: Operation) -> None:
     log = logger.bind(
-        side=side.name, sku=row.sku, external_id=row.external_id, operation=operation.uid,
-        difference=f"{operation.difference:+f}", expected=f"{operation.expected_before + operation.difference:f}",
+        side=side.name, sku=row.sku, external_id=row.external_id, run=operation.run_id,
+        operation=operation.uid, difference=f"{operation.difference:+f}",
+        expected=f"{operation.expected_before + operation.difference:f}",
         reported=None if operation.reported is None else f"{operation.reported:f}", state=operation.state,
     )  # fmt: skip
     if operation.state == "confirmed":

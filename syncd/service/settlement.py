@@ -150,8 +150,8 @@ def _carry_out(
         case Park(reason=reason):
             _park(session, side, row, operation, reason, quantity)
     logger.bind(
-        side=side.name, sku=row.sku, operation=operation.uid, state=operation.state, by=operation.settled_by,
-        detail=operation.error,
+        side=side.name, sku=row.sku, run=run.id, operation=operation.uid, state=operation.state,
+        by=operation.settled_by, detail=operation.error,
     ).info("operation.settled" if operation.settled_at else "operation.in_doubt")  # fmt: skip
 
 

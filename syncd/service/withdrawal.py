@@ -118,7 +118,11 @@ class Withdrawer:
     def _record(self, planned: PlannedWithdrawal, result: WithdrawResult) -> None:
         side = self._side
         log = logger.bind(
-            side=side.name, product=planned.label, external_id=planned.ref.external_id, way=planned.way.value
+            side=side.name,
+            product=planned.label,
+            external_id=planned.ref.external_id,
+            run=self._run.id,
+            way=planned.way.value,
         )
         with side.db.write() as session:
             match result:

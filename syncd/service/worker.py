@@ -19,6 +19,7 @@ from syncd.errors import (
     SafetyStop,
     SideError,
     Stopped,
+    Untrusted,
 )
 from syncd.service import field_plan, till_plan
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
@@ -462,7 +463,14 @@ class SideWorker:
         logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
 
 
-_FAILURE_KINDS = ("reauthorisation", "permission_missing", "counts_otherwise", "invalid_answer", "side_unreachable")
+_FAILURE_KINDS = (
+    "reauthorisation",
+    "permission_missing",
+    "counts_otherwise",
+    "invalid_answer",
+    "certificate_wrong",
+    "side_unreachable",
+)
 
 
 def _failure_finding(side: SideContext, error: SideError, failures: int) -> Found | None:
@@ -479,6 +487,9 @@ def _failure_finding(side: SideContext, error: SideError, failures: int) -> Foun
             )
         case InvalidResponse():
             kind, advice = "invalid_answer", "Open the address in a browser; a proxy, login page or plugin may answer."
+        case Untrusted():
+            kind = "certificate_wrong"
+            advice = "Renew it on the side, or name its authority as `ca`; nothing is sent to whoever shows this one."
         case _ if failures >= _UNREACHABLE_AFTER:
             kind, advice = "side_unreachable", "Look at the network and at the side itself; syncd keeps trying."
         case _:

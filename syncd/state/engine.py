@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -245,6 +245,21 @@ def sqlite_engine(url: URL, *, durable: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def leave_no_trace(session: Session) -> None:
+    """What this transaction replaces is overwritten: SQLite would leave it in free space, and in each backup of it."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA secure_delete = ON"))
+
+
+def forget_journal(database: Database) -> None:
+    """Empty SQLite's journal, where pages stand as they were; if somebody reads just now, the next one does it."""
+    if database.dialect == "sqlite":
+        with database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if isinstance(driver, sqlite3.Connection):
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _use_wal(connection: sqlite3.Connection, file: str) -> None:

@@ -347,6 +347,9 @@ class TokenRow(Base):
         comment="SHA-256 of configured refresh tokens that were used as seed, newest first"
     )
     generation: Mapped[int] = mapped_column(comment="counts rotations")
+    sealed_with: Mapped[str] = mapped_column(
+        default="", server_default="", comment="id of the key that both tokens are sealed with; empty: they are plain"
+    )
     rotated_at: Mapped[datetime]
 
 

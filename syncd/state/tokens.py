@@ -20,10 +20,12 @@ from pydantic import SecretStr
 from syncd.adapters.base import TokenPair
 from syncd.errors import AuthRejected, DatabaseUnavailable, Stopped, Transient
 from syncd.state import lease
+from syncd.state.engine import forget_journal, leave_no_trace
 from syncd.state.models import TokenRow
+from syncd.state.seal import Seal, forget_unopened, keep_with, rows_not_kept_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from syncd.state.engine import Database
 
@@ -52,6 +54,7 @@ class DatabaseTokenStore:
         stop: Ends waiting early.
         now: Our clock, for the record; leases use the real one.
         wait_s: How long to wait for another process that is rotating, in seconds.
+        seal: Keys for tokens that are kept sealed.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class DatabaseTokenStore:
         stop: threading.Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         wait_s: float = LEASE_WAIT_S,
+        seal: Seal | None = None,
     ) -> None:
         self._database = database
         self._credential = credential
@@ -70,6 +74,7 @@ class DatabaseTokenStore:
         self._stop = stop or threading.Event()
         self._now = now
         self._wait_s = wait_s
+        self._seal = seal or Seal()
         self._owner = str(lease.Process.this())
         self._lock = threading.Lock()
         self._uncommitted: tuple[TokenPair, str] | None = None
@@ -83,7 +88,7 @@ class DatabaseTokenStore:
     def load(self) -> TokenPair | None:
         """Return the stored pair; ``None`` if nothing is stored, or if a newly configured token is to be exchanged."""
         row = self._row()
-        return None if row is None or self._is_new_seed(row) else _pair(row)
+        return None if row is None or self._is_new_seed(row) else self._pair(row)
 
     def refresh(self, stale: TokenPair | None, exchange: Callable[[str], TokenPair]) -> TokenPair:
         """Rotate the tokens once, however many threads and processes ask at the same time.
@@ -104,7 +109,7 @@ class DatabaseTokenStore:
                 pair = self._try_seed(row, exchange)
                 if pair is not None:
                     return pair
-            stored = _pair(row)
+            stored = self._pair(row)
             if stale is None or stored.access_token != stale.access_token:
                 return stored
             return self._rotate(row, exchange)
@@ -119,17 +124,18 @@ class DatabaseTokenStore:
             return None
 
     def _rotate(self, row: TokenRow, exchange: Callable[[str], TokenPair]) -> TokenPair:
+        stored = self._pair(row)  # what does not open is not exchanged: the side would take it for a stolen token
         fingerprints = row.seed_fingerprint
         if self._refused_seed and self._refused_seed not in fingerprints.split():
             # Written only together with a success: if the side refuses everything (a wrong client secret), the seed
             # has proved nothing and is tried again.
             fingerprints = " ".join([self._refused_seed, *fingerprints.split()][:_KEPT_FINGERPRINTS])
         try:
-            return self._exchange(row.refresh_token, fingerprints, exchange)
+            return self._exchange(stored.refresh_token, fingerprints, exchange)
         except AuthRejected:
             other = self._row()
-            if other is not None and other.access_token != row.access_token:
-                return _pair(other)
+            if other is not None and self._pair(other).access_token != stored.access_token:
+                return self._pair(other)
             raise
 
     def _exchange(self, refresh_token: str, fingerprints: str, exchange: Callable[[str], TokenPair]) -> TokenPair:
@@ -141,10 +147,12 @@ class DatabaseTokenStore:
         with self._database.write(fenced=False) as session:
             row = session.get(TokenRow, self._credential)
             if row is None:
-                row = TokenRow(credential=self._credential, generation=0)
+                row = TokenRow(credential=self._credential, generation=0, sealed_with=self._seal.current)
                 session.add(row)
-            row.access_token = pair.access_token
-            row.refresh_token = pair.refresh_token
+            # Kept as it was kept, so that others with an older configuration go on. A key that is lost is replaced:
+            # only a token that a person configured anew comes here then.
+            key = row.sealed_with if self._seal.fits(row) else self._seal.current
+            self._seal.store(row, pair.access_token, pair.refresh_token, key)
             row.expires_at = pair.expires_at
             row.scope = pair.scope
             row.seed_fingerprint = fingerprints
@@ -171,34 +179,78 @@ class DatabaseTokenStore:
         fingerprint = self._fingerprint()
         return fingerprint != self._refused_seed and fingerprint not in row.seed_fingerprint.split()
 
+    def _pair(self, row: TokenRow) -> TokenPair:
+        access_token, refresh_token = self._seal.tokens(row)
+        return TokenPair(access_token, refresh_token, row.expires_at, row.scope)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other threads out by a lock, other processes by a lease; no transaction is open meanwhile."""
         deadline = time.monotonic() + self._wait_s
         while not self._lock.acquire(timeout=_POLL_S):
-            self._check_wait(deadline)
+            _check_wait(self._credential, self._stop, deadline)
         try:
-            name = f"token:{self._credential}"
-            fence = lease.acquire(self._database, name, self._owner, LEASE_TTL_S)
-            while fence is None:
-                self._check_wait(deadline)
-                self._stop.wait(_POLL_S)
-                fence = lease.acquire(self._database, name, self._owner, LEASE_TTL_S)
-            try:
+            with turn(self._database, self._credential, self._owner, self._stop, deadline):
                 yield
-            finally:
-                # Must not hide what happened; the lease ends by itself.
-                with suppress(DatabaseUnavailable):
-                    lease.release(self._database, name, fence)
         finally:
             self._lock.release()
 
-    def _check_wait(self, deadline: float) -> None:
-        if self._stop.is_set():
-            raise Stopped(f"{self._credential}: stopped while waiting for the tokens")
-        if time.monotonic() > deadline:
-            raise Transient(self._credential, _REQUEST, "another process is still rotating the tokens")
+
+@contextmanager
+def turn(database: Database, credential: str, owner: str, stop: threading.Event, deadline: float) -> Iterator[None]:
+    """Keep other owners from rotating or rewriting the tokens of a credential; no transaction is open meanwhile.
+
+    Raises:
+        Transient: Another process has not ended by ``deadline``, in seconds of the monotonic clock.
+        Stopped: A stop was asked for.
+    """
+    name = f"token:{credential}"
+    fence = lease.acquire(database, name, owner, LEASE_TTL_S)
+    while fence is None:
+        _check_wait(credential, stop, deadline)
+        stop.wait(_POLL_S)
+        fence = lease.acquire(database, name, owner, LEASE_TTL_S)
+    try:
+        yield
+    finally:
+        # Must not hide what happened; the lease ends by itself.
+        with suppress(DatabaseUnavailable):
+            lease.release(database, name, fence)
 
 
-def _pair(row: TokenRow) -> TokenPair:
-    return TokenPair(row.access_token, row.refresh_token, row.expires_at, row.scope)
+def keep_all(
+    database: Database, seal: Seal, key: str, *, stop: threading.Event | None = None, wait_s: float = LEASE_WAIT_S
+) -> list[str]:
+    """Seal all tokens with the key of this id, or open them if it is empty; each side in a transaction of its own.
+
+    Only for the process that leads: its fence is verified with each. Stopped anywhere, each side's tokens are as they
+    were or as they are to be, and open with the same keys.
+
+    Returns:
+        Of which sides tokens were changed.
+    """
+    stop, owner, changed = stop or threading.Event(), str(lease.Process.this()), []
+    for credential in rows_not_kept_with(database, key):
+        with (
+            turn(database, credential, owner, stop, time.monotonic() + wait_s),
+            database.write() as session,
+        ):
+            leave_no_trace(session)
+            if keep_with(session, seal, credential, key):
+                changed.append(credential)
+    if changed:
+        forget_journal(database)
+    return changed
+
+
+def forget_lost(database: Database, seal: Seal) -> Sequence[str]:
+    """Delete tokens that no key opens; returns of which sides, which must be authorised again."""
+    with database.write() as session:
+        return forget_unopened(session, seal)
+
+
+def _check_wait(credential: str, stop: threading.Event, deadline: float) -> None:
+    if stop.is_set():
+        raise Stopped(f"{credential}: stopped while waiting for the tokens")
+    if time.monotonic() > deadline:
+        raise Transient(credential, _REQUEST, "another process is still rotating the tokens")

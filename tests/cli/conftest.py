@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from syncd import log
 from syncd.cli import main
 from syncd.simulators.inventorum import InventorumSim
 from syncd.simulators.server import SimServer
@@ -68,7 +67,6 @@ def clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     """Commands set up logging for the whole process; and no configuration of this machine must be found."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(log, "_secrets", ())
     monkeypatch.delenv("SYNCD_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -100,13 +101,16 @@ def test_a_side_that_does_not_answer_exits_1(run: Run, ready: Path, till: SimSer
 
 
 def test_unwise_but_allowed_is_a_warning(run: Run, ready: Path) -> None:
-    secret = ready.parent / "door"
-    secret.write_text("from-a-file\n")
-    secret.chmod(0o644)
-    ready.write_text(ready.read_text().replace('door_key = "hidden-door-key"', 'door_key_file = "door"'))
-    result = run("check", "--offline", "--config", ready)
+    with tempfile.TemporaryDirectory() as folder:
+        config, state = Path(folder, "config.toml"), Path(folder, "state.db")
+        Path(folder).chmod(0o755)
+        config.write_text(ready.read_text())
+        config.chmod(0o600)
+        state.touch(0o600)
+        state.chmod(0o644)
+        result = run("check", "--offline", "--config", config)
     assert result.code == 0
-    assert f"! configuration: shops.main.door_key_file: {secret} can be read by everyone" in result.out
+    assert f"! configuration: {state} is open to everyone on this machine: chmod o= {state}\n" in result.out
 
 
 def test_a_token_without_a_right_exits_5(run: Run, config_file: Path) -> None:

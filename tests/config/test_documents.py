@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import certifi
 
 from syncd.cli.example import example_text
 from syncd.config import load_config
@@ -64,8 +67,10 @@ def test_the_example_is_valid_when_the_blanks_are_filled_in(tmp_path: Path) -> N
     path = tmp_path / "config.toml"
     for text in (example_text(), _uncommented()):
         filled = re.sub(r"(?m)^(client_secret|refresh_token|consumer_key|consumer_secret)_file = .*$", "", text)
+        filled = re.sub(r"(?m)^(database_key\w*)_file = .*$", rf'\1 = "{"ab" * 32}"', filled)
         filled = re.sub(r"(?m)^(media|mail)_password_file = .*$", r'\1_password = "x"', filled)
         filled = re.sub(r"(?m)^(\w+_url)_file = [^#\n]*", r'\1 = "https://x.example/x" ', filled)
+        shutil.copy(certifi.where(), tmp_path / "my-ca.pem")
         path.write_text(filled.replace('client_id = ""', 'client_id = "app"'))
         assert load_config(path, ENV).shops["main"].kind == "woocommerce"
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import grp
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from syncd.config import Config
+from syncd.adapters.base import AdapterFactory
+from syncd.config import Config, load_config
 from syncd.errors import ConfigError
 
 from .conftest import GOOD
@@ -21,6 +25,14 @@ WITHOUT = GOOD.replace('key = "shop-key-value"\n', "")
 def key(config: Config) -> str:
     value: str = config.shops["main"].settings.key.get_secret_value()
     return value
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that everybody can look into; those of pytest are closed."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -79,12 +91,91 @@ def test_the_database_address_may_come_from_a_file(load: Load, tmp_path: Path) -
     assert load(text).syncd.database == "postgresql+psycopg://u:pw@host/syncd"
 
 
-def test_a_file_open_to_everyone_is_a_warning_not_a_problem(load: Load, secret_file: Path) -> None:
-    secret_file.chmod(0o644)
-    (warning,) = load(FROM_FILE).warnings
-    assert warning.startswith("shops.main.key_file: ")
-    assert "chmod 600" in warning
-    assert "from-file" not in warning
+def test_what_no_folder_keeps_others_from_is_refused_with_the_command(
+    public: Path, factories: dict[str, AdapterFactory]
+) -> None:
+    """A file's mode alone says little: in a closed folder nobody reaches it."""
+    secret, config = public / "shop key", public / "config.toml"
+    secret.write_text("from-file\n")
+    config.write_text(GOOD.replace('key = "shop-key-value"', 'key_file = "shop key"'))
+    config.chmod(0o600)
+    told = ""
+    for mode in (0o644, 0o604, 0o602):
+        secret.chmod(mode)
+        with pytest.raises(ConfigError) as caught:
+            load_config(config, {}, factories=factories)
+        (problem,) = caught.value.problems
+        assert problem.path == "shops.main.key_file"
+        assert problem.message.endswith(f"chmod o= '{secret}'")
+        assert "from-file" not in problem.message
+        told = problem.message.partition(": ")[2]
+    os.system(told)  # noqa: S605 - what we tell people to type
+    assert load_config(config, {}, factories=factories).warnings == ()
+    secret.chmod(0o644)
+    public.chmod(0o750)
+    assert load_config(config, {}, factories=factories).warnings == ()
+
+
+def test_a_configuration_with_secrets_is_refused_if_it_is_open(
+    public: Path, factories: dict[str, AdapterFactory]
+) -> None:
+    config = public / "config.toml"
+    config.write_text(GOOD)
+    config.chmod(0o644)
+    with pytest.raises(ConfigError, match="it holds secrets") as caught:
+        load_config(config, {}, factories=factories)
+    assert "shops.main.key" in str(caught.value)
+    assert f"chmod o= {config}" in str(caught.value)
+    assert "shop-key-value" not in str(caught.value)
+    config.chmod(0o640)
+    load_config(config, {}, factories=factories)
+    env = {
+        "SYNCD_INVENTORUM_CLIENT_SECRET": "a",
+        "SYNCD_INVENTORUM_REFRESH_TOKEN": "b",
+        "SYNCD_MAIN_KEY": "c",
+    }
+    config.chmod(0o644)
+    lines = [line for line in GOOD.splitlines() if not line.startswith(("client_secret", "refresh_token", "key"))]
+    config.write_text("\n".join(lines))
+    assert load_config(config, env, factories=factories).warnings == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
+def test_other_groups_are_a_warning_and_the_services_is_none(
+    public: Path, factories: dict[str, AdapterFactory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, config = public / "key", public / "config.toml"
+    secret.write_text("from-file\n")
+    config.write_text(GOOD.replace('key = "shop-key-value"', 'key_file = "key"'))
+    config.chmod(0o600)
+    secret.chmod(0o640)
+    other = next(group for group in grp.getgrall() if group.gr_gid != 0)
+    os.chown(secret, 0, other.gr_gid)
+    (warning,) = load_config(config, {}, factories=factories).warnings
+    assert f"can be read by the group {other.gr_name}: chgrp syncd {secret}, or chmod g= {secret}" in warning
+    monkeypatch.setattr("syncd.config.modes.SERVICE_GROUP", other.gr_name)
+    assert load_config(config, {}, factories=factories).warnings == ()
+
+
+def test_a_database_that_is_open_is_a_warning(public: Path, factories: dict[str, AdapterFactory]) -> None:
+    config = public / "config.toml"
+    config.write_text(GOOD.replace("sqlite:////var/lib/syncd/syncd.db", "sqlite:///state.db"))
+    config.chmod(0o600)
+    for name in ("state.db", "state.db-wal"):
+        (public / name).touch()
+        (public / name).chmod(0o644)
+    found = load_config(config, {}, factories=factories).warnings
+    assert [warning.rpartition(": ")[2] for warning in found] == [
+        f"chmod o= {public}/state.db",
+        f"chmod o= {public}/state.db-wal",
+    ]
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440])
+def test_credentials_of_systemd_are_as_it_makes_them(load: Load, credentials: Path, mode: int) -> None:
+    for file in credentials.iterdir():
+        file.chmod(mode)
+    assert load(WITHOUT, CREDENTIALS_DIRECTORY=str(credentials)).warnings == ()
 
 
 def _problem(load: Load, text: str, **env: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from loguru import logger
 from syncd.adapters.memory import MemorySide
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Refused
-from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Transient
+from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Transient, Untrusted
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ ILL: dict[str, Callable[[Case], Callable[[], None]]] = {
     "invalid_answer": lambda case: case.fail(InvalidResponse),
     "reauthorisation": lambda case: case.fail(AuthRejected),
     "permission_missing": lambda case: case.fail(PermissionMissing),
+    "certificate_wrong": lambda case: case.fail(Untrusted),
     "side_unreachable": lambda case: case.fail(Transient),
     "parked": Case.parked,
     "safety_stop": Case.safety_stop,

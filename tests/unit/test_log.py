@@ -17,15 +17,13 @@ import pytest
 from loguru import logger
 
 import syncd
-from syncd import log as log_module
 from syncd.log import log, register_secrets, setup_logging
 
 
 @pytest.fixture(autouse=True)
-def clean_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean_log() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(log_module, "_secrets", ())
     yield
     logger.remove()
     root.handlers[:] = handlers

@@ -100,6 +100,7 @@ class InventorumAdapter(PlainSide):
             on_request=context.on_request,
             now=context.now,
             may_write=context.may_write,
+            verify=context.trust,
         )
         self._http = http
         self._images = open_files(

@@ -18,6 +18,7 @@ from syncd.adapters.base import TokenPair
 from syncd.adapters.inventorum.mapping import error_facts
 from syncd.adapters.inventorum.wire import Fields, Where
 from syncd.errors import AuthRejected, InvalidResponse, OutcomeUnknown, Transient
+from syncd.http import note_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -223,6 +224,7 @@ class BearerApi:
         access = _token(fields, "access_token")
         if access is None:
             raise fields.invalid("access_token", "is no token; the refresh token may be used up all the same")
+        note_credentials(access, fields.text("refresh_token") or "")
         # From here on nothing may fail: the old refresh token is gone, and this answer holds the only new one.
         try:
             life_s = max(1, fields.integer("expires_in"))

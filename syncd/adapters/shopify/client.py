@@ -26,7 +26,7 @@ from syncd.errors import (
     SideError,
     Transient,
 )
-from syncd.http import HttpSession, RateBudget
+from syncd.http import HttpSession, RateBudget, redact
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -274,7 +274,7 @@ def code_of_error(error: Row) -> str:
     """The code of an error beside the data, empty if it has none."""
     extensions = error.get("extensions")
     code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return code if isinstance(code, str) else ""
+    return redact(code)[:100] if isinstance(code, str) else ""
 
 
 def page_of(connection: Row) -> tuple[list[Row], str | None]:

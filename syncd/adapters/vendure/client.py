@@ -24,6 +24,7 @@ from syncd.errors import (
     SideError,
     Transient,
 )
+from syncd.http import redact
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -190,7 +191,7 @@ def _body(operation: Operation, variables: Mapping[str, Any] | None) -> dict[str
 def _code(error: Row) -> str:
     extensions = error.get("extensions")
     code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return code if isinstance(code, str) else ""
+    return redact(code)[:100] if isinstance(code, str) else ""
 
 
 def _is_of_all(error: Row, first: str) -> bool:

@@ -1,0 +1,1 @@
+"""Secrets planted everywhere, and a search through everything that syncd shows or keeps (`make secrets`)."""
