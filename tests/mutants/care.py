@@ -33,17 +33,16 @@ CARE_MUTANTS = (
         (*_RETENTION, "-k", "something_open"),
     ),
     Mutant(
-        "prune-halves",
-        "a sum takes the place of its movements in one transaction: here in two",
+        "prune-sum",
+        "a sum is that of all its movements: here the last one is left out",
         (
             Edit(
                 "syncd/service/retention.py",
-                "            session.execute(insert(Movement), [values])\n",
-                "            session.commit()\n            session.begin()\n"
-                "            session.execute(insert(Movement), [values])\n",
+                "total = sum((row.quantity for row in group), ZERO)",
+                "total = sum((row.quantity for row in group[:-1]), ZERO)",
             ),
         ),
-        (*_RETENTION, "-k", "crash_at_any_statement"),
+        (*_RETENTION, "-k", "give_way or any_statement"),
     ),
     Mutant(
         "prune-marks",
@@ -90,7 +89,10 @@ CARE_MUTANTS = (
     Mutant(
         "restore-fence",
         "a process of before a restore writes nothing more",
-        (Edit("syncd/state/restore.py", "max(row.fence, number) + 1, now", "max(row.fence, number - 1), now"),),
+        (
+            Edit("syncd/state/restore.py", "max(row.fence, number) + 1, now", "max(row.fence, number - 1), now"),
+            Edit("syncd/state/restore.py", 'row.owner, row.fence = "", row.fence + 1', 'row.owner = ""'),
+        ),
         ("tests/state/test_restore.py", "-k", "fenced_off"),
     ),
 )

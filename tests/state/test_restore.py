@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,6 +182,29 @@ def test_what_fails_on_the_way_changes_nothing(sqlite_database: Database, sqlite
         backups.restore(sqlite_url, copy, fails)
     assert items(sqlite_database) == 3
     assert LeaseKeeper(sqlite_database, 15).acquire()
+
+
+def test_a_restore_that_is_killed_between_two_pages_leaves_the_old_database(
+    sqlite_database: Database, sqlite_url: str, copy: Path
+) -> None:
+    script = f"""
+import os, signal, sqlite3
+from pathlib import Path
+from syncd.state import restore as backups
+
+def half(copy, place):
+    origin, target = sqlite3.connect(copy), sqlite3.connect(place)
+    origin.backup(target, pages=3, progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+backups._replace = half
+backups.restore({sqlite_url!r}, Path({str(copy)!r}), lambda session: None)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert items(sqlite_database) == 3
+    assert check_database(sqlite_database) == []
+    backups.restore(sqlite_url, copy, ready)  # whoever was killed holds nothing up
+    assert items(sqlite_database) == 2
 
 
 def test_a_damaged_database_may_still_say_who_works_on_it(
