@@ -106,10 +106,8 @@ def _follow_a_clock_set_back(operation: Operation, now: datetime) -> None:
     """A doubt that begins in times to come lasts anew from now: it would last until the clock is there again."""
     if doubt_of(operation).since <= now:
         return
+    # When it was sent stays: how long a side knows its key cannot be told any more, so it is not sent again.
     operation.doubted_at, operation.looks = now, None
-    operation.intended_at = min(operation.intended_at, now)
-    if operation.sent_at is not None:
-        operation.sent_at = min(operation.sent_at, now)
 
 
 def doubt_of(operation: Operation) -> Doubt:
