@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,8 @@ from syncd.service.resolve import resolve as write_down
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
 
@@ -136,14 +137,15 @@ def _local(at: datetime) -> str:
 def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
     """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
 
-    A conflict (kind "field_conflict") and images that a new product lacks (kind "images_left_out") are closed without
+    A conflict (kind "field_conflict"), images that a new product lacks (kind "images_left_out") and a write that came
+    late (kind "late_write") are closed without
     an option: you have read what they say.
     Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
     change like any other.
     """
     with database(cli) as db:
         if applied is None:
-            if close_read(db, finding, now=datetime.now(UTC)):
+            if close_read(db, finding, now=db.now()):
                 cli.emit({"finding": finding, "closed": True})
                 cli.mark(True, f"{finding}: closed")
                 return 0
@@ -152,7 +154,7 @@ def resolve(cli: CliContext, finding: int, applied: bool | None) -> int:
                 f"say what happened: --applied or --not-applied. If it was applied, {ways.applied}; if not, "
                 f"{ways.not_applied}."
             )
-        done = write_down(db, finding, applied=applied, now=datetime.now(UTC))
+        done = write_down(db, finding, applied=applied, now=db.now())
     word = "was applied" if done.applied else "was not applied"
     cli.emit(
         {
@@ -188,7 +190,7 @@ def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: b
         if put_back and not is_reported(rows[0].subject):
             raise NotApprovable(f"finding {finding} is about what a side is told, not about what it reports")
         for row in rows:
-            close_finding(session, row.kind, row.subject, datetime.now(UTC), by=PUT_BACK if put_back else APPROVED)
+            close_finding(session, row.kind, row.subject, db.now(), by=PUT_BACK if put_back else APPROVED)
     cli.emit({"approved": [row.id for row in rows], "put_back": put_back})
     for row in rows:
         cli.mark(True, f"{row.id}: {row.message}")

@@ -27,6 +27,7 @@ import tenacity
 from syncd import __version__
 from syncd.errors import InvalidResponse, OutcomeUnknown, RateLimited, SideError, Stopped, Transient
 from syncd.http.clock import ServerClock
+from syncd.http.fence import Fence
 from syncd.http.redact import redact, shorten
 from syncd.http.reply import Reply
 
@@ -79,7 +80,8 @@ class HttpSession:
         now: Our clock, aware UTC; the server's is compared with it.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
-        may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``).
+        may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``). A ``Fence``
+            is also told when they begin to leave and when they have left.
         max_body_bytes: An answer that is longer is broken off: ``InvalidResponse``, of a write ``OutcomeUnknown``.
         sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
             returns the address to use instead and headers to add.
@@ -262,6 +264,7 @@ class HttpSession:
             detail = f"{type(error).__name__} after {time.monotonic() - started:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
+            edge.close()
             told = method if write or method == "GET" else QUESTION
             self._on_request(told, redact(path), status, (time.monotonic() - started) * 1000)
         return self._judge(reply, write=write)
@@ -346,25 +349,47 @@ class _Edge:
       kernel repeats what we gave up for minutes, also after the process has ended: a write that was settled as not
       applied could still arrive.
     - Before the head of a write and again before its body, ``may_write`` is asked: between the commit that says "sent"
-      and this moment the process may have slept, and another one may have settled the write and repeated it. What
-      lies behind the last question cannot be closed from here: a pause between it and the kernel.
+      and this moment the process may have slept, and another one may have settled the write and repeated it. If it is a
+      ``Fence``, the kernel kills this process should it sleep from here on beyond the end of its lease.
     """
 
     def __init__(self, label: str, timeout_s: float, may_write: Callable[[], bool] | None) -> None:
         self._label = label
         self._timeout_s = timeout_s
         self._may_write = may_write
+        self._fence = may_write if isinstance(may_write, Fence) else None
+        self._begun = False
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
             connection = info["return_value"].get_extra_info("socket")
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._timeout_s * 1000))
-        elif event.endswith((".send_request_headers.started", ".send_request_body.started")):
+        elif event.endswith(".send_request_headers.started"):
+            self._begin()
             self.require_leave()
+        elif event.endswith(".send_request_body.started"):
+            self.require_leave()
+        elif event.endswith(".send_request_body.complete"):
+            self.close()
+
+    def close(self) -> None:
+        """All bytes were handed over, or no more will be."""
+        if self._begun and self._fence is not None:
+            self._begun = False
+            self._fence.end()
+
+    def _begin(self) -> None:
+        if self._fence is not None and not self._begun:
+            self._begun = self._fence.begin()
+            if not self._begun:
+                raise self._held_back()
 
     def require_leave(self) -> None:
         if self._may_write is not None and not self._may_write():
-            raise Stopped(f"{self._label} was not sent: this process may not lead any more")
+            raise self._held_back()
+
+    def _held_back(self) -> Stopped:
+        return Stopped(f"{self._label} was not sent: this process may not lead any more")
 
 
 @functools.cache
