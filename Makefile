@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: audit browser faults lock sbom secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: accounts audit browser failover faults lock sbom secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -84,6 +84,19 @@ chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (SHOP, KIL
 
 soak: $(VENV)/.developed ## Steady traffic, two daemons, two shops (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE) $(ARGS)
+
+ROUNDS ?= 3
+
+failover: $(VENV)/.developed ## Two machines, one PostgreSQL: the leader is taken away in every way (ROUNDS, SEED)
+	$(BIN)/python -m tests.failover --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
+
+ACCOUNTS ?= 50
+
+accounts: $(VENV)/.developed ## Many daemons, one PostgreSQL: what each costs (ACCOUNTS)
+	$(BIN)/python -m tests.accounts --accounts $(ACCOUNTS) $(ARGS)
+
+faults: $(VENV)/.developed ## Faults of network, disk, database and clock
+	$(BIN)/python -m pytest -q -n 2 tests/faults $(ARGS)
 
 # A real shop from npm. Compilers and scripts of packages are not needed, and the lock names no registry.
 NODE_OLDEST := 20

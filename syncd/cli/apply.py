@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +83,6 @@ def _approve(db: Database, saved: SavedPlan) -> bool:
                 "withdrawals_stopped": [withdrawals_subject(side["side"])],
             }
             for subject in [each for key, found in subjects.items() if side[key] for each in found]:
-                closed = close_finding(session, "safety_stop", subject, datetime.now(UTC), by=APPROVED)
+                closed = close_finding(session, "safety_stop", subject, db.now(), by=APPROVED)
                 approved = approved or closed
     return approved

@@ -60,9 +60,12 @@ class _Results:
 
 @click.command(cls=Command)
 @click.option("--offline", is_flag=True, help="Only the configuration; open no connection.")
+@click.option("--send-test", is_flag=True, help="Also ping the monitor and send a test message to people.")
 @pass_cli
-def check(cli: CliContext, *, offline: bool) -> int:
+def check(cli: CliContext, *, offline: bool, send_test: bool) -> int:
     """Test everything that the configuration names; changes nothing on any side.
+
+    Monitors and people hear of it only with --send-test.
 
     Exits 0 if all is well (warnings included), 78 if configuration or database need work, 5 if a side wants to be
     authorised again, 1 if something did not answer or is not as it must be.
@@ -73,8 +76,12 @@ def check(cli: CliContext, *, offline: bool) -> int:
     results.add("configuration", True, "", f"{config.source} is valid; sides: {names}")
     for warning in config.warnings:
         results.add("configuration", None, "", warning)
+    if offline and send_test:
+        raise click.UsageError("--offline opens no connection; leave it out to send a test")
     if not offline:
         _check_online(config, results)
+    if send_test:
+        _check_telling(config, results)
     cli.emit(
         {
             "ok": results.exit_code == 0,
@@ -84,6 +91,16 @@ def check(cli: CliContext, *, offline: bool) -> int:
         }
     )
     return results.exit_code
+
+
+def _check_telling(config: Config, results: _Results) -> None:
+    from syncd.service.telling import try_out  # noqa: PLC0415 - kept out of the start
+
+    tried = list(try_out(config))
+    for way, done, wrong in tried:
+        results.add(way, wrong is None, "", wrong or done)
+    if not tried:
+        results.add("telling", None, "", "neither [ping] nor [notify] names anybody: nothing was sent")
 
 
 def _check_online(config: Config, results: _Results) -> None:

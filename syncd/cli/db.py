@@ -173,10 +173,10 @@ def prune(cli: CliContext, dry_run: bool) -> None:
     """
     with database(cli) as opened, stoppable() as stop:
         if dry_run:
-            done = Pruner(opened, cli.config.retention, datetime.now(UTC), dry_run=True).run()
+            done = Pruner(opened, cli.config.retention, opened.now(), dry_run=True).run()
         else:
             with leadership(opened), cli.progress("removing old history") as update:
-                pruner, done = Pruner(opened, cli.config.retention, datetime.now(UTC)), Pruned()
+                pruner, done = Pruner(opened, cli.config.retention, opened.now()), Pruned()
                 while (batch := pruner.step()) is not None:
                     done.add(batch)
                     update(done.total, None)

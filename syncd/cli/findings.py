@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ from syncd.service.restored import say_count
 from syncd.state.models import Finding
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
 
@@ -146,7 +147,8 @@ def _local(at: datetime) -> str:
 def resolve(cli: CliContext, finding: int, applied: bool | None, count: str | None) -> int:
     """Settle a write in doubt (a finding of kind "parked"): say whether the side carried it out.
 
-    A conflict (kind "field_conflict") and images that a new product lacks (kind "images_left_out") are closed without
+    A conflict (kind "field_conflict"), images that a new product lacks (kind "images_left_out") and a write that came
+    late (kind "late_write") are closed without
     an option: you have read what they say.
     Of an item that is held after a restore (kind "held_after_restore") say with --count how many there were.
     Works beside the daemon and without it. The next run reads the product again, and counts whatever else differs as a
@@ -158,7 +160,7 @@ def resolve(cli: CliContext, finding: int, applied: bool | None, count: str | No
         return _say_count(cli, finding, count)
     with database(cli) as db:
         if applied is None:
-            if close_read(db, finding, now=datetime.now(UTC)):
+            if close_read(db, finding, now=db.now()):
                 cli.emit({"finding": finding, "closed": True})
                 cli.mark(True, f"{finding}: closed")
                 return 0
@@ -167,7 +169,7 @@ def resolve(cli: CliContext, finding: int, applied: bool | None, count: str | No
                 f"say what happened: --applied or --not-applied. If it was applied, {ways.applied}; if not, "
                 f"{ways.not_applied}."
             )
-        done = write_down(db, finding, applied=applied, now=datetime.now(UTC))
+        done = write_down(db, finding, applied=applied, now=db.now())
     word = "was applied" if done.applied else "was not applied"
     cli.emit(
         {
@@ -188,7 +190,7 @@ def _say_count(cli: CliContext, finding: int, count: str) -> int:
         raise click.UsageError(f"--count {count}: a number of units, with four decimal places at the most")
     units = Decimal(count)
     with database(cli) as db:
-        name = say_count(db, finding, units, now=datetime.now(UTC))
+        name = say_count(db, finding, units, now=db.now())
     cli.emit({"finding": finding, "count": units})
     cli.mark(
         True, f"{finding}: there were {units:f} of {name}; the next run tells all sides, and counts what was since"
@@ -225,7 +227,7 @@ def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: b
         if put_back and not is_reported(rows[0].subject):
             raise NotApprovable(f"finding {finding} is about what a side is told, not about what it reports")
         for row in rows:
-            close_finding(session, row.kind, row.subject, datetime.now(UTC), by=PUT_BACK if put_back else APPROVED)
+            close_finding(session, row.kind, row.subject, db.now(), by=PUT_BACK if put_back else APPROVED)
     cli.emit({"approved": [row.id for row in rows], "put_back": put_back})
     for row in rows:
         cli.mark(True, f"{row.id}: {row.message}")

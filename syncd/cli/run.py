@@ -11,11 +11,11 @@ import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import LEASE_TTL_S, database
+from syncd.http.fence import Fence
 from syncd.log import log
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
 from syncd.service.memory import keep_few_arenas
-from syncd.service.side import utc_now
 from syncd.service.telling import errands
 from syncd.state.lease import LeaseKeeper
 from syncd.state.seal import Seal, require_keys
@@ -44,14 +44,16 @@ def run(cli: CliContext) -> int:
         require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []
         keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
+        fence = Fence(keeper.left_s)
+        keeper.on_renewed = fence.renewed
         with serving(cli.config, db, leading=keeper.holds) as sides:
             if not standby(keeper, stop):
                 return 0
             keeper.start()
-            account = open_account(cli.config, db, stop=stop, may_write=keeper.holds)
+            account = open_account(cli.config, db, stop=stop, may_write=fence)
             sides.update({name: worker.requests for name, worker in account.workers.items()})
             running.append(Daemon(account, cli.config, keeper))
-            for errand in errands(cli.config, db, stop, utc_now):
+            for errand in errands(cli.config, db, stop, db.now):
                 errand.start()
             return running[0].run()
 
@@ -70,10 +72,10 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
     from syncd.service.metrics import SyncdCollector, registry  # noqa: PLC0415 - kept out of the start
     from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
 
-    collector = SyncdCollector(db, config, utc_now, leading=leading, requests=lambda: dict(requests))
+    collector = SyncdCollector(db, config, db.now, leading=leading, requests=lambda: dict(requests))
     collector.begin()
-    people = _status_page(config, leading) if config.syncd.page else None
-    server = WebServer(address, Pages(db, config, registry(collector), utc_now, people))
+    people = _status_page(config, db, leading) if config.syncd.page else None
+    server = WebServer(address, Pages(db, config, registry(collector), db.now, people))
     server.start()
     try:
         yield requests
@@ -81,8 +83,8 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
         server.close()
 
 
-def _status_page(config: Config, leading: Callable[[], bool]) -> StatusPage:
+def _status_page(config: Config, db: Database, leading: Callable[[], bool]) -> StatusPage:
     from syncd.page.app import StatusPage  # noqa: PLC0415 - kept out of the start
     from syncd.state.looking import open_for_looking  # noqa: PLC0415
 
-    return StatusPage(open_for_looking(config.syncd.database), config, utc_now, leading=leading)
+    return StatusPage(open_for_looking(config.syncd.database), config, db.now, leading=leading)

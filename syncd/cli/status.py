@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database
 from syncd.service.freshness import ago
 from syncd.service.status import SideStatus, read_status
-from syncd.state.lease import LEADER, Process, holder
+from syncd.state.lease import LEADER, Held, look
 
 _WORTH_SAYING_S = 60
 """A change that waits for less is on its way."""
@@ -22,14 +20,11 @@ _WORTH_SAYING_S = 60
 def status(cli: CliContext, runs: int) -> int:
     """Show how things stand. Exit code 0 fine, 1 a side is stale, 3 a person must decide, 5 re-authorise."""
     with database(cli) as db:
-        now = datetime.now(UTC)
+        now = db.now()
         found = read_status(db, cli.config, now, runs=runs)
-        leader = holder(db, LEADER)
-    cli.emit({**found.as_dict(), "leader": leader})
-    process = Process.parse(leader) if leader else None
-    alive = process is not None and not process.is_dead()
-    where = f"at work (process {process.pid} on {process.host})" if process and alive else "not running"
-    cli.say(f"daemon: {where}")
+        leader = look(db, LEADER)
+    cli.emit({**found.as_dict(), "leader": leader.owner if leader else None})
+    cli.say(f"daemon: {_leader_line(leader)}")
     for side in found.sides:
         cli.mark(False if side.stale else True if side.last_error is None else None, _side_line(side))
     if found.runs:
@@ -46,6 +41,16 @@ def status(cli: CliContext, runs: int) -> int:
         cli.mark(None if finding.severity != "error" else False, f"{finding.id}  {finding.kind}: {finding.message}")
         cli.say(f"    {finding.advice}")
     return found.code
+
+
+def _leader_line(leader: Held | None) -> str:
+    process = leader.process if leader else None
+    if leader is None or process is None or process.is_dead():
+        return "not running"
+    where = f"process {process.pid} on {process.host}"
+    if not leader.is_alive:
+        return f"not running; the last one was {where}, its lease ended {ago(leader.over_s)} ago"
+    return f"at work ({where})"
 
 
 def _side_line(side: SideStatus) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -44,7 +43,7 @@ def undo(cli: CliContext, run: int | None, dry_run: bool, yes: bool) -> int:
             if not click.confirm(f"Take back {_items(planned)}?"):
                 cli.say("nothing was done")
                 return 0
-        done = carry_out_undo(db, run, now=datetime.now(UTC))
+        done = carry_out_undo(db, run, now=db.now())
     cli.emit({"undo": done.as_dict(), "dry_run": False})
     if yes or (done.rows, done.skipped) != (planned.rows, planned.skipped):
         _show(cli, done)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DaemonProcess:
-    """`syncd run` with one configuration.
+    """`syncd run` with one configuration. It does not outlive the thread that started it.
 
     Args:
         config: Configuration file; the process runs in its folder.
@@ -37,7 +37,7 @@ class DaemonProcess:
         """Start it; returns the process id."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "syncd.demo.leash", str(os.getpid()), "--config", str(self.config), "run"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -81,7 +81,8 @@ class HttpSession:
         now: Our clock, aware UTC; the server's is compared with it.
         verify: TLS trust; ``False`` is not possible on purpose.
         redact_path: Applied to paths before they are shown.
-        may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``).
+        may_write: Asked right before the bytes of a write leave; if it says no, they do not (``Stopped``). A ``Fence``
+            is also told when they begin to leave and when they have left.
         max_body_bytes: An answer that is longer is broken off: ``InvalidResponse``, of a write ``OutcomeUnknown``.
         sign: Given method and complete address of each exchange (every retry anew, so that a nonce is used once);
             returns the address to use instead and headers to add.
@@ -276,6 +277,7 @@ class HttpSession:
             detail = f"{type(error).__name__} after {took_s:.1f} s: {reason}"
             raise (OutcomeUnknown if write else Transient)(self.side, label, detail) from error
         finally:
+            edge.close()
             told = method if write or method == "GET" else QUESTION
             self._on_request(told, redact(path), status, (time.monotonic() - started) * 1000)
         return self._judge(reply, write=write)

@@ -32,7 +32,7 @@ from syncd.service.findings import (
 )
 from syncd.service.freshness import NEEDS_PERSON
 from syncd.service.runs import RequestCounter
-from syncd.service.side import Clock, SideContext, utc_now
+from syncd.service.side import Clock, SideContext
 from syncd.service.withdrawal_plan import IGNORE
 from syncd.service.worker import RunOutcome, SideWorker
 from syncd.state.models import Finding, Listing, Operation, Run, Side, is_open
@@ -97,7 +97,7 @@ def open_account(
     *,
     stop: threading.Event | None = None,
     tokens_db: Database | None = None,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     may_write: Callable[[], bool] = lambda: True,
 ) -> Account:
     """Build everything that a configuration names. Registers sides in the database; asks no side yet.
@@ -107,13 +107,14 @@ def open_account(
         db: Working database; a scratch copy for dry runs.
         stop: Ends waits and reads early.
         tokens_db: The real database, where tokens are rotated even in a dry run; ``db`` if not given.
-        now: Clock.
+        now: Clock; the one that the database shares with other machines if none is given.
         may_write: Whether this process may still write to sides (``LeaseKeeper.holds``).
     """
     stop = stop or threading.Event()
     seal = _keys(config, tokens_db or db)
     if tokens_db is None and seal.current:
         _seal_tokens(db, seal, stop)
+    now = now or (tokens_db or db).now
     ids = _register_sides(db, config, now)
     account = Account(db, {}, stop)
     for side in config.sides:
@@ -146,7 +147,7 @@ def open_account(
 
 
 def open_to_look(
-    config: Config, db: Database, *, stop: threading.Event, only: Iterable[str] = (), now: Clock = utc_now
+    config: Config, db: Database, *, stop: threading.Event, only: Iterable[str] = (), now: Clock | None = None
 ) -> list[SideContext]:
     """Build sides to be read, and nothing else: nothing is registered and nothing is written, but rotated tokens.
 
@@ -155,8 +156,9 @@ def open_to_look(
         db: The database; a side that it does not know yet is left out.
         stop: Ends waits and reads early.
         only: Names of the shops besides the hub; empty for all.
-        now: Clock.
+        now: Clock; the one that the database shares with other machines if none is given.
     """
+    now = now or db.now
     names = set(only)
     seal = _keys(config, db)
     with db.read() as session:

@@ -40,7 +40,6 @@ from syncd.service.freshness import read_health
 from syncd.service.housekeeping import Housekeeping
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
-from syncd.service.side import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +63,17 @@ LATE_POLLS = 10
 LATE_S = 120.0
 """A side whose passes did not even begin for so many polls, and so long at least, lost its job: the process ends."""
 
+SILENT_DATABASE_S = 60.0
+"""A renewal of the lease that waits for so long waits on a connection that is dead without saying so: the process ends.
+
+Longer than a writer waits for its turn, and than a new connection takes.
+"""
+
 REFUSED_PAUSE_S = 300.0
 """A side that refused our credentials is asked again only so often; a new token takes effect with a restart."""
+
+SWEEP_SPREAD_S = 300
+"""A daily sweep begins up to so much later than its time: many accounts on one machine have the same one by default."""
 
 _BEAT_S = 2.0
 _TIDY_S = 60.0
@@ -98,6 +106,7 @@ class Daemon:
         self._code = 0
         self._refusal: SyncdError | None = None
         self._released = False
+        self._leads = True
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
@@ -107,7 +116,7 @@ class Daemon:
         self._ready = False
         self._compared = False
         self._comparing = threading.Lock()
-        self._housekeeping = Housekeeping(account.db, config.retention, self._is_busy, utc_now)
+        self._housekeeping = Housekeeping(account.db, config.retention, self._is_busy, account.db.now)
         self._scheduler = BlockingScheduler(
             executors={"default": ThreadPoolExecutor(3 * len(account.workers) + 2)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -282,7 +291,7 @@ class Daemon:
         ready = "READY=1\n" if self._ready else ""
         try:
             with self._account.db.read() as session:
-                health = read_health(session, self._config, _now())
+                health = read_health(session, self._config, self._account.db.now())
         except DatabaseUnavailable as error:
             notify(f"{ready}STATUS=the database cannot be used: {error}")
             return
@@ -295,8 +304,23 @@ class Daemon:
         elif stuck := self._stuck():
             logger.bind(sides=", ".join(stuck)).error("daemon.hanging")
             self._hard_exit(1)
+        else:
+            self._look_at_lease()
         if watchdog_seconds() is not None:
             notify("WATCHDOG=1")
+
+    def _look_at_lease(self) -> None:
+        """Say when this process may not write any more because the database has not confirmed that it leads."""
+        leads = self._lease.holds()
+        if leads != self._leads:
+            self._leads = leads
+            if leads:
+                logger.info("lease.renewed")
+            else:
+                logger.warning("lease.not_renewed")
+        if self._lease.asking_s() > SILENT_DATABASE_S:
+            logger.bind(seconds=round(self._lease.asking_s())).error("database.silent")
+            self._hard_exit(1)
 
     def _stuck(self) -> list[str]:
         """Sides whose pass achieves nothing, or whose passes are not begun any more."""
@@ -350,19 +374,31 @@ def _every(seconds: float) -> BaseTrigger:
 
 def _sweep_trigger(schedule: Schedule) -> BaseTrigger:
     if schedule.daily_at is not None:
-        return CronTrigger(hour=schedule.daily_at.hour, minute=schedule.daily_at.minute)
+        return CronTrigger(hour=schedule.daily_at.hour, minute=schedule.daily_at.minute, jitter=SWEEP_SPREAD_S)
     return IntervalTrigger(seconds=schedule.every_s or 86400, timezone=UTC)
 
 
 def standby(lease: LeaseKeeper, stop: threading.Event, *, every: timedelta = timedelta(seconds=2)) -> bool:
-    """Wait until this process leads; returns False if it was told to stop first."""
-    told = False
+    """Wait until this process leads; returns False if it was told to stop first.
+
+    A database that cannot be used is waited for as well: whoever leads waits for it, too.
+    """
+    known = ""
     while not stop.is_set():
-        if lease.acquire():
-            return True
-        if not told:
-            told = True
-            logger.bind(leader=lease.holder()).warning("daemon.standby")
-            notify("READY=1\nSTATUS=standing by: another process leads")
+        try:
+            if lease.acquire():
+                return True
+            told, leader = "standby", lease.holder()
+            if told != known:
+                logger.bind(leader=leader).warning("daemon.standby")
+                notify(f"READY=1\nSTATUS=standing by: {leader or 'another process'} leads")
+        except DatabaseUnavailable as error:
+            told = "away"
+            if told != known:
+                logger.bind(detail=str(error)).error("database.unavailable")
+                notify(f"READY=1\nSTATUS=standing by: the database cannot be used: {error}")
+        known = told
+        if watchdog_seconds() is not None:
+            notify("WATCHDOG=1")
         stop.wait(every.total_seconds())
     return False

@@ -104,6 +104,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "deleted_on_side": ("syncd match",),
     "unlinked": ("syncd match --shop SIDE",),
     "field_conflict": ("syncd explain SKU", "syncd findings resolve ID"),
+    "late_write": ("syncd explain SKU", "syncd findings resolve ID"),
     "images_left_out": ("syncd explain SKU", "syncd findings resolve ID"),
     "fields_not_written": ("syncd check", "syncd sync --full"),
     "field_refused": ("syncd explain SKU",),

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 _PATIENCE_S = 10.0
 
 
-def send_mail(config: NotifyConfig, subject: str, text: str) -> None:
+def send_mail(config: NotifyConfig, subject: str, text: str) -> list[str]:
     """Send one mail to all receivers.
+
+    Returns:
+        Receivers that the server refused, if it took the mail for others.
 
     Raises:
         NotDelivered: The server does not answer, or refuses the log-in, the sender or all receivers; or the log-in has
@@ -34,7 +37,7 @@ def send_mail(config: NotifyConfig, subject: str, text: str) -> None:
                 _log_in(
                     server, config.mail_user, config.mail_password.get_secret_value() if config.mail_password else ""
                 )
-            server.send_message(message)
+            return list(server.send_message(message))
     except smtplib.SMTPResponseException as error:
         raise NotDelivered(f"the mail server answered {error.smtp_code}") from None
     except (smtplib.SMTPException, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one

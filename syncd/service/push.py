@@ -10,9 +10,10 @@ from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ChangePage, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
-from syncd.errors import InvalidResponse, OutcomeUnknown, SafetyStop, SideError, Stopped
+from syncd.errors import InvalidResponse, LeaseLost, OutcomeUnknown, SafetyStop, SideError, Stopped
 from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
+from syncd.service.late import tell_late
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side
@@ -223,6 +224,14 @@ class Pusher:
                 give_back(self._side, row, operation, reason)
 
     def _record(self, call: Sequence[tuple[int, StockWrite]], results: Sequence[WriteResult]) -> None:
+        try:
+            self._write_down(call, results)
+        except LeaseLost:
+            yes = [number for (number, _), result in zip(call, results, strict=True) if isinstance(result, Applied)]
+            tell_late(self._side, yes)
+            raise
+
+    def _write_down(self, call: Sequence[tuple[int, StockWrite]], results: Sequence[WriteResult]) -> None:
         by_id = {operation_id: result for (operation_id, _), result in zip(call, results, strict=True)}
         side, counts = self._side, self._run.counts
         with side.db.write() as session:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from syncd.state.engine import Database
 
 SETTLED_BY = "person"
-READ_BY_A_PERSON = frozenset({"field_conflict", "images_left_out"})
+READ_BY_A_PERSON = frozenset({"field_conflict", "images_left_out", "late_write"})
 """Kinds of findings that nothing but a person's word closes while their product is there."""
 
 _UNSETTLED = ("unknown", "parked")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
 from sqlalchemy import func, select
 
+from syncd.errors import NotDelivered
 from syncd.http.hook import call
 from syncd.log import without_secrets
 from syncd.service.errands import Errand
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.config import Config
+    from syncd.config.schema import NotifyConfig
     from syncd.state.engine import Database
 
 _LOOK_S = 10.0
@@ -54,11 +57,16 @@ class Message:
     count: int
 
     @property
+    def sender(self) -> str:
+        """Who speaks."""
+        where = f"{self.account} on {self.host}" if self.account else self.host
+        return f"syncd ({where})"
+
+    @property
     def subject(self) -> str:
         """One line."""
         kinds = sorted({finding["kind"] for finding in self.findings})
-        where = f"{self.account} on {self.host}" if self.account else self.host
-        return f"syncd ({where}): {self.count} new {'finding' if self.count == 1 else 'findings'}: {', '.join(kinds)}"
+        return f"{self.sender}: {self.count} new {'finding' if self.count == 1 else 'findings'}: {', '.join(kinds)}"
 
     @property
     def text(self) -> str:
@@ -158,6 +166,30 @@ class Telling:
         return Message("" if name == "config" else name, socket.gethostname(), shown, len(rows))
 
 
+class Mail:
+    """Sends messages by mail. What is refused for some receivers and taken for others is not sent again: it is said.
+
+    The log has the place in ``mail_to`` and not the address, which is a person's.
+    """
+
+    def __init__(self, config: NotifyConfig) -> None:
+        self._config = config
+        self._refused: frozenset[int] = frozenset()
+
+    def __call__(self, message: Message) -> None:
+        """Send one.
+
+        Raises:
+            NotDelivered: Nobody got it.
+        """
+        addresses = set(send_mail(self._config, message.subject, message.text))
+        places = frozenset(at for at, each in enumerate(self._config.mail_to, 1) if each in addresses)
+        if new := places - self._refused:
+            told = ", ".join(map(str, sorted(new)))
+            logger.bind(receivers=told, of=len(self._config.mail_to)).warning("mail.receiver_refused")
+        self._refused = places
+
+
 class Ping:
     """Asks for an address of a monitor, by how things stand; silence means that nobody is there to ask."""
 
@@ -204,6 +236,39 @@ def _ask(url: SecretStr | None) -> None:
         call(url.get_secret_value())
 
 
+def try_out(config: Config) -> Iterator[tuple[str, str, str | None]]:
+    """Send a test by each way that the configuration names: one ping that all is well, one message to each receiver.
+
+    Yields:
+        The way, what was done, and what was wrong (``None`` if nothing).
+    """
+    notify, ping = config.notify, config.ping
+    name = config.source.stem
+    message = Message("" if name == "config" else name, socket.gethostname(), [], 0)
+    words = f"{message.sender}: this is a test; nothing has happened"
+
+    def mail() -> str | None:
+        refused = send_mail(notify, words, words)
+        places = ", ".join(str(at) for at, each in enumerate(notify.mail_to, 1) if each in refused)
+        return f"the server refused receiver {places} of {len(notify.mail_to)} in mail_to" if places else None
+
+    def webhook() -> None:
+        if notify.webhook_url is not None:
+            call(notify.webhook_url.get_secret_value(), json=message.as_dict() | {"subject": words, "text": words})
+
+    tries: list[tuple[str, str, bool, Callable[[], str | None]]] = [
+        ("ping", "the monitor took a ping", ping.success_url is not None, lambda: _ask(ping.success_url)),
+        ("webhook", "it took a test message", notify.webhook_url is not None, webhook),
+        ("mail", "the server took a test message for all receivers", notify.mail_server is not None, mail),
+    ]
+    for way, done, is_configured, send in tries:
+        if is_configured:
+            try:
+                yield way, done, send()
+            except NotDelivered as error:
+                yield way, done, str(error)
+
+
 def errands(config: Config, db: Database, stop: threading.Event, now: Callable[[], datetime]) -> list[Errand]:
     """Everything that the configuration wants told, not started yet."""
     notify, ping = config.notify, config.ping
@@ -215,6 +280,6 @@ def errands(config: Config, db: Database, stop: threading.Event, now: Callable[[
         telling = Telling(db, "webhook", config, lambda message: call(url, json=message.as_dict()), now)
         found.append(Errand("webhook", _LOOK_S, telling, stop))
     if notify.mail_server is not None:
-        by_mail = Telling(db, "mail", config, lambda message: send_mail(notify, message.subject, message.text), now)
+        by_mail = Telling(db, "mail", config, Mail(notify), now)
         found.append(Errand("mail", _LOOK_S, by_mail, stop))
     return found

@@ -8,6 +8,7 @@ are refused.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import socket
@@ -42,6 +43,9 @@ _TURN_S = 0.5
 
 _REQUEST_S = 20.0
 """How long a client may take to send one request; that it sends a letter now and then keeps no place for it."""
+
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""A name may stand for an address that this machine has not: ::1 where IPv6 is switched off."""
 
 _LIMITS: dict[str, Any] = {
     "threads": 2,
@@ -193,7 +197,7 @@ class WebServer:
         told = False
         while not self._stop.is_set():
             try:
-                listener = _listen(self._address)
+                listeners = listen(self._address)
             except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
                 if not told:
                     told = True
@@ -203,17 +207,19 @@ class WebServer:
                 self._stop.wait(_RETRY_S)
                 continue
             logger.bind(address=self._address[0], port=self._address[1]).info("web.listening")
-            self._serve(listener)
+            self._serve(listeners)
 
-    def _serve(self, listener: socket.socket) -> None:
+    def _serve(self, listeners: Iterable[socket.socket]) -> None:
         channels: dict[int, Any] = {}
         begun: MutableMapping[Any, float] = weakref.WeakKeyDictionary()
-        server: Any = create_server(self._pages, map=channels, sockets=[listener], **_LIMITS)
+        servers: list[Any] = [create_server(self._pages, map=channels, sockets=[each], **_LIMITS) for each in listeners]
         self.listening.set()
         while not self._stop.is_set():
             wasyncore.loop(timeout=_TURN_S, use_poll=True, map=channels, count=1)
-            _close_slow(list(server.active_channels.values()), begun, time.monotonic())
-        server.task_dispatcher.shutdown()
+            busy = [channel for server in servers for channel in server.active_channels.values()]
+            _close_slow(busy, begun, time.monotonic())
+        for server in servers:
+            server.task_dispatcher.shutdown()
         wasyncore.close_all(channels, ignore_all=True)
 
 
@@ -228,14 +234,28 @@ def _close_slow(channels: Iterable[Any], begun: MutableMapping[Any, float], now:
             channel.will_close = True
 
 
-def _listen(address: tuple[str, int]) -> socket.socket:
-    """Take the port.
+def listen(address: tuple[str, int]) -> list[socket.socket]:
+    """Take the port at every address that the host name stands for: ``localhost`` is 127.0.0.1 and ::1.
 
     Raises:
-        OSError: Another one has it, or this machine has no such address.
+        OSError: Another one has it, or this machine has none of the addresses.
     """
-    (family, *_), *_ = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    return socket.create_server(address, family=family)
+    found = dict.fromkeys((row[0], row[4]) for row in socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
+    listeners: list[socket.socket] = []
+    missing: OSError | None = None
+    port = address[1]
+    for family, place in found:
+        try:
+            listeners.append(socket.create_server((place[0], port, *place[2:]), family=family))
+        except OSError as error:
+            if error.errno not in _NO_SUCH_ADDRESS:
+                for listener in listeners:
+                    listener.close()
+                raise
+            missing = error
+    if missing is not None and not listeners:
+        raise missing
+    return listeners
 
 
 def is_ours(host: str, named: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -65,8 +66,9 @@ class Fault:
     Attributes:
         kind: ``lost_before`` (close without effect), ``lost_after`` (effect, then close), ``error_500_html`` (no
             effect), ``error_500_after`` (effect, then 500 HTML), ``too_many`` (429), ``slow`` (answer late),
-            ``truncated`` (effect, then half a body), ``html_200`` (no effect, 200 with HTML), ``stale`` (answer GETs
-            from the last answer given to the same URL, as a page cache would).
+            ``truncated`` (effect, then half a body), ``reset`` (the same, but the connection is reset and not closed),
+            ``html_200`` (no effect, 200 with HTML), ``stale`` (answer GETs from the last answer given to the same URL,
+            as a page cache would).
         method: Regular expression for the method.
         path: Regular expression searched in path and query.
         times: How many matching requests are hit; -1 for all.
@@ -309,7 +311,11 @@ def _make_handler(owner: SimServer) -> type[BaseHTTPRequestHandler]:
             if response is None:
                 self.close_connection = True
                 return
-            self._reply(response, truncate=bool(fault and fault.kind == "truncated"))
+            self._reply(response, truncate=bool(fault and fault.kind in {"truncated", "reset"}))
+            if fault and fault.kind == "reset":
+                # Closed with nothing left to wait for, a connection is reset (socket(7), SO_LINGER).
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
 
         def _reply(self, response: SimResponse, *, truncate: bool) -> None:
             payload = b""

@@ -22,16 +22,27 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 from sqlalchemy.orm import Session, sessionmaker
 
 from syncd.errors import DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
+from syncd.state.clock import DatabaseClock
 from syncd.state.models import Lease
+from syncd.state.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
 LOCK_WAIT_S: float = 30
 """How long a writer waits for its turn before it gives up with ``DatabaseUnavailable``."""
 
-IDLE_IN_TRANSACTION_S: float = 20
-"""PostgreSQL ends the session of a process that stopped (SIGSTOP) inside a transaction, so that others can go on."""
+IDLE_IN_TRANSACTION_S: float = 10
+"""PostgreSQL ends the session of a process that stopped (SIGSTOP) inside a transaction, so that others can go on.
+
+Less than a lease: it is the shorter part of what a standby waits for.
+"""
+
+KEPT_CONNECTIONS = 2
+"""Connections to PostgreSQL that stay open while nothing is done; many accounts may share one server, and each session
+costs it memory. What several sides need at one moment is opened beside them and closed again.
+"""
 
 _READING = "syncd_reading"
 _LOCK_CLASS = int.from_bytes(b"sync")
@@ -61,14 +72,17 @@ class Database:
         engine: The writing engine, for migrations and tests.
         dialect: ``"sqlite"`` or ``"postgresql"``.
         url_safe: The address without password.
+        now: Present time, aware UTC: on PostgreSQL the server's, which all its machines share.
     """
 
     def __init__(self, engine: Engine, *, on_dispose: Callable[[], None] = lambda: None) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.url_safe = mask(engine.url)
+        self.now = DatabaseClock()
         self._on_dispose = on_dispose
         self._fence: tuple[str, int] | None = None
+        self._turns = Turns()
         self._thread = threading.local()
         options: dict[str, Any] = {_READING: True}
         if self.dialect == "postgresql":
@@ -92,6 +106,10 @@ class Database:
         """
         if getattr(self._thread, "writing", False):
             raise StateError("a writing transaction was opened inside another one")
+        # One at a time also in here: of a process that stops, no second session waits at the server for its turn, to
+        # get it when the first one is ended and to keep everybody waiting once more.
+        if not self._turns.take(LOCK_WAIT_S):
+            raise DatabaseUnavailable(f"{self.url_safe}: no turn to write within {LOCK_WAIT_S:.0f} s")
         self._thread.writing = True
         try:
             with self.translated(), self._writer.begin() as session:
@@ -101,6 +119,7 @@ class Database:
                 yield session
         finally:
             self._thread.writing = False
+            self._turns.give()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -111,6 +130,16 @@ class Database:
         """
         with self.translated(reading=True), self._reader.begin() as session:
             yield session
+
+    def ask_time(self, session: Session | Connection) -> datetime:
+        """Look at the clock that counts: the server's, or this machine's if there is no server."""
+        if self.dialect != "postgresql":
+            return self.now()
+        asked = self.now.ticks()
+        # Not now(): that is when the transaction began, before it waited for its turn.
+        moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        self.now.note(moment, asked, self.now.ticks())
+        return moment
 
     def set_fence(self, name: str, fence: int) -> None:
         """From now on, writes are refused unless lease ``name`` still has this fencing number."""
@@ -168,8 +197,8 @@ def open_database(url: str, *, create: bool = False) -> Database:
         engine = _postgresql_engine(parsed)
     database = Database(engine)
     try:
-        with engine.connect():
-            pass
+        with engine.connect() as connection:
+            database.ask_time(connection.execution_options(**{_READING: True}))  # and waits for no writer
     except OperationalError as error:
         engine.dispose()
         if database.dialect == "sqlite" and not _sqlite_code(error).startswith(("BUSY", "LOCKED")):
@@ -280,7 +309,15 @@ def _use_wal(connection: sqlite3.Connection, file: str) -> None:
 
 def _postgresql_engine(url: URL) -> Engine:
     defaults = {key: value for key, value in _POSTGRESQL_CONNECT.items() if key not in url.query}
-    engine = create_engine(url, hide_parameters=True, connect_args=defaults, pool_pre_ping=True, max_overflow=24)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args=defaults,
+        pool_pre_ping=True,
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=24,
+        pool_use_lifo=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -288,6 +325,8 @@ def _postgresql_engine(url: URL) -> Engine:
             cursor.execute(
                 f"SET idle_in_transaction_session_timeout = {_ms(IDLE_IN_TRANSACTION_S)};"
                 f"SET lock_timeout = {_ms(LOCK_WAIT_S)};"
+                # A client that is cut off while it is sent an answer is given up as soon.
+                f"SET tcp_user_timeout = {_ms(IDLE_IN_TRANSACTION_S)};"
                 "SET timezone = 'UTC';"
                 # An intent that a crash of the server takes back, after the write has left, would be counted twice.
                 "SELECT set_config('synchronous_commit', 'on', false)"

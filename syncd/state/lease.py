@@ -19,17 +19,19 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from syncd.errors import DatabaseUnavailable, LeaseLost
+from syncd.state.clock import uptime_s
 from syncd.state.models import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -39,17 +41,13 @@ LEADER = "leader"
 """Lease of the process that may move stock."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _both_clocks() -> tuple[float, ...]:
     """Seconds by two clocks of this machine, of which the one that went on further is believed.
 
     The first goes on while the machine is suspended, and is never set. The second shows a pause that the machine does
     not know of (a virtual one that was halted), as soon as somebody has set it right.
     """
-    return time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
+    return uptime_s(), time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class Process:
 
 
 def acquire(
-    database: Database, name: str, owner: str, ttl_s: float, now: Callable[[], datetime] = _utc_now
+    database: Database, name: str, owner: str, ttl_s: float, now: Callable[[], datetime] | None = None
 ) -> int | None:
     """Take a lease if it is free, over, our own, or its owner certainly died.
 
@@ -115,7 +113,7 @@ def acquire(
         The fencing number, or ``None`` if another one holds it.
     """
     with database.write(fenced=False) as session:
-        moment = _moment(session, now)
+        moment = _moment(database, session, now)
         row = session.get(Lease, name)
         if row is None:
             row = Lease(name=name, owner="", fence=0, acquired_at=moment, expires_at=moment)
@@ -130,13 +128,13 @@ def acquire(
         return row.fence
 
 
-def renew(database: Database, name: str, fence: int, ttl_s: float, now: Callable[[], datetime] = _utc_now) -> bool:
+def renew(database: Database, name: str, fence: int, ttl_s: float, now: Callable[[], datetime] | None = None) -> bool:
     """Prolong a lease, also one that is over but that nobody took; ``False`` if another one has it."""
     with database.write(fenced=False) as session:
         row = session.get(Lease, name)
         if row is None or row.fence != fence:
             return False
-        row.expires_at = _moment(session, now) + timedelta(seconds=ttl_s)
+        row.expires_at = _moment(database, session, now) + timedelta(seconds=ttl_s)
         return True
 
 
@@ -147,6 +145,36 @@ def release(database: Database, name: str, fence: int) -> None:
         if row is not None and row.fence == fence:
             row.owner = ""
             row.fence += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease as the database has it.
+
+    Attributes:
+        owner: Who took it.
+        process: The same, if it can be read.
+        over_s: Seconds since it ended without being renewed; 0 or less while it lasts.
+    """
+
+    owner: str
+    process: Process | None
+    over_s: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its owner seems to be at work."""
+        return self.over_s <= 0 and self.process is not None and not self.process.is_dead()
+
+
+def look(database: Database, name: str) -> Held | None:
+    """Look at a lease; ``None`` if it was given back or never taken."""
+    with database.read() as session:
+        row = session.get(Lease, name)
+        if row is None or not row.owner:
+            return None
+        over_s = (database.now() - row.expires_at).total_seconds()
+        return Held(row.owner, Process.parse(row.owner), over_s)
 
 
 def holder(database: Database, name: str) -> str | None:
@@ -164,6 +192,7 @@ class LeaseKeeper:
         name: Name of the lease.
         now: Clock, used on SQLite only.
         on_lost: Called once, from the renewing thread, when another process has the lease.
+        on_renewed: Called after each renewal, from the thread that renewed.
         clocks: Seconds by clocks of this machine that go on while this process does not.
     """
 
@@ -173,8 +202,9 @@ class LeaseKeeper:
         ttl_s: float,
         *,
         name: str = LEADER,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] | None = None,
         on_lost: Callable[[], None] = lambda: None,
+        on_renewed: Callable[[], None] = lambda: None,
         clocks: Callable[[], tuple[float, ...]] = _both_clocks,
     ) -> None:
         self._database = database
@@ -182,8 +212,10 @@ class LeaseKeeper:
         self._ttl_s = ttl_s
         self._now = now
         self._on_lost = on_lost
+        self.on_renewed = on_renewed
         self._clocks = clocks
         self._renewed: tuple[float, ...] | None = None
+        self._asked: tuple[float, ...] | None = None
         self._owner = str(Process.this())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -204,22 +236,36 @@ class LeaseKeeper:
         Raises:
             LeaseLost: another process has it, or it was never taken.
         """
-        asked = self._clocks()
-        if self.fence is None or not renew(self._database, self._name, self.fence, self._ttl_s, self._now):
+        asked = self._asked = self._clocks()
+        try:
+            renewed = self.fence is not None and renew(self._database, self._name, self.fence, self._ttl_s, self._now)
+        finally:
+            self._asked = None
+        if not renewed:
             self._renewed = None
             by = holder(self._database, self._name) or "nobody"
             raise LeaseLost(f"lease {self._name!r} is held by {by} now; this process writes nothing more")
         self._renewed = asked
+        self.on_renewed()
 
     def holds(self) -> bool:
         """Whether nobody can have taken the lease yet; asks this machine's clocks alone, and no database.
 
         ``False`` also if the lease is over and still free: the next renewal prolongs it.
         """
+        return self.left_s() > 0
+
+    def left_s(self) -> float:
+        """For how many seconds surely nobody else can take the lease; 0 or less if somebody may have. As ``holds``."""
         renewed = self._renewed
         if renewed is None:
-            return False
-        return all(now - then < self._ttl_s for now, then in zip(self._clocks(), renewed, strict=True))
+            return 0.0
+        return min(self._ttl_s - (now - then) for now, then in zip(self._clocks(), renewed, strict=True))
+
+    def asking_s(self) -> float:
+        """For how long the renewal under way has waited for the database, seconds; 0 if none is."""
+        asked = self._asked
+        return 0.0 if asked is None else self._clocks()[0] - asked[0]
 
     def holder(self) -> str | None:
         """Who has the lease, for messages."""
@@ -263,12 +309,9 @@ def _is_free(row: Lease, moment: datetime, ttl_s: float) -> bool:
     return process is not None and process.is_dead()
 
 
-def _moment(session: Session, now: Callable[[], datetime]) -> datetime:
-    if session.get_bind().dialect.name != "postgresql":
-        return now()
-    # Not now(): that is when the transaction began, before it waited for its turn.
-    moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return moment
+def _moment(database: Database, session: Session, now: Callable[[], datetime] | None) -> datetime:
+    moment = database.ask_time(session)
+    return moment if now is None or database.dialect == "postgresql" else now()
 
 
 def _scope() -> str:

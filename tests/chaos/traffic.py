@@ -35,6 +35,7 @@ class Traffic:
         rough: Half of everything happens to a quarter of the items, and there are many receipts and stock-takes, of
             which INVENTORUM keeps no documents. Time runs some twenty times faster here than in a shop (a write is in
             doubt for 3 seconds, not 60), so even without this an item is counted several times a day.
+        close_s: Instead of ``_CLOSE_S``, where readings are farther apart.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Traffic:
         per_second: float,
         spared: Container[str] = (),
         rough: bool = False,
+        close_s: float = _CLOSE_S,
     ) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
+        self._close_s = close_s
         self._hot_share = 0.5 if rough else 0.1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -186,7 +189,7 @@ class Traffic:
     def _tellable(self, shop: str, sku: str, units: int, *, by_hand: bool) -> bool:
         """Whether this can be told from what happened to the item close before; if so it is remembered."""
         now = time.monotonic()
-        while self._lately and self._lately[0][0] < now - _CLOSE_S:
+        while self._lately and self._lately[0][0] < now - self._close_s:
             self._lately.popleft()
         sums = {0}
         for _, where, what, moved, typed in self._lately:

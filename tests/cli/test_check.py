@@ -11,6 +11,7 @@ import pytest
 
 from syncd.simulators.inventorum import InventorumSettings, InventorumSim
 from syncd.simulators.server import Fault, SimServer
+from tests.support.outside import Hook, MailServer
 
 from .conftest import Run
 
@@ -121,3 +122,47 @@ def test_a_token_without_a_right_exits_5(run: Run, config_file: Path) -> None:
         result = run("check", "--config", config_file)
     assert result.code == 5
     assert "✗ inventorum: rights: the token lacks products:update" in result.out
+
+
+TOLD = """
+[ping]
+success_url = "{hook}/well"
+
+[notify]
+webhook_url = "{hook}/news"
+mail_server = "{mail}"
+mail_security = "none"
+mail_from = "syncd@shop.example"
+mail_to = ["a@x.example", "b@x.example"]
+"""
+
+
+def test_monitors_and_people_hear_of_a_check_only_if_asked_to(run: Run, ready: Path) -> None:
+    with Hook() as hook, MailServer() as mail:
+        ready.write_text(ready.read_text() + TOLD.format(hook=hook.url, mail=mail.address))
+        assert run("check", "--config", ready).code == 0
+        assert (hook.calls, mail.mails) == ([], [])
+        result = run("check", "--send-test", "--config", ready)
+        assert result.code == 0
+        assert [path.rpartition("/")[2] for path in hook.paths] == ["well", "news"]
+        assert "this is a test" in hook.bodies[1]["text"]
+        assert "this is a test" in mail.mails[0]
+        assert "s3cret-path" not in result.out
+        assert "✓ mail: the server took a test message for all receivers" in result.out
+
+
+def test_what_takes_no_test_fails_the_check(run: Run, ready: Path) -> None:
+    with Hook() as hook, MailServer() as mail:
+        ready.write_text(ready.read_text() + TOLD.format(hook=hook.url, mail=mail.address))
+        hook.status = 404
+        mail.unknown = {"b@x.example"}
+        result = run("check", "--send-test", "--config", ready)
+        assert result.code == 1
+        assert "✗ ping: answered 404" in result.out
+        assert "✗ mail: the server refused receiver 2 of 2 in mail_to" in result.out
+
+
+def test_a_test_with_nobody_to_tell_and_an_offline_one(run: Run, ready: Path) -> None:
+    result = run("check", "--send-test", "--config", ready)
+    assert (result.code, "nothing was sent" in result.out) == (0, True)
+    assert run("check", "--send-test", "--offline", "--config", ready).code == 2

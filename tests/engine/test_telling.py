@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from loguru import logger
 from pydantic import SecretStr
 
 from syncd.config.schema import NotifyConfig, PingConfig
@@ -18,7 +19,7 @@ from syncd.http.hook import call
 from syncd.log import register_secrets
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.mail import send_mail
-from syncd.service.telling import Message, Ping, Telling
+from syncd.service.telling import Mail, Message, Ping, Telling
 from syncd.state.models import Side
 from tests.support.engine import Clock
 from tests.support.outside import Hook, MailServer
@@ -239,6 +240,28 @@ def test_a_mail_reaches_all_receivers() -> None:
     assert (found["Subject"], found["Auto-Submitted"]) == ("1 new finding: größer", "auto-generated")
     assert [line.split(":")[1] for line in server.receivers] == ["<a@x.example>", "<b@x.example>"]
     assert found.get_content().splitlines() == ["Täxt", ".", "end"]
+
+
+def test_a_receiver_that_the_server_refuses_is_named_by_its_place_once_and_the_others_get_the_mail() -> None:
+    said: list[str] = []
+    number = logger.add(lambda message: said.append(f"{message.record['message']} {message.record['extra']}"))
+    message = Message("", "till", [], 0)
+    try:
+        with MailServer() as server:
+            mail = Mail(mail_config(server.address))
+            server.unknown = {"b@x.example"}
+            mail(message)
+            mail(message)
+            server.unknown = set()
+            mail(message)
+            server.unknown = {"a@x.example"}
+            mail(message)
+            assert len(server.mails) == 4
+    finally:
+        logger.remove(number)
+    told = [line for line in said if line.startswith("mail.receiver_refused")]
+    assert told == [f"mail.receiver_refused {{'receivers': '{place}', 'of': 2}}" for place in (2, 1)]
+    assert not any("@" in line for line in said)
 
 
 def test_a_mail_that_is_refused_or_would_go_in_the_clear_is_not_delivered() -> None:

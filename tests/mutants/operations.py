@@ -18,6 +18,39 @@ OPERATION_MUTANTS = (
         ("tests/engine/test_freshness.py",),
     ),
     Mutant(
+        "fence-sending",
+        "the kernel ends a process that sleeps beyond its lease while it sends: here its timer is never set",
+        (
+            Edit(
+                "syncd/http/fence.py",
+                "            self._under_way += 1\n            self._timer.set(left_s)",
+                "            self._under_way += 1",
+            ),
+        ),
+        ("tests/unit/test_http_fence.py",),
+    ),
+    Mutant(
+        "turns",
+        "of the threads of a process only one waits at the server for its turn: here each does",
+        (
+            Edit("syncd/state/engine.py", "if not self._turns.take(LOCK_WAIT_S):", "if False:"),
+            Edit("syncd/state/engine.py", "            self._turns.give()\n", ""),
+        ),
+        ("tests/state/test_turns.py",),
+    ),
+    Mutant(
+        "server-clock",
+        "the time that counts is the server's: here each machine has its own",
+        (Edit("syncd/state/clock.py", "self._anchor = moment, asked + took / 2", "pass"),),
+        ("tests/state/test_clock.py",),
+    ),
+    Mutant(
+        "late-write",
+        "a write that its successor settled as not applied and that was made is told of",
+        (Edit("syncd/service/push.py", "            tell_late(self._side, yes)\n", ""),),
+        ("tests/engine/test_late_writes.py",),
+    ),
+    Mutant(
         "health-run",
         "the moment at which nothing waited is moved by passes after which nothing waits: here by each",
         (Edit("syncd/service/runs.py", "if not waits(session, side.id):", "if True:"),),

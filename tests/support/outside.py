@@ -62,12 +62,16 @@ class Hook:
 
 
 class MailServer:
-    """Takes mails, without encryption. ``refuses``: says no to every receiver; ``extensions``: what it can do."""
+    """Takes mails, without encryption. ``refuses``: says no to every receiver; ``unknown``: to those.
+
+    ``extensions``: what it can do.
+    """
 
     def __init__(self) -> None:
         self.mails: list[str] = []
         self.receivers: list[str] = []
         self.refuses = False
+        self.unknown: set[str] = set()
         self.extensions: list[str] = []
         server = self
 
@@ -82,7 +86,8 @@ class MailServer:
                                 self._say(f"250{' ' if at == len(words) else '-'}{word}")
                         case "RCPT":
                             server.receivers.append(line)
-                            self._say("550 nobody" if server.refuses else "250 yes")
+                            unknown = any(each in line for each in server.unknown)
+                            self._say("550 nobody" if server.refuses or unknown else "250 yes")
                         case "DATA":
                             self._say("354 go on")
                             server.mails.append(self._text())

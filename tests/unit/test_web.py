@@ -17,7 +17,7 @@ from loguru import logger
 
 from syncd.demo.process import wait_until
 from syncd.service.metrics import SyncdCollector, registry
-from syncd.service.web import Pages, WebServer, is_ours
+from syncd.service.web import Pages, WebServer, is_ours, listen
 from syncd.state.models import Finding, Side
 from tests.support import rows
 
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 class Served:
-    def __init__(self, db: Database, remote: list[str] | None = None) -> None:
+    def __init__(self, db: Database, remote: list[str] | None = None, host: str = "127.0.0.1") -> None:
         self.port = free_port()
         self.now = datetime.now(UTC)
         config: Any = SimpleNamespace(
@@ -44,7 +44,7 @@ class Served:
             syncd=SimpleNamespace(metrics_remote=remote or []),
         )
         collector = SyncdCollector(db, config, lambda: self.now, leading=lambda: True, requests=dict)
-        self.server = WebServer(("127.0.0.1", self.port), Pages(db, config, registry(collector), lambda: self.now))
+        self.server = WebServer((host, self.port), Pages(db, config, registry(collector), lambda: self.now))
         self.server.start()
         assert self.server.listening.wait(10)
 
@@ -165,6 +165,43 @@ def test_a_database_that_is_away_is_unhealthy(served: Served, sqlite_database: D
     assert (status, json.loads(body)["problems"]) == (503, ["the database cannot be used"])
     assert str(folder) not in body
     assert "syncd_healthy 0.0" in served.ask("/metrics")[2]
+
+
+def test_a_name_is_served_at_all_its_addresses(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``localhost`` is two addresses on most machines, and a browser takes the one that we did not."""
+    usual = socket.getaddrinfo
+
+    def resolver(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
+        if host != "both.example":
+            return usual(host, port, *rest, **more)
+        return [row for each in ("127.0.0.1", "127.0.0.2", "127.0.0.1") for row in usual(each, port, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    served = Served(sqlite_database, host="both.example")
+    try:
+        for each in ("127.0.0.1", "127.0.0.2"):
+            connection = http.client.HTTPConnection(each, served.port, timeout=10)
+            connection.request("GET", "/metrics")
+            assert connection.getresponse().status == 200
+            connection.close()
+    finally:
+        served.server.close()
+
+
+def test_an_address_that_this_machine_has_not_keeps_nobody_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    stream = (socket.SOCK_STREAM, 6, "")
+    here, there = ("127.0.0.1", port), ("192.0.2.1", port)  # an address of documentation (RFC 5737): nobody has it
+    rows: list[Any] = [(socket.AF_INET, *stream, there), (socket.AF_INET, *stream, here)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+    (only,) = listen(("some.example", port))
+    assert only.getsockname() == here
+    with pytest.raises(OSError, match="in use"):
+        listen(("some.example", port))
+    only.close()
+    del rows[1]
+    with pytest.raises(OSError, match="assign"):
+        listen(("some.example", port))
 
 
 def test_clients_that_say_nothing_hold_up_nobody(served: Served) -> None:

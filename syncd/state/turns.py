@@ -1,0 +1,44 @@
+"""Turns within one process: first come, first served."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+
+class Turns:
+    """A lock whose waiters get it in the order in which they came.
+
+    An ordinary lock goes to whoever is awake when it is released: a thread that writes all the time would keep others
+    from their turn, the renewal of the lease among them.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def take(self, patience_s: float) -> bool:
+        """Wait for the turn; returns whether it came in time."""
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return True
+            gate = threading.Lock()
+            gate.acquire()
+            self._waiting.append(gate)
+        if gate.acquire(timeout=patience_s):
+            return True
+        with self._guard:
+            if gate in self._waiting:
+                self._waiting.remove(gate)
+                return False
+        return True  # it came at the last moment
+
+    def give(self) -> None:
+        """Pass it on."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False

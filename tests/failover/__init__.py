@@ -1,0 +1,1 @@
+"""Two machines with one PostgreSQL server: kills, halts, cut lines, restarts and wrong clocks, under traffic."""

@@ -1,0 +1,1 @@
+"""What breaks around a healthy program: the network, the disk, the database, the clock."""

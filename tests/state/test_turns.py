@@ -1,0 +1,116 @@
+"""Writers of one process take turns before they ask the database for one."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from syncd.demo.process import wait_until
+from syncd.errors import DatabaseUnavailable
+from syncd.state import engine
+from syncd.state.turns import Turns
+
+if TYPE_CHECKING:
+    from syncd.state.engine import Database
+
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
+
+
+def queued(turns: Turns) -> int:
+    return len(turns._waiting)
+
+
+def test_who_came_first_is_first() -> None:
+    turns = Turns()
+    order: list[int] = []
+    assert turns.take(1)
+
+    def wait(number: int) -> None:
+        assert turns.take(30)
+        order.append(number)
+        turns.give()
+
+    threads = []
+    for number in range(8):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        assert wait_until(lambda expected=number + 1: queued(turns) == expected, 10, every_s=0.001)  # type: ignore[misc]
+    turns.give()
+    for thread in threads:
+        thread.join(10)
+    assert order == list(range(8))
+    assert turns.take(0)
+
+
+def test_one_that_always_writes_lets_others_in() -> None:
+    turns, stop = Turns(), threading.Event()
+
+    def greedy() -> None:
+        while not stop.is_set():
+            assert turns.take(30)
+            turns.give()
+
+    thread = threading.Thread(target=greedy)
+    thread.start()
+    for _ in range(200):
+        assert turns.take(5)
+        turns.give()
+    stop.set()
+    thread.join(10)
+
+
+def test_who_loses_patience_leaves_the_queue() -> None:
+    turns = Turns()
+    assert turns.take(0)
+    assert not turns.take(0.01)
+    turns.give()
+    assert turns.take(0)
+
+
+def test_a_writer_that_gets_no_turn_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LOCK_WAIT_S", 0.05)
+    told: list[BaseException] = []
+
+    def second() -> None:
+        try:
+            with database.write():
+                pass
+        except DatabaseUnavailable as error:
+            told.append(error)
+
+    with database.write():
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(10)
+    assert "no turn to write" in str(told[0])
+    with database.write():
+        pass
+
+
+@pytest.mark.postgresql
+def test_only_one_session_of_a_process_waits_at_the_server(postgresql_url: str) -> None:
+    """A process that is stopped keeps others waiting for one session's time, not for that of each of its threads."""
+    database = engine.open_database(postgresql_url)
+    started = threading.Barrier(6)
+
+    def writer() -> None:
+        started.wait(10)
+        with database.write():
+            pass
+
+    threads = [threading.Thread(target=writer) for _ in range(5)]
+    with database.write() as session:
+        for thread in threads:
+            thread.start()
+        started.wait(10)
+        assert wait_until(lambda: queued(database._turns) == 5, 10, every_s=0.005)
+        assert session.scalar(text(WAITING)) == 1
+    for thread in threads:
+        thread.join(10)
+    database.dispose()
