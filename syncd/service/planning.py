@@ -11,6 +11,7 @@ from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.state.models import Item, Listing, Operation, is_open
+from syncd.state.projections import STOCK, only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,6 +88,7 @@ def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing,
         .join(Item, Item.id == Listing.item_id)
         .where(Listing.side_id == side.id, can_be_planned())
         .order_by(Listing.id)
+        .options(only(STOCK))
     )
     for found in session.execute(query.execution_options(yield_per=1000)):
         yield found[0], found[1]

@@ -156,7 +156,7 @@ def _lapse(session: Session, side: SideContext) -> None:
         elif _is_over(side, row):
             # It was linked while a withdrawal was under way: by now a reading shows what became of that.
             row.state = "done"
-            tell_hidden(session, side, listing)
+            tell_hidden(session, side, [listing])
         else:
             continue
         close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, listing.external_id), side.now())
@@ -218,11 +218,21 @@ def try_refused_again(session: Session, side_id: int) -> None:
     session.execute(update(Withdrawal).where(*refused).values(state="waiting"))
 
 
-def tell_hidden(session: Session, side: SideContext, row: Listing) -> None:
-    """A listing that was withdrawn is linked again: nobody sees it before somebody publishes it, and that is told."""
-    withdrawal = session.get(Withdrawal, row.id)
-    if withdrawal is None or withdrawal.state in ("sent", "unknown"):
-        return
+def tell_hidden(session: Session, side: SideContext, rows: Sequence[Listing]) -> None:
+    """Listings that were withdrawn are linked again: nobody sees them before somebody publishes them, and that is told.
+
+    Args:
+        session: A writing session.
+        side: The shop.
+        rows: What was linked just now, withdrawn or not.
+    """
+    by_id = {row.id: row for row in rows}
+    query = select(Withdrawal).where(Withdrawal.listing_id.in_(by_id), Withdrawal.state.not_in(("sent", "unknown")))
+    for withdrawal in session.scalars(query).all():
+        _tell_if_hidden(session, side, by_id[withdrawal.listing_id], withdrawal)
+
+
+def _tell_if_hidden(session: Session, side: SideContext, row: Listing, withdrawal: Withdrawal) -> None:
     session.delete(withdrawal)
     parent = select(Listing).where(Listing.side_id == side.id, Listing.external_id == row.parent_external_id)
     hidden = next((each for each in (row, *session.scalars(parent)) if not each.published), None)
