@@ -22,11 +22,11 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: units property requests mutants lines bench bench-quick help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
-		printf '  make %-10s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 # Stamps: a target that is up to date costs nothing. Each depends on the one before, so that `make -j` is safe.
 $(VENV)/.created:
@@ -93,6 +93,12 @@ e2e: $(VENV)/.developed .vendure/.installed ## A busy day between a till and a r
 fuzz: $(VENV)/.developed ## Mutated answers at every endpoint (BODIES, SEED)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES) --seed $(SEED) $(ARGS)
 
+bench: $(VENV)/.developed ## Measure speed, requests and memory at 72,000 items
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/.developed ## The same with small catalogues
+	$(BIN)/python -m benchmarks --size quick $(ARGS)
+
 lines: $(VENV)/.developed ## Count the lines of each adapter
 	$(BIN)/python -m tests.support.lines
 
@@ -114,4 +120,4 @@ build: $(VENV)/.developed ## Build the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove what was built and installed here
-	rm -rf $(VENV) .vendure dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .vendure benchmarks/.venvs benchmarks/results dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
