@@ -18,7 +18,7 @@ from syncd.service.outcome import confirm, findings_about, give_back, put_in_dou
 from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side
 from syncd.state.bulk import insert_rows, next_ids
 from syncd.state.models import Item, Listing, Operation
-from syncd.state.projections import STOCK, only
+from syncd.state.projections import STOCK, WRITE, only
 
 if TYPE_CHECKING:
     import threading
@@ -273,7 +273,7 @@ def _operations(session: Session, ids: Sequence[int]) -> list[tuple[Listing, Ite
         .where(Operation.id.in_(ids))
         .order_by(Item.id)
         .with_for_update(of=Item)
-        .options(only(STOCK))
+        .options(only(STOCK), only(WRITE, Operation))
         .execution_options(populate_existing=True)
     )
     return [(row, item, operation) for row, item, operation in session.execute(query)]

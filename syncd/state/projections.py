@@ -1,4 +1,4 @@
-"""Which columns of a listing a piece of work reads.
+"""Which columns of a listing, or of an operation, a piece of work reads.
 
 A first sync and a sweep load every listing several times; most of the time of loading goes into times and long texts
 that are not looked at. What is left out here is still there: it is asked for row by row, slowly, if somebody reads it
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import defer, load_only
 
-from syncd.state.models import Listing
+from syncd.state.models import Listing, Operation
 
 if TYPE_CHECKING:
     from sqlalchemy.orm.interfaces import ORMOption
@@ -48,12 +48,25 @@ FIELDS = (
 )
 """What comparing fields reads."""
 
+WRITE = (
+    Operation.uid,
+    Operation.item_id,
+    Operation.listing_id,
+    Operation.difference,
+    Operation.expected_before,
+    Operation.start_managing,
+    Operation.reported,
+    Operation.state,
+    Operation.error,
+)
+"""What recording the outcome of a write reads of its operation."""
+
 _TIMES = (Listing.shadow_at, Listing.linked_at, Listing.first_seen_at, Listing.fields_recheck_at)
 
 
-def only(columns: tuple[Any, ...], listing: Any = Listing) -> ORMOption:
-    """Load only these columns of ``listing`` (the class, or an alias of it)."""
-    return load_only(*(getattr(listing, column.key) for column in columns))
+def only(columns: tuple[Any, ...], model: Any = Listing) -> ORMOption:
+    """Load only these columns of ``model`` (their class, or an alias of it)."""
+    return load_only(*(getattr(model, column.key) for column in columns))
 
 
 def without_times() -> tuple[ORMOption, ...]:
