@@ -15,7 +15,7 @@ from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.observe import Observer, current_write_seq
 from syncd.service.outcome import confirm, findings_about, give_back, put_in_doubt, refuse
-from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side
+from syncd.service.planning import Due, PlannedWrite, plan_due, plan_listing
 from syncd.state.bulk import insert_rows, next_ids
 from syncd.state.models import Item, Listing, Operation
 from syncd.state.projections import STOCK, WRITE, only
@@ -61,10 +61,9 @@ class Pusher:
     def _must_stop(self) -> bool:
         return self._stop.is_set() or not self._side.may_write()
 
-    def _plan(self) -> list[PlannedWrite]:
+    def _plan(self) -> list[Due]:
         with self._side.db.read() as session:
-            writes, settled = plan_side(session, self._side)
-            refusal = check_safety(session, self._side, writes)
+            writes, settled, refusal = plan_due(session, self._side)
             stopped = refusal is None and open_stop(session, self._side.name)
             listed_nothing = bool(writes and open_subjects(session, "side_empty", self._side.id))
         if settled:
@@ -112,14 +111,14 @@ class Pusher:
             )
         raise SafetyStop(side.name, refusal.reason, refusal.counts)
 
-    def _carry_out(self, writes: Sequence[PlannedWrite]) -> None:
+    def _carry_out(self, writes: Sequence[Due]) -> None:
         capabilities = self._side.adapter.capabilities
         wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
         for start in range(0, len(writes), wave_size):
             if self._must_stop():
                 return
             wave = writes[start : start + wave_size]
-            refs = [write.ref for write in wave]
+            refs = [write.ref for write in wave if write.ref is not None]
             began = self._side.now()
             if not capabilities.relative:
                 self._read(refs)
@@ -142,7 +141,7 @@ class Pusher:
             observer.apply(session, ChangePage(result.listings, result.gone))
         observer.release()
 
-    def _intend(self, writes: Sequence[PlannedWrite], began: datetime) -> list[tuple[int, StockWrite]]:
+    def _intend(self, writes: Sequence[Due], began: datetime) -> list[tuple[int, StockWrite]]:
         """Commit operations for listings that still need one; from here on their readings move nothing.
 
         What was planned differently meanwhile stays pending: the guard has not seen it.
