@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.model import StockMode
+from syncd.state.hints import no_index
 from syncd.state.models import Listing
 from syncd.state.product_models import FieldPair
 from syncd.state.projections import FIELDS, only
@@ -40,7 +41,7 @@ def partners_of(
         select(row, other)
         .options(only(FIELDS, row), only(FIELDS, other))
         .join(other, other.item_id == row.item_id)
-        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None), other.side_id.in_(others))
+        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None), no_index(other.side_id).in_(others))
         .order_by(row.id, other.side_id)
     )
     found = [(one, two) for one, two in session.execute(query)]

@@ -18,6 +18,7 @@ from syncd.service.field_partners import link_families
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.service.withdrawal_plan import tell_hidden
+from syncd.state.hints import no_index
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
 from syncd.state.product_models import Creation, FieldPair, Withdrawal
 from syncd.state.projections import STOCK, only, without_times
@@ -178,7 +179,7 @@ def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Lis
         skus = [row.sku_key for row in chunk if row.sku_key]
         gtins = [row.gtin_key for row in chunk if row.gtin_key]
         same_code = select(Listing).where(
-            Listing.side_id.in_((shop_id, hub_id)),
+            no_index(Listing.side_id).in_((shop_id, hub_id)),
             Listing.gone_at.is_(None),
             Listing.stock_mode.in_(_SELLABLE),
             or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
