@@ -20,6 +20,8 @@ _QUERY_SECRET = re.compile(
 )
 _AUTH_HEADER = re.compile(r"(?i)\b(basic|bearer)\s{1,5}[a-z0-9+/=._~-]{6,}")
 _URL_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@:]{0,200}:[^\s/@]{1,400}@")
+_SIGNS = ("consumer_", "oauth_", "secret", "token", "password", "signature", "api", "basic", "bearer", "://")
+"""Each pattern above needs one of these. (Letters beyond ASCII have more than one lower case.)"""
 _SHORTEST = 4
 """Shorter values are no secrets, and replacing them would garble every text."""
 
@@ -124,6 +126,8 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
             for form in forms(secret):
                 text = text.replace(form, "***")
     text = hide(text)
+    if text.isascii() and not _has_sign(text.lower()):
+        return text  # nearly every text; the patterns below would look for all words at every place
     text = _QUERY_SECRET.sub(r"\1\2***", text)
     text = _AUTH_HEADER.sub(r"\1 ***", text)
     return _URL_USERINFO.sub(r"\1***@", text)
@@ -135,6 +139,10 @@ def hide(text: str) -> str:
         if form in text:
             text = text.replace(form, "***")
     return text
+
+
+def _has_sign(lower: str) -> bool:
+    return any(sign in lower for sign in _SIGNS)
 
 
 def shorten(text: str, length: int = 300) -> str:

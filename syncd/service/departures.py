@@ -81,11 +81,10 @@ class Departures:
         """
         side, subject = self._side, gone_subject(self._side.name)
         with side.db.read() as session:
+            if not self._held and not open_stop(session, subject):
+                return  # nearly every pass; what follows counts all listings
             linked, lately = side.linked_count(session), _gone_lately(session, side)
             refusal = check_gone(len(self._held), linked, side.limits, lately=lately)
-            stopped = open_stop(session, subject)
-        if not self._held and not stopped:
-            return
         with side.db.write() as session:
             if not take_approval(session, subject, refusal) and refusal is not None:
                 open_finding(session, _found(side, refusal), side.now())

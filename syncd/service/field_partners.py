@@ -9,8 +9,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.model import StockMode
+from syncd.state.hints import no_index
 from syncd.state.models import Listing
 from syncd.state.product_models import FieldPair
+from syncd.state.projections import FIELDS, only
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,8 +39,9 @@ def partners_of(
     row, other = aliased(Listing), aliased(Listing)
     query = (
         select(row, other)
+        .options(only(FIELDS, row), only(FIELDS, other))
         .join(other, other.item_id == row.item_id)
-        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None), other.side_id.in_(others))
+        .where(row.id.in_(ids), row.gone_at.is_(None), other.gone_at.is_(None), no_index(other.side_id).in_(others))
         .order_by(row.id, other.side_id)
     )
     found = [(one, two) for one, two in session.execute(query)]
@@ -57,10 +60,10 @@ def offer_to_others(session: Session, rows: Sequence[Listing]) -> None:
         _offer_families(session, side_ids, families[start : start + _CHUNK])
 
 
-def offer_to_siblings(session: Session, hub_id: int, rows: Sequence[Listing]) -> None:
-    """New variations of the hub: unlinked variations of the products that theirs is in the shops may be the same."""
+def offer_to_siblings(session: Session, hub_id: int, parents: Collection[str]) -> None:
+    """These products of the hub have new variations: unlinked ones of what they are in the shops may be the same."""
     here, there, left = aliased(Listing), aliased(Listing), aliased(Listing)
-    families = list({row.parent_external_id for row in rows})
+    families = sorted(parents)
     for start in range(0, len(families), _CHUNK):
         query = (
             select(left.id)
@@ -73,24 +76,31 @@ def offer_to_siblings(session: Session, hub_id: int, rows: Sequence[Listing]) ->
         session.execute(update(Listing).where(Listing.id.in_(ids)).values(link_pending=True))
 
 
-def link_family(session: Session, row: Listing) -> None:
-    """A variation was linked: its product is compared with the hub's, from the beginning if it is the first one."""
-    if row.parent_external_id is None:
+def link_families(session: Session, side_id: int, rows: Sequence[Listing]) -> None:
+    """Variations were linked: their products are compared with the hub's, from the beginning if they are the first.
+
+    Args:
+        session: A writing session.
+        side_id: Whose listings these are.
+        rows: What was linked just now, variations or not.
+    """
+    families = {row.parent_external_id for row in rows} - {None}
+    if not families:
         return
-    parent = session.scalars(
-        select(Listing).where(Listing.side_id == row.side_id, Listing.external_id == row.parent_external_id)
-    ).one_or_none()
-    if parent is None:
-        return
-    parent.fields_pending = True
-    sibling = select(Listing.id).where(
-        Listing.side_id == row.side_id,
-        Listing.parent_external_id == row.parent_external_id,
+    parents = session.scalars(
+        select(Listing).where(Listing.side_id == side_id, Listing.external_id.in_(families))
+    ).all()
+    siblings = select(Listing.parent_external_id).where(
+        Listing.side_id == side_id,
+        Listing.parent_external_id.in_(families),
         Listing.item_id.is_not(None),
-        Listing.id != row.id,
+        Listing.id.not_in([row.id for row in rows]),
     )
-    if session.scalar(sibling.limit(1)) is None:
-        session.execute(delete(FieldPair).where(FieldPair.listing_id == parent.id))
+    known = set(session.scalars(siblings.distinct()))
+    for parent in parents:
+        parent.fields_pending = True
+    first = [parent.id for parent in parents if parent.external_id not in known]
+    session.execute(delete(FieldPair).where(FieldPair.listing_id.in_(first)))
 
 
 def _offer_families(session: Session, side_ids: Collection[int], families: Collection[str]) -> None:

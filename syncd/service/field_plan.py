@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import insert, or_, select, update
 
 from syncd.core import fields as core
 from syncd.core.fields import (
@@ -134,15 +134,18 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
     found: dict[int, list[PlannedField]] = {}
     rows = {row.id: row for row, _, _ in pairs}
     siblings = Siblings(session)
+    fresh: list[dict[str, object]] = []
     for row, hub, shop in pairs:
         if row.fields_recheck_at is not None:
             settled.discard(row.id)
             continue
         if _other(row, hub, shop).fields_recheck_at is not None:
             continue  # as soon as the other end was read again this one is compared anew
-        writes = list(_decide(session, side, hub, shop, past, siblings, is_copied=shop.id in copied))
+        writes = list(_decide(session, side, hub, shop, past, siblings, fresh, is_copied=shop.id in copied))
         taken = {write.field for write in found.get(row.id, [])}
         found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
+    if fresh:
+        session.execute(insert(FieldPair), fresh)
     for listing_id, fields in found.items():
         if fields:
             row = rows[listing_id]
@@ -235,9 +238,11 @@ def _decide(
     shop: Listing,
     known: Mapping[tuple[int, str], FieldPair],
     siblings: Siblings,
+    fresh: list[dict[str, object]],
     *,
     is_copied: bool,
 ) -> Iterator[PlannedField]:
+    """Decide on the fields of one pair. Rows of what is agreed for the first time are left in ``fresh``."""
     end = End.HUB if side.is_hub else End.SHOP
     there, here = shown(hub), shown(shop)
     for field, owned_by in side.owners_of(shop.side_id).items():
@@ -260,7 +265,10 @@ def _decide(
             case Agree():
                 if past.agreed is not None and past.agreed.hub != past.agreed.shop:
                     close_finding(session, "field_altered", _subject(session, shop, field), side.now())
-                note_agreed(session, side, shop.id, field, now, row)
+                if row is None and field != ATTRIBUTES:  # of these, siblings may be asked for at once
+                    fresh.append(_agreed_row(side, shop.id, field, now))
+                else:
+                    note_agreed(session, side, shop.id, field, now, row)
             case WriteField(to=to) | core.Unplaced(to=to) if to is not end:
                 hub.fields_pending = hub.fields_pending or to is End.HUB
                 shop.fields_pending = shop.fields_pending or to is End.SHOP
@@ -359,6 +367,17 @@ def note_agreed(
     row.agreed_hub, row.agreed_shop = pair.hub, pair.shop
     row.refused_hub = row.refused_shop = row.unsure = None
     row.changed_at = side.now()
+
+
+def _agreed_row(side: SideContext, shop_listing_id: int, field: str, pair: Pair) -> dict[str, object]:
+    """The same for a pair without a row yet: a first sync makes millions of them, too many for one object each."""
+    return {
+        "listing_id": shop_listing_id,
+        "field": field,
+        "agreed_hub": pair.hub,
+        "agreed_shop": pair.shop,
+        "changed_at": side.now(),
+    }
 
 
 def _reason(owner: Owner, verdict: WriteField, past: Past) -> str:

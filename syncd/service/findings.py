@@ -106,6 +106,14 @@ def open_kinds(session: Session, subject: str, kinds: Sequence[str]) -> list[str
     return list(session.scalars(query))
 
 
+def open_among(session: Session, kinds: Sequence[str], subjects: Collection[str]) -> set[tuple[str, str]]:
+    """Which findings of these kinds are open about which of these subjects."""
+    query = select(Finding.kind, Finding.subject).where(
+        Finding.kind.in_(kinds), Finding.subject.in_(subjects), Finding.closed_at.is_(None)
+    )
+    return {(kind, subject) for kind, subject in session.execute(query)}
+
+
 def open_stops_among(session: Session, subjects: Collection[str]) -> set[str]:
     """Which of these subjects have a safety stop that nobody answered yet."""
     query = select(Finding.subject).where(

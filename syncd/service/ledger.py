@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from syncd.core.model import ZERO
 from syncd.service.findings import Found, close_finding, open_finding
+from syncd.state.bulk import insert_rows, next_ids
 from syncd.state.models import Item, Listing, Movement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -26,6 +28,51 @@ def lock_items(session: Session, item_ids: Iterable[int]) -> dict[int, Item]:
         return {}
     query = select(Item).where(Item.id.in_(ids)).order_by(Item.id).with_for_update()
     return {item.id: item for item in session.scalars(query.execution_options(populate_existing=True))}
+
+
+def make_items(session: Session, quantities: Sequence[Quantity], now: datetime) -> list[int]:
+    """Make new items with these quantities and return their ids; ``note_openings`` is owed for each."""
+    ids = next_ids(session, Item, len(quantities))
+    rows = [
+        {"id": item_id, "on_hand": quantity, "created_at": now}
+        for item_id, quantity in zip(ids, quantities, strict=True)
+    ]
+    insert_rows(session, Item, rows)
+    return ids
+
+
+def note_openings(
+    session: Session,
+    openings: Sequence[tuple[int, int, Quantity]],
+    *,
+    side_id: int,
+    evidence: str,
+    run: RunLog,
+    now: datetime,
+) -> None:
+    """Append the first movement of items that were just made (``make_items``), each from nothing to what it holds.
+
+    The same as ``move``: nobody else knows these items yet, so nothing is locked, and no listing but the one that they
+    were made for could be planned again.
+
+    Args:
+        session: A writing session.
+        openings: Ids of item and listing, and the quantity.
+        side_id: The hub.
+        evidence: How we know.
+        run: The pass.
+        now: Our clock.
+    """
+    same = {"side_id": side_id, "run_id": run.id, "cause": "opening", "evidence": evidence, "recorded_at": now}
+    rows = [
+        {**same, "id": number, "item_id": item, "listing_id": listing, "quantity": units, "on_hand_after": units}
+        for number, (item, listing, units) in zip(next_ids(session, Movement, len(openings)), openings, strict=True)
+    ]
+    insert_rows(session, Movement, rows)
+    run.counts.movements += len(rows)
+    for item_id, listing_id, units in openings:
+        if units < 0:
+            _watch_oversell(session, session.get_one(Item, item_id), ZERO, session.get_one(Listing, listing_id), now)
 
 
 def move(

@@ -14,15 +14,18 @@ from syncd.core.link import Candidate, Match, MatchClass, match_listings
 from syncd.core.model import StockMode
 from syncd.core.stock import project
 from syncd.service.families import alike
-from syncd.service.field_partners import link_family
+from syncd.service.field_partners import link_families
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.service.withdrawal_plan import tell_hidden
+from syncd.state.hints import no_index
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
 from syncd.state.product_models import Creation, FieldPair, Withdrawal
+from syncd.state.projections import STOCK, only, without_times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -55,7 +58,8 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
     while True:
         with side.db.write() as session:
             query = select(Listing).where(Listing.side_id == side.id, Listing.link_pending, Listing.id > last)
-            rows = session.scalars(query.order_by(Listing.id).limit(_CHUNK)).all()
+            query = query.order_by(Listing.id).limit(_CHUNK).options(*without_times())
+            rows = session.scalars(query).all()
             if not rows:
                 break
             last = rows[-1].id
@@ -84,13 +88,13 @@ def _link_rows(session: Session, side: SideContext, hub_id: int, rows: Sequence[
     pairs = [(by_id[match.shop_id], match) for match in matches if match.hub_id is not None]
     hub_rows = {
         row.id: row
-        for row in session.scalars(select(Listing).where(Listing.id.in_([match.hub_id for _, match in pairs])))
+        for row in session.scalars(
+            select(Listing).where(Listing.id.in_([match.hub_id for _, match in pairs])).options(only(STOCK))
+        )
     }
     items = lock_items(session, [row.item_id for row in hub_rows.values() if row.item_id is not None])
-    linked = 0
-    for row, match in pairs:
-        item = items[hub_rows[match.hub_id or 0].item_id or 0]
-        linked += link(session, side, row, item, match.rule or "manual", run)
+    found = [(row, items[hub_rows[match.hub_id or 0].item_id or 0], match.rule or "manual") for row, match in pairs]
+    linked = len(link_all(session, side, found, run))
     alike_rows = _link_alike(session, side, hub_id, free, run)
     linked += len(alike_rows)
     _close_deletions(session, side, hub_id, [row for row in (*by_id.values(), *alike_rows) if row.item_id is not None])
@@ -118,7 +122,7 @@ def _link_alike(
     left_to_a_person = set().union(*_made_at_hub(session, side, hub_id))
     pairs = alike(session, side.id, hub_id, [row for row in left.values() if row.id not in left_to_a_person])
     items = lock_items(session, [hub.item_id for _, hub in pairs if hub.item_id is not None])
-    return [row for row, hub in pairs if link(session, side, row, items[hub.item_id or 0], ALIKE, run)]
+    return link_all(session, side, [(row, items[hub.item_id or 0], ALIKE) for row, hub in pairs], run)
 
 
 def _offer(session: Session, hub_id: int, listing_ids: Sequence[int]) -> None:
@@ -176,12 +180,12 @@ def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Lis
         skus = [row.sku_key for row in chunk if row.sku_key]
         gtins = [row.gtin_key for row in chunk if row.gtin_key]
         same_code = select(Listing).where(
-            Listing.side_id.in_((shop_id, hub_id)),
+            no_index(Listing.side_id).in_((shop_id, hub_id)),
             Listing.gone_at.is_(None),
             Listing.stock_mode.in_(_SELLABLE),
             or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
         )
-        found = session.scalars(same_code).all()
+        found = session.scalars(same_code.options(only(STOCK))).all()
         hub = [row for row in found if row.side_id == hub_id and row.item_id is not None]
         taken_query = select(Listing.item_id).where(
             Listing.side_id == shop_id, Listing.item_id.in_([row.item_id for row in hub]), Listing.gone_at.is_(None)
@@ -202,44 +206,81 @@ def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
 def link(
     session: Session, side: SideContext, row: Listing, item: Item, rule: str, run: RunLog, *, new: End | None = None
 ) -> bool:
-    """Link one shop listing to a locked item by the policy ``initial_stock``; nothing moves unless the shop counts.
-
-    ``new``: the end that syncd itself just made. The quantity of a new listing in a shop is nobody's word; at the hub
-    there were none when it was made, so the shop's are added to whatever happened at the hub since.
+    """Link one shop listing to a locked item; as ``link_all``.
 
     Returns:
         False if the policy is ``equal_only`` and the quantities differ.
     """
-    now = side.now()
-    if (
-        new is None
-        and side.initial_stock == "equal_only"
-        and row.shadow != project(item.on_hand, side.policy, row.sku_key)
-    ):
-        return False
+    return bool(link_all(session, side, [(row, item, rule)], run, new=new))
+
+
+def _held(session: Session, items: Sequence[int]) -> dict[int, datetime]:
+    """Since when a person is asked how many there are, of those of the items of which one is asked."""
+    since = (
+        select(Listing.item_id, func.min(Listing.held_at))
+        .where(Listing.item_id.in_(items), Listing.held_at.is_not(None))
+        .group_by(Listing.item_id)
+    )
+    return {item: at for item, at in session.execute(since) if item is not None}
+
+
+def link_all(
+    session: Session,
+    side: SideContext,
+    pairs: Sequence[tuple[Listing, Item, str]],
+    run: RunLog,
+    *,
+    new: End | None = None,
+) -> list[Listing]:
+    """Link shop listings to locked items by the policy ``initial_stock``; nothing moves unless the shop counts.
+
+    ``new``: the end that syncd itself just made. The quantity of a new listing in a shop is nobody's word; at the hub
+    there were none when it was made, so the shop's are added to whatever happened at the hub since.
+
+    Args:
+        session: A writing session.
+        side: The shop.
+        pairs: At most ``_CHUNK`` listings, each with an item of its own and the rule that found it.
+        run: The pass.
+        new: See above.
+
+    Returns:
+        Those that were linked: all but those that differ where the policy is ``equal_only``.
+    """
+    if new is None and side.initial_stock == "equal_only":
+        pairs = [pair for pair in pairs if pair[0].shadow == project(pair[1].on_hand, side.policy, pair[0].sku_key)]
+    if not pairs:
+        return []
+    rows = [row for row, _, _ in pairs]
     # What lies in the trash gives way to the product that was made in its place.
-    there = Listing.side_id == side.id, Listing.item_id == item.id, Listing.gone_at.is_not(None)
+    items = Listing.item_id.in_([item.id for _, item, _ in pairs])
     session.execute(
-        update(Listing).where(*there).values(item_id=None, linked_at=None, link_rule=None, pending=False),
+        update(Listing)
+        .where(Listing.side_id == side.id, items, Listing.gone_at.is_not(None))
+        .values(item_id=None, linked_at=None, link_rule=None, pending=False),
         execution_options=_UNSEEN,
     )
-    row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
-    # Made anew while a person is asked how many there are: it waits with the others.
-    held = select(func.min(Listing.held_at)).where(Listing.item_id == item.id, Listing.id != row.id)
-    row.held_at = session.scalar(held)
-    row.fields_pending = True
-    session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))  # agreed with another product, if at all
+    now = side.now()
+    held = _held(session, [item.id for _, item, _ in pairs])
+    for row, item, rule in pairs:
+        row.item_id, row.linked_at, row.link_rule, row.pending = item.id, now, rule, True
+        # Made anew while a person is asked how many there are: it waits with the others.
+        row.held_at = held.get(item.id)
+        row.fields_pending = True
     session.flush()
-    link_family(session, row)
-    tell_hidden(session, side, row)
+    # What they agreed on with another product, if at all, is void.
+    session.execute(delete(FieldPair).where(FieldPair.listing_id.in_([row.id for row in rows])))
+    link_families(session, side.id, rows)
+    tell_hidden(session, side, rows)
     session.execute(
         update(StockEventRow)
-        .where(StockEventRow.side_id == side.id, StockEventRow.external_id == row.external_id)
+        .where(StockEventRow.side_id == side.id, StockEventRow.external_id.in_([row.external_id for row in rows]))
         .values(explained=StockEventRow.quantity),
         execution_options=_UNSEEN,
     )
-    _count(session, side, row, item, run, new)
-    return True
+    for row, item, _ in pairs:
+        _count(session, side, row, item, run, new)
+    return rows
 
 
 def _count(session: Session, side: SideContext, row: Listing, item: Item, run: RunLog, new: End | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select, update
 
@@ -17,10 +17,11 @@ from syncd.service.field_partners import offer_to_others, offer_to_siblings
 from syncd.service.field_plan import as_json, distrust_fields, try_refused_again
 from syncd.service.findings import close_finding
 from syncd.service.gone import welcome_back
-from syncd.service.ledger import lock_items, move
+from syncd.service.ledger import lock_items, make_items, move, note_openings
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.service.withdrawal_plan import left_unpublished_subject
-from syncd.state.models import Item, Listing, Operation, Side, is_open
+from syncd.state.bulk import insert_rows, next_ids
+from syncd.state.models import Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from syncd.service.departures import Departures
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
+    from syncd.state.models import Item
 
 CLOCK_STEP = timedelta(hours=1)
 """A moment that lies further ahead than this was set before our clock was put back: it is over."""
@@ -164,54 +166,75 @@ class Observer:
         return list(last.values())
 
     def _add(self, session: Session, remotes: Sequence[RemoteListing]) -> None:
-        rows = [self._new_row(remote) for remote in remotes]
-        session.add_all(rows)
-        session.flush()
-        if self._side.is_hub:
-            self._open_items(session, [row for row in rows if row.shadow is not None])
+        """Take in listings that were not known. On the hub, each that is counted gets its item."""
+        ids = next_ids(session, Listing, len(remotes))
+        rows = [self._new_row(number, remote) for number, remote in zip(ids, remotes, strict=True)]
+        counted = [row for row in rows if self._side.is_hub and row["shadow"] is not None]
+        items = make_items(session, [row["shadow"] for row in counted], self._side.now())
+        for row, item_id in zip(counted, items, strict=True):
+            row.update(self._opened(item_id, row["shadow"]))
+        insert_rows(session, Listing, rows)
+        openings = [(row["item_id"], row["id"], row["shadow"]) for row in counted]
+        self._note_openings(session, openings)
+        self._offer_to_shops(session, [(row["parent_external_id"], row["sku_key"], row["gtin_key"]) for row in counted])
 
-    def _new_row(self, remote: RemoteListing) -> Listing:
+    def _new_row(self, number: int, remote: RemoteListing) -> dict[str, Any]:
         now = self._side.now()
         sellable = remote.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)
-        return Listing(
-            side_id=self._side.id,
-            external_id=remote.ref.external_id,
-            parent_external_id=remote.ref.parent_external_id,
-            sku=remote.sku,
-            sku_key=sku_key(remote.sku),
-            gtin=remote.gtin,
-            gtin_key=gtin_key(remote.gtin),
-            name=remote.name,
-            stock_mode=str(remote.stock_mode),
-            published=remote.published,
-            shadow=remote.quantity,
-            shadow_at=now if remote.quantity is not None else None,
-            link_pending=sellable and not self._side.is_hub,
-            first_seen_at=now,
-            fields=as_json(remote.fields),
-        )
+        return {
+            "id": number,
+            "side_id": self._side.id,
+            "item_id": None,
+            "linked_at": None,
+            "link_rule": None,
+            "wanted": None,
+            "external_id": remote.ref.external_id,
+            "parent_external_id": remote.ref.parent_external_id,
+            "sku": remote.sku,
+            "sku_key": sku_key(remote.sku),
+            "gtin": remote.gtin,
+            "gtin_key": gtin_key(remote.gtin),
+            "name": remote.name,
+            "stock_mode": str(remote.stock_mode),
+            "published": remote.published,
+            "shadow": remote.quantity,
+            "shadow_at": now if remote.quantity is not None else None,
+            "link_pending": sellable and not self._side.is_hub,
+            "first_seen_at": now,
+            "fields": as_json(remote.fields),
+        }
+
+    def _opened(self, item_id: int, quantity: Quantity) -> dict[str, Any]:
+        """What the listing that an item was made for says of it: the hub's quantity is what we start from."""
+        return {"item_id": item_id, "linked_at": self._side.now(), "link_rule": "hub", "wanted": quantity}
+
+    def _note_openings(self, session: Session, openings: Sequence[tuple[int, int, Quantity]]) -> None:
+        evidence = f"first reading of {self._side.name}"
+        note_openings(
+            session, openings, side_id=self._side.id, evidence=evidence, run=self._run, now=self._side.now()
+        )  # fmt: skip
 
     def _open_items(self, session: Session, rows: Sequence[Listing]) -> None:
-        """Give each new hub listing its item: the hub's quantity is what we start from."""
-        now = self._side.now()
-        items = [Item(on_hand=row.shadow * 0 if row.shadow is not None else 0, created_at=now) for row in rows]
-        session.add_all(items)
+        """Give listings of the hub that were known and are counted only now their items."""
+        held = [row.shadow for row in rows if row.shadow is not None]
+        openings = []
+        for row, item_id, units in zip(rows, make_items(session, held, self._side.now()), held, strict=True):
+            for name, value in self._opened(item_id, units).items():
+                setattr(row, name, value)
+            row.pending = False
+            openings.append((item_id, row.id, units))
         session.flush()
-        for row, item in zip(rows, items, strict=True):
-            row.item_id, row.linked_at, row.link_rule = item.id, now, "hub"
-            if row.shadow is not None:
-                move(
-                    session, item, row.shadow, cause="opening", evidence=f"first reading of {self._side.name}",
-                    listing=row, run=self._run, now=now,
-                )  # fmt: skip
-            row.wanted, row.pending = row.shadow, False
-        self._offer_to_shops(session, rows)
+        self._note_openings(session, openings)
+        self._offer_to_shops(session, [(row.parent_external_id, row.sku_key, row.gtin_key) for row in rows])
 
-    def _offer_to_shops(self, session: Session, rows: Sequence[Listing]) -> None:
-        """A new or renamed hub listing may be the partner of a shop listing that found none before."""
-        offer_to_siblings(session, self._side.id, [row for row in rows if row.parent_external_id is not None])
-        skus = [row.sku_key for row in rows if row.sku_key]
-        gtins = [row.gtin_key for row in rows if row.gtin_key]
+    def _offer_to_shops(self, session: Session, codes: Sequence[tuple[str | None, str | None, str | None]]) -> None:
+        """A new or renamed hub listing may be the partner of a shop listing that found none before.
+
+        ``codes``: product, SKU and GTIN as compared, of each.
+        """
+        offer_to_siblings(session, self._side.id, {parent for parent, _, _ in codes if parent is not None})
+        skus = [sku for _, sku, _ in codes if sku]
+        gtins = [gtin for _, _, gtin in codes if gtin]
         if not skus and not gtins:
             return
         session.execute(
@@ -247,7 +270,7 @@ class Observer:
             row.pending = True
             self._run.modes_changed = self._run.modes_changed or codes[2] != row.stock_mode
         if self._side.is_hub:
-            self._offer_to_shops(session, [row])
+            self._offer_to_shops(session, [(row.parent_external_id, row.sku_key, row.gtin_key)])
         elif row.item_id is None:
             row.link_pending = row.stock_mode in (StockMode.OWN, StockMode.UNMANAGED)
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from syncd.core.model import Quantity, StockMode
 from syncd.service.evidence import name_cause
-from syncd.service.findings import Found, close_finding, open_finding
+from syncd.service.findings import Found, close_finding, open_among, open_finding
 from syncd.service.ledger import move
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
     from syncd.state.models import Item, Listing, Operation, Side
+
+
+_KINDS = ("write_rejected", "parked")
 
 
 def confirm(
@@ -30,8 +34,12 @@ def confirm(
     reported: Quantity | None,
     *,
     by: str = "answer",
+    told: Collection[tuple[str, str]] | None = None,
 ) -> None:
-    """The write took effect: the shadow moves by exactly the difference; what the side reports beyond it was a sale."""
+    """The write took effect: the shadow moves by exactly the difference; what the side reports beyond it was a sale.
+
+    ``told`` are the open findings about it (``findings_about``), if they were asked for already.
+    """
     now = side.now()
     expected = operation.expected_before + operation.difference
     take_effect(row, operation, side_row, now, by=by)
@@ -39,7 +47,9 @@ def confirm(
     if side.adapter.capabilities.marker:
         row.marker = operation.uid
     row.shadow_at = side_row.last_write_at = now
-    _close_findings(session, side, row, operation)
+    if told is None:
+        told = findings_about(session, side, [(row, operation)])
+    _close_findings(session, side, row, operation, told)
     if operation.start_managing and reported is not None and reported > expected:
         # It counted already and the write came on top: a first reading, which moves nothing, and is corrected.
         row.shadow, row.pending = reported, row.item_id is not None
@@ -121,7 +131,7 @@ def give_back(side: SideContext, row: Listing, operation: Operation, reason: str
 def not_applied(session: Session, side: SideContext, row: Listing, operation: Operation, by: str) -> None:
     """Settled: the write had no effect. It is planned again from what the side holds."""
     take_no_effect(row, operation, side.now(), by=by)
-    _close_findings(session, side, row, operation)
+    _close_findings(session, side, row, operation, findings_about(session, side, [(row, operation)]))
 
 
 def take_no_effect(row: Listing, operation: Operation, now: datetime, *, by: str) -> None:
@@ -130,6 +140,20 @@ def take_no_effect(row: Listing, operation: Operation, now: datetime, *, by: str
     row.pending = row.item_id is not None
 
 
-def _close_findings(session: Session, side: SideContext, row: Listing, operation: Operation) -> None:
-    close_finding(session, "write_rejected", f"{side.name} {row.external_id}", side.now())
-    close_finding(session, "parked", f"operation {operation.id}", side.now())
+def findings_about(
+    session: Session, side: SideContext, writes: Sequence[tuple[Listing, Operation]]
+) -> set[tuple[str, str]]:
+    """Kinds and subjects of what is open about some operations: for many of them nearly always nothing."""
+    return open_among(session, _KINDS, [subject for each in writes for _, subject in _told_of(side, *each)])
+
+
+def _told_of(side: SideContext, row: Listing, operation: Operation) -> tuple[tuple[str, str], ...]:
+    return ("write_rejected", f"{side.name} {row.external_id}"), ("parked", f"operation {operation.id}")
+
+
+def _close_findings(
+    session: Session, side: SideContext, row: Listing, operation: Operation, told: Collection[tuple[str, str]]
+) -> None:
+    for kind, subject in _told_of(side, row, operation):
+        if (kind, subject) in told:
+            close_finding(session, kind, subject, side.now())

@@ -11,9 +11,10 @@ from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.state.models import Item, Listing, Operation, is_open
+from syncd.state.projections import STOCK, only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -45,6 +46,20 @@ class PlannedWrite:
     def difference(self) -> Quantity:
         """Signed units to add."""
         return self.wants - self.holds
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is kept of a planned write until its turn, when it is planned anew: a first sync has one for each item.
+
+    Attributes:
+        wants: Units that the safety limits have seen.
+        ref: Where it would be written, for sides that are read just before; ``None`` for all others.
+    """
+
+    listing_id: int
+    wants: Quantity
+    ref: ListingRef | None
 
 
 def plan_listing(side: SideContext, row: Listing, on_hand: Quantity) -> PlannedWrite | None:
@@ -87,6 +102,7 @@ def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing,
         .join(Item, Item.id == Listing.item_id)
         .where(Listing.side_id == side.id, can_be_planned())
         .order_by(Listing.id)
+        .options(only(STOCK))
     )
     for found in session.execute(query.execution_options(yield_per=1000)):
         yield found[0], found[1]
@@ -100,18 +116,47 @@ def plan_side(session: Session, side: SideContext) -> tuple[list[PlannedWrite], 
     """
     writes: list[PlannedWrite] = []
     settled: list[int] = []
-    for row, on_hand in pending_rows(session, side):
-        planned = plan_listing(side, row, on_hand)
+    for listing_id, planned in _plan_each(session, side):
         if planned is None:
-            settled.append(row.id)
+            settled.append(listing_id)
         else:
             writes.append(planned)
     return writes, settled
 
 
+def plan_due(session: Session, side: SideContext) -> tuple[list[Due], list[int], Stop | None]:
+    """The same for a side that is about to be written to, with what the guard says of the whole plan.
+
+    Returns:
+        What is due, the ids of pending listings for which nothing is to be done, and why the plan must wait if it must.
+    """
+    due: list[Due] = []
+    settled: list[int] = []
+    changes: list[Change] = []
+    same: dict[Quantity, Quantity] = {}
+    by_id = not side.adapter.capabilities.relative
+    for listing_id, planned in _plan_each(session, side):
+        if planned is None:
+            settled.append(listing_id)
+            continue
+        wants, holds = (same.setdefault(each, each) for each in (planned.wants, planned.holds))
+        due.append(Due(listing_id, wants, planned.ref if by_id else None))
+        if not side.is_hub:
+            changes.append(Change(planned.sku or planned.name, holds, wants))
+    return due, settled, _check(session, side, changes)
+
+
+def _plan_each(session: Session, side: SideContext) -> Iterator[tuple[int, PlannedWrite | None]]:
+    for row, on_hand in pending_rows(session, side):
+        yield row.id, plan_listing(side, row, on_hand)
+
+
 def check_safety(session: Session, side: SideContext, writes: Sequence[PlannedWrite]) -> Stop | None:
     """Ask the guard about a whole plan; the hub is never guarded, because its changes are people's own."""
-    if side.is_hub or not writes:
+    return _check(session, side, [Change(write.sku or write.name, write.holds, write.wants) for write in writes])
+
+
+def _check(session: Session, side: SideContext, changes: Sequence[Change]) -> Stop | None:
+    if side.is_hub or not changes:
         return None
-    changes = [Change(write.sku or write.name, write.holds, write.wants) for write in writes]
     return check_plan(changes, side.linked_count(session), side.limits)

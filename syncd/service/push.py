@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 from sqlalchemy import select, update
@@ -15,9 +15,11 @@ from syncd.service.approval import open_stop, take_approval
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.late import tell_late
 from syncd.service.observe import Observer, current_write_seq
-from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
-from syncd.service.planning import PlannedWrite, check_safety, plan_listing, plan_side
+from syncd.service.outcome import confirm, findings_about, give_back, put_in_doubt, refuse
+from syncd.service.planning import Due, PlannedWrite, plan_due, plan_listing
+from syncd.state.bulk import insert_rows, next_ids
 from syncd.state.models import Item, Listing, Operation
+from syncd.state.projections import STOCK, WRITE, only
 
 if TYPE_CHECKING:
     import threading
@@ -60,10 +62,9 @@ class Pusher:
     def _must_stop(self) -> bool:
         return self._stop.is_set() or not self._side.may_write()
 
-    def _plan(self) -> list[PlannedWrite]:
+    def _plan(self) -> list[Due]:
         with self._side.db.read() as session:
-            writes, settled = plan_side(session, self._side)
-            refusal = check_safety(session, self._side, writes)
+            writes, settled, refusal = plan_due(session, self._side)
             stopped = refusal is None and open_stop(session, self._side.name)
             listed_nothing = bool(writes and open_subjects(session, "side_empty", self._side.id))
         if settled:
@@ -111,14 +112,14 @@ class Pusher:
             )
         raise SafetyStop(side.name, refusal.reason, refusal.counts)
 
-    def _carry_out(self, writes: Sequence[PlannedWrite]) -> None:
+    def _carry_out(self, writes: Sequence[Due]) -> None:
         capabilities = self._side.adapter.capabilities
         wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
         for start in range(0, len(writes), wave_size):
             if self._must_stop():
                 return
             wave = writes[start : start + wave_size]
-            refs = [write.ref for write in wave]
+            refs = [write.ref for write in wave if write.ref is not None]
             began = self._side.now()
             if not capabilities.relative:
                 self._read(refs)
@@ -141,7 +142,7 @@ class Pusher:
             observer.apply(session, ChangePage(result.listings, result.gone))
         observer.release()
 
-    def _intend(self, writes: Sequence[PlannedWrite], began: datetime) -> list[tuple[int, StockWrite]]:
+    def _intend(self, writes: Sequence[Due], began: datetime) -> list[tuple[int, StockWrite]]:
         """Commit operations for listings that still need one; from here on their readings move nothing.
 
         What was planned differently meanwhile stays pending: the guard has not seen it.
@@ -150,7 +151,7 @@ class Pusher:
             writes: The plan.
             began: When the side was last looked at before these writes, or now.
         """
-        made: list[tuple[Operation, PlannedWrite]] = []
+        made: list[PlannedWrite] = []
         guarded = {write.listing_id: write.wants for write in writes}
         with self._side.db.write() as session:
             for row, item in _locked(session, list(guarded)):
@@ -162,25 +163,27 @@ class Pusher:
                     row.wanted = row.shadow if self._side.writable(row) else None
                     continue
                 row.wanted = planned.wants
-                made.append((self._operation(planned, began), planned))
-            session.add_all([operation for operation, _ in made])
-            session.flush()
-            return [(operation.id, _wire(operation, planned)) for operation, planned in made]
+                made.append(planned)
+            ids = next_ids(session, Operation, len(made))
+            rows = [self._operation(number, planned, began) for number, planned in zip(ids, made, strict=True)]
+            insert_rows(session, Operation, rows)
+            return [(row["id"], _wire(row["uid"], planned)) for row, planned in zip(rows, made, strict=True)]
 
-    def _operation(self, planned: PlannedWrite, began: datetime) -> Operation:
-        return Operation(
-            uid=uuid.uuid4().hex,
-            side_id=self._side.id,
-            listing_id=planned.listing_id,
-            item_id=planned.item_id,
-            run_id=self._run.id,
-            difference=planned.difference,
-            expected_before=planned.holds,
-            start_managing=planned.start_managing,
-            state="intended",
-            reason=planned.reason,
-            intended_at=began,
-        )
+    def _operation(self, number: int, planned: PlannedWrite, began: datetime) -> dict[str, Any]:
+        return {
+            "id": number,
+            "uid": uuid.uuid4().hex,
+            "side_id": self._side.id,
+            "listing_id": planned.listing_id,
+            "item_id": planned.item_id,
+            "run_id": self._run.id,
+            "difference": planned.difference,
+            "expected_before": planned.holds,
+            "start_managing": planned.start_managing,
+            "state": "intended",
+            "reason": planned.reason,
+            "intended_at": began,
+        }
 
     def _send_wave(self, operations: Sequence[tuple[int, StockWrite]]) -> None:
         capabilities = self._side.adapter.capabilities
@@ -237,12 +240,14 @@ class Pusher:
         with side.db.write() as session:
             side_row = side.row(session)
             side_row.write_seq += 1
-            for row, item, operation in _operations(session, list(by_id)):
+            found = _operations(session, list(by_id))
+            told = findings_about(session, side, [(row, operation) for row, _, operation in found])
+            for row, item, operation in found:
                 result = by_id[operation.id]
                 counts.writes += 0 if isinstance(result, NotSent) else 1
                 match result:
                     case Applied(quantity=quantity):
-                        confirm(session, side, self._run, row, item, operation, side_row, quantity)
+                        confirm(session, side, self._run, row, item, operation, side_row, quantity, told=told)
                         counts.confirmed += 1
                     case Refused(code=code, message=message, gone=gone):
                         refuse(session, side, row, operation, f"{code}: {message}", gone=gone)
@@ -262,6 +267,7 @@ def _locked(session: Session, listing_ids: Sequence[int]) -> list[tuple[Listing,
         .where(Listing.id.in_(listing_ids))
         .order_by(Item.id)
         .with_for_update(of=Item)
+        .options(only(STOCK))
         .execution_options(populate_existing=True)
     )
     return [(row, item) for row, item in session.execute(query)]
@@ -275,15 +281,16 @@ def _operations(session: Session, ids: Sequence[int]) -> list[tuple[Listing, Ite
         .where(Operation.id.in_(ids))
         .order_by(Item.id)
         .with_for_update(of=Item)
+        .options(only(STOCK), only(WRITE, Operation))
         .execution_options(populate_existing=True)
     )
     return [(row, item, operation) for row, item, operation in session.execute(query)]
 
 
-def _wire(operation: Operation, planned: PlannedWrite) -> StockWrite:
+def _wire(uid: str, planned: PlannedWrite) -> StockWrite:
     return StockWrite(
         ref=ListingRef(planned.ref.external_id, planned.ref.parent_external_id),
-        operation_id=operation.uid,
+        operation_id=uid,
         difference=planned.difference,
         expected_before=planned.holds,
         start_managing=planned.start_managing,

@@ -14,6 +14,7 @@ from syncd.core.guard import Stop, check_withdrawals
 from syncd.core.model import ListingRef
 from syncd.core.products import Way
 from syncd.service.findings import APPROVED, Found, close_finding, open_finding, withdrawals_subject
+from syncd.state.hints import no_index
 from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import Withdrawal
 
@@ -66,9 +67,11 @@ def note_deleted(session: Session, side: SideContext, source: str, partners: Ite
 
 def is_idle(session: Session, side: SideContext) -> bool:
     """Whether nothing is to be withdrawn, or to be settled otherwise: nearly all passes end here."""
-    query = select(Withdrawal.listing_id).join(Listing, Listing.id == Withdrawal.listing_id)
-    open_states = Withdrawal.state.in_(("waiting", "sent", "unknown", "refused"))
-    left = query.where(Listing.side_id == side.id, open_states | ((Withdrawal.state == "ignored") & _is_settled()))
+    # Asked so that it goes from the few withdrawals to their listings, and not through all listings of the side.
+    here = select(Listing.id).where(Listing.id == Withdrawal.listing_id, no_index(Listing.side_id) == side.id)
+    open_states = Withdrawal.state.in_(("waiting", "sent", "unknown", "refused")) & here.exists()
+    ignored = (Withdrawal.state == "ignored") & here.where(_is_settled()).exists()
+    left = select(Withdrawal.listing_id).where(open_states | ignored)
     return session.scalar(left.limit(1)) is None
 
 
@@ -156,7 +159,7 @@ def _lapse(session: Session, side: SideContext) -> None:
         elif _is_over(side, row):
             # It was linked while a withdrawal was under way: by now a reading shows what became of that.
             row.state = "done"
-            tell_hidden(session, side, listing)
+            tell_hidden(session, side, [listing])
         else:
             continue
         close_finding(session, "not_withdrawn", not_withdrawn_subject(side.name, listing.external_id), side.now())
@@ -218,11 +221,21 @@ def try_refused_again(session: Session, side_id: int) -> None:
     session.execute(update(Withdrawal).where(*refused).values(state="waiting"))
 
 
-def tell_hidden(session: Session, side: SideContext, row: Listing) -> None:
-    """A listing that was withdrawn is linked again: nobody sees it before somebody publishes it, and that is told."""
-    withdrawal = session.get(Withdrawal, row.id)
-    if withdrawal is None or withdrawal.state in ("sent", "unknown"):
-        return
+def tell_hidden(session: Session, side: SideContext, rows: Sequence[Listing]) -> None:
+    """Listings that were withdrawn are linked again: nobody sees them before somebody publishes them, and that is told.
+
+    Args:
+        session: A writing session.
+        side: The shop.
+        rows: What was linked just now, withdrawn or not.
+    """
+    by_id = {row.id: row for row in rows}
+    query = select(Withdrawal).where(Withdrawal.listing_id.in_(by_id), Withdrawal.state.not_in(("sent", "unknown")))
+    for withdrawal in session.scalars(query).all():
+        _tell_if_hidden(session, side, by_id[withdrawal.listing_id], withdrawal)
+
+
+def _tell_if_hidden(session: Session, side: SideContext, row: Listing, withdrawal: Withdrawal) -> None:
     session.delete(withdrawal)
     parent = select(Listing).where(Listing.side_id == side.id, Listing.external_id == row.parent_external_id)
     hidden = next((each for each in (row, *session.scalars(parent)) if not each.published), None)

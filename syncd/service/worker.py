@@ -397,7 +397,8 @@ class SideWorker:
             known = [
                 row
                 for at in (Listing.recheck_at, Listing.fields_recheck_at)
-                for row in session.execute(here.where((at <= now) | (at > now + CLOCK_STEP)))
+                # That it is set follows from the rest; said in words, the index on such rows serves.
+                for row in session.execute(here.where(at.is_not(None), (at <= now) | (at > now + CLOCK_STEP)))
             ]
         refs = list(dict.fromkeys(ListingRef(*row) for row in known if row[0] not in departures.held))
         for start in range(0, len(refs), _RECHECK_CHUNK):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Numeric, String, TypeDecorator
@@ -11,6 +12,13 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 QUANTITY_PLACES = 4
 _QUANTUM = Decimal(1).scaleb(-QUANTITY_PLACES)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _exact(value: object) -> Decimal:
+    """Stored form to quantity: kept, because most stocks are one of a few hundred numbers."""
+    exact = Decimal(str(value)).quantize(_QUANTUM)
+    return exact.to_integral_value() if exact == exact.to_integral_value() else exact.normalize()
 
 
 class _SqliteNumeric(UserDefinedType[Any]):
@@ -53,8 +61,7 @@ class Quantity(TypeDecorator[Decimal]):
         """Give back the exact value, without trailing zeros."""
         if value is None:
             return None
-        exact = Decimal(str(value)).quantize(_QUANTUM)
-        return exact.to_integral_value() if exact == exact.to_integral_value() else exact.normalize()
+        return _exact(value)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -90,7 +90,7 @@ FIELD_MUTANTS = (
         (
             Edit(
                 "syncd/service/linking.py",
-                "    session.execute(delete(FieldPair).where(FieldPair.listing_id == row.id))",
+                "    session.execute(delete(FieldPair).where(FieldPair.listing_id.in_([row.id for row in rows])))",
                 "    pass",
             ),
         ),

@@ -171,13 +171,8 @@ MUTANTS = (
         (
             Edit(
                 "syncd/service/push.py",
-                "            return [(operation.id, _wire(operation, planned)) for operation, planned in made]\n",
-                "            names = [column.key for column in Operation.__table__.columns]\n"
-                "            self._held = {o.id: {name: getattr(o, name) for name in names} for o, _ in made}\n"
-                "            wires = [(operation.id, _wire(operation, planned)) for operation, planned in made]\n"
-                "            for operation, _ in made:\n"
-                "                session.delete(operation)\n"
-                "            return wires\n",
+                "            insert_rows(session, Operation, rows)\n",
+                "            self._held = {row['id']: row for row in rows}\n",
             ),
             Edit(
                 "syncd/service/push.py",

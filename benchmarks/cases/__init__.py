@@ -1,0 +1,1 @@
+"""One module for each case: ``measure`` runs it and returns its figures."""

@@ -1,0 +1,52 @@
+"""Many rows at once, with few statements and without an object for each, on both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table, func, insert, select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from syncd.state.models import Base
+
+
+def next_ids(session: Session, model: type[Base], count: int) -> list[int]:
+    """Take the next ids of a table, in order, for rows that are about to be inserted.
+
+    SQLite gives a row the number after the largest, and so does this: writers take turns, so nobody else counts
+    meanwhile. PostgreSQL has a sequence.
+
+    Args:
+        session: A writing session.
+        model: The table; its key is ``id``.
+        count: How many.
+    """
+    if not count:
+        return []
+    table = _table(model)
+    if session.get_bind().dialect.name == "sqlite":
+        session.flush()  # what waits to be inserted has its ids before these
+        largest = session.scalar(select(func.max(table.c.id))) or 0
+        return list(range(largest + 1, largest + 1 + count))
+    taken = select(func.nextval(func.pg_get_serial_sequence(table.name, "id")))
+    return list(session.scalars(taken.select_from(func.generate_series(1, count))))
+
+
+def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows given by column name, all with the same columns; what is left out has its default.
+
+    The session learns nothing of them: they are objects only once they are queried.
+    """
+    if rows:
+        session.flush()  # they may refer to what waits to be inserted
+        session.execute(insert(_table(model)), [dict(row) for row in rows])
+
+
+def _table(model: type[Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - no model of ours is mapped to anything else
+    return table
