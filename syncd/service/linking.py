@@ -214,14 +214,14 @@ def link(
     return bool(link_all(session, side, [(row, item, rule)], run, new=new))
 
 
-def _held(session: Session, items: Sequence[int]) -> dict[int, datetime]:
+def _held(session: Session, items: Sequence[int]) -> dict[int | None, datetime | None]:
     """Since when a person is asked how many there are, of those of the items of which one is asked."""
     since = (
         select(Listing.item_id, func.min(Listing.held_at))
         .where(Listing.item_id.in_(items), Listing.held_at.is_not(None))
         .group_by(Listing.item_id)
     )
-    return {item: at for item, at in session.execute(since) if item is not None}
+    return {item: at for item, at in session.execute(since)}
 
 
 def link_all(
