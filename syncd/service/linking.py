@@ -221,7 +221,8 @@ def _held(session: Session, items: Sequence[int]) -> dict[int | None, datetime |
         .where(Listing.item_id.in_(items), Listing.held_at.is_not(None))
         .group_by(Listing.item_id)
     )
-    return dict(session.execute(since).tuples().all())
+    found: dict[int | None, datetime | None] = dict(session.execute(since).all())
+    return found
 
 
 def link_all(
