@@ -20,7 +20,7 @@ class Sizes:
     Attributes:
         name: ``full``, ``quick`` or ``smoke``.
         small: Products of the small catalogue.
-        middle: Products of the middle one; memory is compared with it.
+        middle: Products of the middle one: memory is compared with it, and other libraries read it.
         large: Products of the large one.
         floor: Products of the first sync at real rates and latencies.
         changes: How many items change in the case of changes.
@@ -42,7 +42,7 @@ class Sizes:
     poll_s: float = 5.0
 
 
-FULL = Sizes("full", 1_000, 7_200, 72_000, 7_200, 1_000, 60, 5_000_000, 9)
+FULL = Sizes("full", 1_000, 7_200, 72_000, 3_600, 1_000, 60, 5_000_000, 9)
 QUICK = Sizes("quick", 200, 500, 2_000, 300, 100, 5, 50_000, 5, poll_s=1.0)
 SMOKE = Sizes("smoke", 40, 60, 80, 40, 10, 1, 500, 3, poll_s=1.0)
 

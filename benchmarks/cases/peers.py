@@ -22,7 +22,7 @@ _REPEATS = 3
 
 def measure(place: Place) -> list[Figure]:
     """Read the shop some times with each; its answers are ready-made after the first time."""
-    with open_stage(place.folder, place.sizes.large) as stage:
+    with open_stage(place.folder, place.sizes.middle) as stage:
         stage.shop.control("keep_answers")
         ours = _best(lambda: _ours(str(stage.config)))
         place.say(f"syncd: {ours['rows_per_s']:.0f} rows/s")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 
 from syncd.core import fields as core
 from syncd.core.fields import (
@@ -30,6 +30,7 @@ from syncd.service.attribute_edits import Siblings, tell_unplaced, was_refused_b
 from syncd.service.beside import FIELDS
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
+from syncd.state.bulk import insert_rows
 from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import Creation, FieldPair
 
@@ -144,8 +145,7 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
         writes = list(_decide(session, side, hub, shop, past, siblings, fresh, is_copied=shop.id in copied))
         taken = {write.field for write in found.get(row.id, [])}
         found.setdefault(row.id, []).extend(write for write in writes if write.field not in taken)
-    if fresh:
-        session.execute(insert(FieldPair), fresh)
+    insert_rows(session, FieldPair, fresh)
     for listing_id, fields in found.items():
         if fields:
             row = rows[listing_id]

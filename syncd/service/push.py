@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _MOST_ROUNDS = 5
-_WAVE_CALLS = 8
+_WAVE_CALLS = 32
+"""Calls intended together where several may be under way at once; each wave ends with waiting for its last call."""
 
 
 class Pusher:
