@@ -8,6 +8,7 @@ either the old database or the new one, whole.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sqlite3
@@ -293,7 +294,7 @@ def _refuse_running(live: Database) -> None:
 
 
 def _keep_former(place: Path) -> Path:
-    former = place.with_name(f"{place.name}.before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    former = _beside(place, "before-restore")
     migrate.backup(f"sqlite:///{place}", former)
     return former
 
@@ -302,12 +303,19 @@ def _move_away(place: Path) -> Path | None:
     """A database that cannot be read is kept for whoever wants to look at it."""
     if not place.exists():
         return None
-    stamp = f"damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    former = _beside(place, "damaged")
     for end in ("", "-wal", "-shm"):
         part = place.with_name(place.name + end)
         if part.exists():
-            part.rename(place.with_name(f"{place.name}.{stamp}{end}"))
-    return place.with_name(f"{place.name}.{stamp}")
+            part.rename(former.with_name(former.name + end))
+    return former
+
+
+def _beside(place: Path, why: str) -> Path:
+    """A free name for what is kept: whoever tries again at once, after a power cut, say, gets another one."""
+    stamp = f"{place.name}.{why}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    names = (place.with_name(f"{stamp}-{number}" if number else stamp) for number in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _take_over(session: Session, live: Database | None, fence: tuple[str, int] | None) -> None:
@@ -325,7 +333,7 @@ def _take_over(session: Session, live: Database | None, fence: tuple[str, int] |
         tokens = list(source.scalars(select(TokenRow)))
     for token in tokens:
         known = session.get(TokenRow, token.credential)
-        if known is None or known.rotated_at < token.rotated_at:
+        if known is None or known.rotated_at <= token.rotated_at:  # as old: perhaps sealed anew
             columns = [column.key for column in TokenRow.__table__.columns]
             session.merge(TokenRow(**{name: getattr(token, name) for name in columns}))
 
