@@ -8,6 +8,7 @@ either the old database or the new one, whole.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _DUMP = b"PGDMP"
+_PREFIX = ".syncd-restore-"
 _HOLD_S = 600.0
 """How long the lease lasts that keeps everybody else out while a backup is put back."""
 
@@ -160,8 +162,7 @@ def _running(holder: str | None) -> str:
 def _copy_of(file: Path, folder: Path | None) -> Iterator[tuple[Path, str]]:
     """A private copy of a backup in this version's schema, and the revision that the file has."""
     _refuse_what_is_none(file)
-    place = Path(tempfile.mkdtemp(prefix=".syncd-restore-", dir=folder))
-    try:
+    with _private_place(folder) as place:
         copy = place / "copy.db"
         try:
             os.close(os.open(copy, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -171,8 +172,31 @@ def _copy_of(file: Path, folder: Path | None) -> Iterator[tuple[Path, str]]:
         except (OSError, sqlite3.Error) as error:
             raise Damaged(f"{file} cannot be read: {error}") from error
         yield copy, _upgraded(file, copy)
+
+
+@contextmanager
+def _private_place(folder: Path | None) -> Iterator[Path]:
+    """A folder for a copy, which holds tokens. Those that killed processes left are removed: nobody has them locked."""
+    for left in folder.glob(f"{_PREFIX}*") if folder is not None else ():
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+    with _locked(place):
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises ``BlockingIOError`` if a process has it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        os.close(handle)
 
 
 def _refuse_what_is_none(file: Path) -> None:

@@ -221,8 +221,10 @@ backups.restore({sqlite_url!r}, Path({str(copy)!r}), lambda session: None)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert items(sqlite_database) == 3
     assert check_database(sqlite_database) == []
+    assert len(list(copy.parent.glob(".syncd-restore-*"))) == 1  # it could not tidy up: tokens lie there
     backups.restore(sqlite_url, copy, ready)  # whoever was killed holds nothing up
     assert items(sqlite_database) == 2
+    assert not list(copy.parent.glob(".syncd-restore-*"))
 
 
 def test_a_damaged_database_may_still_say_who_works_on_it(
