@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 # Every repetition is bounded or cannot be tried from two places: texts of any length take linear time.
 _QUERY_SECRET = re.compile(
     r"(?i)\b(consumer_key|consumer_secret|oauth_[a-z_]{1,40}|client_secret|refresh_token|access_token|token|password|"
-    r"signature|api_?key)(\"?\s{0,5}[=:]\s{0,5}\"?)"
+    r"signature|api[_-]?key)(\"?\s{0,5}[=:]\s{0,5}\"?)"
     # Words with which our own messages go on; a secret has neither blank nor ends in a colon.
     r"(?!the\s|missing:)([^\s&\"',}]+)"
 )

@@ -217,12 +217,11 @@ def link(
 def _held(session: Session, items: Sequence[int]) -> dict[int | None, datetime | None]:
     """Since when a person is asked how many there are, of those of the items of which one is asked."""
     since = (
-        select(Listing.item_id, func.min(Listing.held_at))
+        select(Listing.item_id, func.min(Listing.held_at).label("since"))
         .where(Listing.item_id.in_(items), Listing.held_at.is_not(None))
         .group_by(Listing.item_id)
     )
-    found: dict[int | None, datetime | None] = dict(session.execute(since).all())
-    return found
+    return {row.item_id: row.since for row in session.execute(since)}
 
 
 def link_all(

@@ -63,6 +63,8 @@ def backup(url: str, file: Path) -> None:
     try:
         if file.exists():
             raise SyncdError(f"{file} exists already; name a new file")
+        if not file.absolute().parent.is_dir():
+            raise SyncdError(f"{file}: the backup failed: the folder {file.absolute().parent} does not exist")
         os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
         _copy(str(parsed.database), part)
         part.replace(file)

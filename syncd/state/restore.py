@@ -8,6 +8,8 @@ either the old database or the new one, whole.
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
 import shutil
 import sqlite3
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _DUMP = b"PGDMP"
+_PREFIX = ".syncd-restore-"
 _HOLD_S = 600.0
 """How long the lease lasts that keeps everybody else out while a backup is put back."""
 
@@ -159,8 +162,7 @@ def _running(holder: str | None) -> str:
 def _copy_of(file: Path, folder: Path | None) -> Iterator[tuple[Path, str]]:
     """A private copy of a backup in this version's schema, and the revision that the file has."""
     _refuse_what_is_none(file)
-    place = Path(tempfile.mkdtemp(prefix=".syncd-restore-", dir=folder))
-    try:
+    with _private_place(folder) as place:
         copy = place / "copy.db"
         try:
             os.close(os.open(copy, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -170,8 +172,31 @@ def _copy_of(file: Path, folder: Path | None) -> Iterator[tuple[Path, str]]:
         except (OSError, sqlite3.Error) as error:
             raise Damaged(f"{file} cannot be read: {error}") from error
         yield copy, _upgraded(file, copy)
+
+
+@contextmanager
+def _private_place(folder: Path | None) -> Iterator[Path]:
+    """A folder for a copy, which holds tokens. Those that killed processes left are removed: nobody has them locked."""
+    for left in folder.glob(f"{_PREFIX}*") if folder is not None else ():
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+    with _locked(place):
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises ``BlockingIOError`` if a process has it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        os.close(handle)
 
 
 def _refuse_what_is_none(file: Path) -> None:
@@ -293,7 +318,7 @@ def _refuse_running(live: Database) -> None:
 
 
 def _keep_former(place: Path) -> Path:
-    former = place.with_name(f"{place.name}.before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    former = _beside(place, "before-restore")
     migrate.backup(f"sqlite:///{place}", former)
     return former
 
@@ -302,12 +327,19 @@ def _move_away(place: Path) -> Path | None:
     """A database that cannot be read is kept for whoever wants to look at it."""
     if not place.exists():
         return None
-    stamp = f"damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    former = _beside(place, "damaged")
     for end in ("", "-wal", "-shm"):
         part = place.with_name(place.name + end)
         if part.exists():
-            part.rename(place.with_name(f"{place.name}.{stamp}{end}"))
-    return place.with_name(f"{place.name}.{stamp}")
+            part.rename(former.with_name(former.name + end))
+    return former
+
+
+def _beside(place: Path, why: str) -> Path:
+    """A free name for what is kept: whoever tries again at once, after a power cut, say, gets another one."""
+    stamp = f"{place.name}.{why}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    names = (place.with_name(f"{stamp}-{number}" if number else stamp) for number in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _take_over(session: Session, live: Database | None, fence: tuple[str, int] | None) -> None:
@@ -325,7 +357,7 @@ def _take_over(session: Session, live: Database | None, fence: tuple[str, int] |
         tokens = list(source.scalars(select(TokenRow)))
     for token in tokens:
         known = session.get(TokenRow, token.credential)
-        if known is None or known.rotated_at < token.rotated_at:
+        if known is None or known.rotated_at <= token.rotated_at:  # as old: perhaps sealed anew
             columns = [column.key for column in TokenRow.__table__.columns]
             session.merge(TokenRow(**{name: getattr(token, name) for name in columns}))
 

@@ -27,13 +27,24 @@ class Turns:
             gate = threading.Lock()
             gate.acquire()
             self._waiting.append(gate)
-        if gate.acquire(timeout=patience_s):
-            return True
+        try:
+            if gate.acquire(timeout=patience_s):
+                return True
+        except BaseException:  # interrupted: nobody is there any more to pass on a turn that would still come
+            self._leave(gate)
+            raise
         with self._guard:
             if gate in self._waiting:
                 self._waiting.remove(gate)
                 return False
         return True  # it came at the last moment
+
+    def _leave(self, gate: threading.Lock) -> None:
+        with self._guard:
+            if gate in self._waiting:
+                self._waiting.remove(gate)
+                return
+        self.give()  # it had come
 
     def give(self) -> None:
         """Pass it on."""

@@ -41,7 +41,7 @@ def _change_times(ttl_s: float | None, idle_s: float | None) -> None:
 
 
 def _halt_in_a_booking(file: Path) -> None:
-    edge = importlib.import_module("syncd.http.session")._Edge
+    edge = importlib.import_module("syncd.http.edge").Edge
     usual = edge.__call__
 
     def call(self: Any, event: str, info: Any) -> None:

@@ -116,6 +116,24 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path, content: bytes, wo
         backups.verify(tmp_path / "nothing")
 
 
+def test_each_restore_keeps_what_it_replaced_also_within_one_second(sqlite_url: str, copy: Path) -> None:
+    kept = {backups.restore(sqlite_url, copy, ready)[1] for _ in range(3)}
+    assert len(kept) == 3
+    assert all(former is not None and former.exists() for former in kept)
+
+
+def test_tokens_that_were_only_sealed_anew_come_along_as_they_are_sealed_now(
+    sqlite_database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    """A new key is no new token. The key that the backup needs may be gone, the one of now is there."""
+    token(sqlite_database, "sealed once", 1)
+    migrate.backup(sqlite_url, tmp_path / "copy.db")
+    token(sqlite_database, "sealed anew", 1)
+    backups.restore(sqlite_url, tmp_path / "copy.db", ready)
+    with sqlite_database.read() as session:
+        assert session.get_one(models.TokenRow, "till").refresh_token == "sealed anew"
+
+
 def test_another_programs_database_is_none_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "other.db"
     connection = sqlite3.connect(file)
@@ -203,8 +221,10 @@ backups.restore({sqlite_url!r}, Path({str(copy)!r}), lambda session: None)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert items(sqlite_database) == 3
     assert check_database(sqlite_database) == []
+    assert len(list(copy.parent.glob(".syncd-restore-*"))) == 1  # it could not tidy up: tokens lie there
     backups.restore(sqlite_url, copy, ready)  # whoever was killed holds nothing up
     assert items(sqlite_database) == 2
+    assert not list(copy.parent.glob(".syncd-restore-*"))
 
 
 def test_a_damaged_database_may_still_say_who_works_on_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,28 @@ def test_who_came_first_is_first() -> None:
     for thread in threads:
         thread.join(10)
     assert order == list(range(8))
+    assert turns.take(0)
+
+
+def test_who_is_interrupted_while_it_waits_takes_nobodys_turn() -> None:
+    """Ctrl-C in the main thread: what is still to be written, the lease that is given back, say, waits for nothing."""
+    turns = Turns()
+    assert turns.take(1)
+
+    def interrupt() -> None:
+        assert wait_until(lambda: queued(turns) == 1, 10, every_s=0.001)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            turns.take(30)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, former)
+    turns.give()
     assert turns.take(0)
 
 

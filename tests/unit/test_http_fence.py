@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from syncd.demo.process import wait_until
 from syncd.errors import Stopped, Transient
 from syncd.http import HttpSession, RateBudget
 from syncd.http.fence import SPARE_S, DeadlyTimer, Fence
@@ -72,10 +73,13 @@ def session(url: str, fence: Fence) -> HttpSession:
 
 def test_a_process_that_is_stopped_while_it_sends_dies_when_its_lease_ends() -> None:
     """Nobody wakes it: it is dead before anybody could."""
-    with subprocess.Popen([sys.executable, "-c", SLEEPER, "0.4", "sending"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", SLEEPER, "1.0", "sending"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.read() == b"True\n"
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.stdout.readline() == b"True\n"
+        ended = wait_until(lambda: process.poll() is not None, 10)
+        process.kill()  # without its timer it would sleep for ever
+        assert ended
+        assert process.returncode == -signal.SIGKILL
 
 
 def test_a_process_that_is_stopped_when_nothing_is_sent_lives() -> None:

@@ -293,6 +293,7 @@ def test_a_question_that_is_posted_counts_as_a_read(server: SimServer, connect: 
         ("shops.a.client_secret: missing: the key", "shops.a.client_secret: missing: the key"),
         ("access_token: theseus-1", "access_token: ***"),
         ("client_secret=missing", "client_secret=***"),
+        ("X-Api-Key: theseus-1", "X-Api-Key: ***"),
         ('{"refresh_token": "the"}', '{"refresh_token": "***"}'),
     ],
 )

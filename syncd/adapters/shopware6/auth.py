@@ -79,7 +79,7 @@ class Tokens:
             # Changes no goods, so a process that may not write any more may ask as well.
             reply = self._session.write("POST", _PATH, json=body, guarded=False)
         except OutcomeUnknown as error:
-            raise Transient(error.side, error.request, f"no token: {error.detail}") from error
+            raise Transient(error.side, error.request, f"no token came: {error.detail}") from error
         answer = _object(reply)
         if reply.status in {400, 401} and isinstance(answer.get("errors"), list):
             self._refused_until = self._now() + _REFUSED_FOR
@@ -107,7 +107,7 @@ def _object(reply: Reply) -> Mapping[str, object]:
     try:
         body = reply.json()
     except InvalidResponse as error:
-        raise InvalidResponse(error.side, error.request, f"no token: {error.detail}") from None
+        raise InvalidResponse(error.side, error.request, f"no token came: {error.detail}") from None
     if not isinstance(body, Mapping):
-        raise InvalidResponse(reply.side, reply.request, "no token: the answer is no object")
+        raise InvalidResponse(reply.side, reply.request, "no token came: the answer is no object")
     return body

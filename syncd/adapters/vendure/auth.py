@@ -83,7 +83,7 @@ class Credentials:
         if not re.fullmatch(r"[!-~]{1,500}", token):
             raise InvalidResponse(
                 reply.side, reply.request,
-                "the shop opened a session and gave no token: its authOptions.tokenMethod must include bearer "
+                "the shop opened a session and gave no token; its authOptions.tokenMethod must include bearer "
                 "(or use an API key)",
             )  # fmt: skip
         self._refused_until = None
