@@ -221,7 +221,7 @@ def _held(session: Session, items: Sequence[int]) -> dict[int | None, datetime |
         .where(Listing.item_id.in_(items), Listing.held_at.is_not(None))
         .group_by(Listing.item_id)
     )
-    return dict(session.execute(since).tuples().all())
+    return dict(session.execute(since).all())
 
 
 def link_all(
