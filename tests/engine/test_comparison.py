@@ -312,3 +312,19 @@ def test_a_product_that_is_new_since_the_backup_begins_as_ever(account: Account)
     account.settle_down(3)
     assert account.on_hand("D") == account.worlds["web"].quantity("w-D") == account.worlds["till"].quantity("t-D") == 4
     assert account.findings() == []
+
+
+@pytest.mark.parametrize("policy", ["shop", "equal_only"])
+def test_the_read_after_it_is_no_first_link(database: Database, policy: str) -> None:
+    """What waits to be written to a shop when the sides were compared is no quantity of the shop's that counts."""
+    account = two_sides(database, {"A": 10}, {"A": 10}, initial_stock=policy)
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["till"].sell("t-A", 4, reference="1")  # while nobody works
+    account.worlds["web"].sell("w-A", 1, reference="2")
+    restore(account, copy)
+    assert compare(account) == Compared(items=1, counted=1, held=0)
+    account.settle_down(3)
+    assert [int(account.on_hand("A")), int(account.worlds["till"].quantity("t-A"))] == [5, 5]
+    assert int(account.worlds["web"].quantity("w-A")) == 5
