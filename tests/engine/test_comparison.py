@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import delete, insert, select
 
+from syncd.adapters.base import Counting
 from syncd.core.guard import Limit, SafetyLimits
-from syncd.errors import NotCompared, SafetyStop, Transient
+from syncd.errors import CountsOtherwise, NotCompared, SafetyStop, Transient
 from syncd.service import account as service
 from syncd.service.comparison import Compared, Comparison
+from syncd.service.counting import accept_counting
 from syncd.service.resolve import NotResolvable
 from syncd.service.restored import mark_restored, open_restore, refuse_uncompared, say_count
 from syncd.service.undo import carry_out_undo
@@ -328,3 +330,59 @@ def test_the_read_after_it_is_no_first_link(database: Database, policy: str) -> 
     account.settle_down(3)
     assert [int(account.on_hand("A")), int(account.worlds["till"].quantity("t-A"))] == [5, 5]
     assert int(account.worlds["web"].quantity("w-A")) == 5
+
+
+def _count_at(account: Account, counting: Counting, quantity: int) -> None:
+    """Somebody configures another location, with other quantities; nothing happens to the goods."""
+    world = account.worlds["web"]
+    changed = {key: thing.changed for key, thing in world.things.items()}
+    for key in world.things:
+        world.put(key, quantity, sku=key[2:])
+    for key, thing in world.things.items():
+        thing.changed = changed[key]
+    world.counting = counting
+    account.restart()
+
+
+def test_a_shop_that_counts_something_else_is_not_compared(account: Account) -> None:
+    front, back = Counting("1", "Front"), Counting("2", "Back")
+    account.worlds["web"].counting = front
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["till"].sell("t-A", 1, reference="1")
+    _count_at(account, back, 3)
+    restore(account, copy)
+    with pytest.raises(CountsOtherwise, match="Front, and now it would count Back"):
+        compare(account)
+    _count_at(account, front, 10)
+    assert compare(account) == Compared(items=1, counted=1, held=0)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(9, 10)
+
+
+def test_a_counting_that_was_accepted_since_the_backup(account: Account) -> None:
+    """What the shop held by the backup is not known in numbers of today: what is not equal now, a person says."""
+    front, back = Counting("1", "Front"), Counting("2", "Back")
+    account.worlds["web"].counting = front
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    _count_at(account, back, 3)
+    accept_counting(account.workers["web"].side)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(10, 10)
+    traffic(account)
+    account.worlds["web"].sell("w-C", 1, reference="3")  # while nobody works
+    restore(account, copy)
+    with pytest.raises(CountsOtherwise):
+        compare(account)
+    accept_counting(account.workers["web"].side)
+    assert compare(account) == Compared(items=3, counted=2, held=1)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(8, 7) | {"C": (10, 10, 9)}
+    (held,) = account.findings()
+    say_count(account.db, held.id, Decimal(9), now=account.clock())
+    account.settle_down(3)
+    assert quantities(account) == everywhere(8, 7, 9)
