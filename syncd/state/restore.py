@@ -325,7 +325,7 @@ def _take_over(session: Session, live: Database | None, fence: tuple[str, int] |
         tokens = list(source.scalars(select(TokenRow)))
     for token in tokens:
         known = session.get(TokenRow, token.credential)
-        if known is None or known.rotated_at < token.rotated_at:
+        if known is None or known.rotated_at <= token.rotated_at:
             columns = [column.key for column in TokenRow.__table__.columns]
             session.merge(TokenRow(**{name: getattr(token, name) for name in columns}))
 
