@@ -48,6 +48,10 @@ class StillUnderWay(SyncdError):
     """A write whose answer was lost may take effect in a moment."""
 
 
+class StillHeld(SyncdError):
+    """What was sold of an item since a person was asked for its quantity is told from what the side held then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What was taken over.
@@ -109,7 +113,8 @@ def accept_counting(side: SideContext) -> Accepted:
     """Take over what the side counts now, without any movement: its shadows are forgotten. Needs the lease.
 
     Raises:
-        NothingToAccept: It counts what it always did. StillUnderWay: In a moment. SideError: It cannot be asked.
+        NothingToAccept: It counts what it always did. StillUnderWay: In a moment. StillHeld: A person's word is
+            awaited. SideError: It cannot be asked.
     """
     counting, now = side.adapter.counts(anew=True), side.now()
     with side.db.write() as session:
@@ -123,6 +128,7 @@ def accept_counting(side: SideContext) -> Accepted:
             finished_at=now,
         )  # fmt: skip
         session.add(run)
+        _refuse_held(session, side)
         dropped = _drop_doubts(session, side, now)
         here = Listing.side_id == side.id, Listing.shadow.is_not(None)
         listings = session.scalar(select(func.count()).where(*here)) or 0
@@ -135,6 +141,17 @@ def accept_counting(side: SideContext) -> Accepted:
 
 def _cause(side: SideContext) -> str:
     return f"syncd approve --counts {side.name}"
+
+
+def _refuse_held(session: Session, side: SideContext) -> None:
+    here = Listing.side_id == side.id, Listing.held_at.is_not(None), Listing.gone_at.is_(None)
+    held = session.scalar(select(func.count()).where(*here))
+    if held:
+        raise StillHeld(
+            f"{side.name}: {held} products are held since a restore until a person says how many there were "
+            "(`syncd findings`). Put back what counts, say it by `syncd findings resolve ID --count NUMBER`, let a run "
+            "read what was sold since, and then change it"
+        )
 
 
 def _drop_doubts(session: Session, side: SideContext, now: datetime) -> int:

@@ -14,7 +14,7 @@ from syncd.core.guard import Limit, SafetyLimits
 from syncd.errors import CountsOtherwise, NotCompared, SafetyStop, Transient
 from syncd.service import account as service
 from syncd.service.comparison import Compared, Comparison
-from syncd.service.counting import accept_counting
+from syncd.service.counting import StillHeld, accept_counting
 from syncd.service.resolve import NotResolvable
 from syncd.service.restored import mark_restored, open_restore, refuse_uncompared, say_count
 from syncd.service.undo import carry_out_undo
@@ -386,3 +386,27 @@ def test_a_counting_that_was_accepted_since_the_backup(account: Account) -> None
     say_count(account.db, held.id, Decimal(9), now=account.clock())
     account.settle_down(3)
     assert quantities(account) == everywhere(8, 7, 9)
+
+
+def test_a_counting_is_not_accepted_while_a_person_is_asked(account: Account) -> None:
+    """What was sold since is known by what the side held when it was asked; forgotten, it would be lost."""
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["web"].sell("w-A", 1, reference="3")
+    account.worlds["till"].sell("t-A", 1, reference="4")
+    restore(account, copy)
+    assert compare(account) == Compared(items=1, counted=0, held=1)
+    account.worlds["web"].sell("w-A", 2)
+    account.settle_down()
+    account.worlds["web"].counting = Counting("2", "Back")
+    account.restart()
+    with pytest.raises(StillHeld, match="syncd findings resolve"):
+        accept_counting(account.workers["web"].side)
+    (held,) = (each for each in account.findings() if each.kind == "held_after_restore")
+    say_count(account.db, held.id, Decimal(8), now=account.clock())
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.settle_down(3)
+    assert quantities(account) == everywhere(6, 10)
