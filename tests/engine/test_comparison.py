@@ -21,6 +21,7 @@ from syncd.service.undo import carry_out_undo
 from syncd.state.check import check_database
 from syncd.state.metadata import METADATA
 from syncd.state.models import Finding, Listing, StockEventRow
+from tests.engine.test_daemon_jobs import Served
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -410,3 +411,22 @@ def test_a_counting_is_not_accepted_while_a_person_is_asked(account: Account) ->
     account.worlds["web"].counting = Counting("1", "Front")
     account.settle_down(3)
     assert quantities(account) == everywhere(6, 10)
+
+
+def test_no_side_loses_its_first_pass_to_another_that_begins(account: Account) -> None:
+    served = Served(account, beats=1)
+    account.worlds["web"].sell("w-A", 1)
+    account.clock.advance(61)
+    with served._comparing:  # as the till's job has it
+        served._pass(account.workers["web"], "poll", "schedule")
+    assert account.on_hand("A") == 9
+
+
+def test_the_daemon_does_not_start_to_compare_with_another_counting(account: Account) -> None:
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.settle_down()
+    restore(account, backup(account.db))
+    _count_at(account, Counting("2", "Back"), 3)
+    account.clock.advance(61)
+    with pytest.raises(CountsOtherwise):
+        Served(account, beats=20).run()
