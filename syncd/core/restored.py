@@ -30,7 +30,7 @@ class Shown:
         side: Its name.
         policy: What it should hold.
         sku_key: For the policy's exceptions.
-        knew: Units it held by the backup.
+        knew: Units it held by the backup; ``None`` if that is not known in numbers of what it counts today.
         shows: Units it shows now.
         documents: Units of each document that moved stock on it since the backup; ``None`` if it has no documents.
         unsure: One of them may be of before the backup.
@@ -39,15 +39,15 @@ class Shown:
     side: str
     policy: StockPolicy
     sku_key: str | None
-    knew: Quantity
+    knew: Quantity | None
     shows: Quantity
     documents: tuple[Quantity, ...] | None = None
     unsure: bool = False
 
     @property
-    def moved(self) -> Quantity:
-        """Units by which it differs from the backup."""
-        return self.shows - self.knew
+    def moved(self) -> Quantity | None:
+        """Units by which it differs from the backup, if that is known."""
+        return None if self.knew is None else self.shows - self.knew
 
     def holds(self, on_hand: Quantity) -> bool:
         """Whether it shows what it should if so much is on hand."""
@@ -81,7 +81,7 @@ def judge_restored(on_hand: Quantity, shown: Sequence[Shown]) -> Counts | Held:
     >>> judge_restored(ten, [Shown("till", till, None, ten, Quantity(8)), Shown("web", shop, None, ten, Quantity(8))])
     Counts(on_hand=Decimal('8'), why='all sides show it')
     """
-    if all(not each.moved for each in shown):
+    if all(each.moved == ZERO for each in shown):
         return Counts(on_hand, "no side changed")
     hub = next((each for each in shown if each.policy.hub), None)
     if hub is None:
@@ -111,6 +111,8 @@ def _untold(shown: Sequence[Shown]) -> bool:
 def _fits(on_hand: Quantity, side: Shown, shown: Sequence[Shown]) -> bool:
     """Whether what a side shows comes of its own documents, and of some of the others' that it was told of."""
     own = sum(side.documents or (), ZERO)
+    if side.moved is None:
+        return False
     if side.moved == own:
         return True
     others = tuple(units for each in shown if each is not side for units in each.documents or ())

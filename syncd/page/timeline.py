@@ -123,7 +123,10 @@ def read_lines(session: Session, item_id: int, *, limit: int, now: datetime) -> 
     wrote = select(Operation).where(Operation.item_id == item_id).order_by(Operation.id.desc()).limit(limit)
     operations = list(session.scalars(wrote))
     # Beyond the oldest of what was left out nothing is known.
-    cut = max((rows[-1] for rows in (_times(movements), _times(operations)) if len(rows) == limit), default=None)
+    left_out = [rows[-1] for rows in (_times(movements), _times(operations)) if len(rows) == limit]
+    # What was summed up is left out, too, and the writes of that time with it.
+    left_out += [row.recorded_at for row in movements if row.cause == "checkpoint"]
+    cut = max(left_out, default=None)
     if len(operations) == limit and cut is not None:
         operations += _settled_later(session, item_id, operations[-1].id, cut)
     listings = {row.side_id: row for row in session.scalars(select(Listing).where(Listing.item_id == item_id))}

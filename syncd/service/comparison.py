@@ -20,6 +20,7 @@ from syncd.core.model import ListingRef, Quantity, RemoteListing, StockMode
 from syncd.core.restored import Counts, Held, Shown, judge_restored
 from syncd.errors import SafetyStop, Stopped
 from syncd.service.approval import may_go_on
+from syncd.service.counting import require_same_counting
 from syncd.service.evidence import LATE, began, store_events
 from syncd.service.ledger import lock_items, move
 from syncd.service.observe import load_listings
@@ -67,12 +68,15 @@ class Compared:
 
 @dataclass(slots=True)
 class _Known:
-    """What the backup says of a listing, and what its side shows."""
+    """What the backup says of a listing, and what its side shows.
+
+    ``knew`` is empty where a person has accepted since that the side counts something else.
+    """
 
     row_id: int
     item_id: int
     ref: ListingRef
-    knew: Quantity
+    knew: Quantity | None
     knew_at: datetime | None
     sku_key: str | None
     shows: Quantity | None = None
@@ -101,7 +105,7 @@ class Comparison:
         """Compare if there was a restore; ``None`` if there is nothing to do.
 
         Raises:
-            SideError: A side could not be read; nothing was changed.
+            SideError: A side could not be read, or counts something else than the backup says; nothing was changed.
             SafetyStop: Much of what the backup knows is on no side: it may be the backup of another account.
             Stopped: It was told to stop.
         """
@@ -142,13 +146,12 @@ class Comparison:
             Listing.item_id.is_not(None),
             Listing.gone_at.is_(None),
             Listing.stock_mode == StockMode.OWN,
-            Listing.shadow.is_not(None),
             Listing.side_id.in_(self._sides),
         )
         with self.account.db.read() as session:
             for row in session.scalars(query.execution_options(yield_per=1000)):
                 ref = ListingRef(row.external_id, row.parent_external_id)
-                assert row.item_id is not None and row.shadow is not None  # noqa: PT018, S101 - the query says so
+                assert row.item_id is not None  # noqa: S101 - the query says so
                 self._known[row.side_id, row.external_id] = _Known(
                     row.id, row.item_id, ref, row.shadow, row.shadow_at, row.sku_key
                 )
@@ -158,6 +161,7 @@ class Comparison:
     def _read_side(self, worker: SideWorker) -> None:
         side = worker.side
         worker.requests.take()
+        require_same_counting(side, may_note=False)
         self._runs[side.id] = start_run(side, "full", "a comparison after a restore")
         seen = 0
         for page in side.adapter.read_all():

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from syncd.core.model import StockMode
 from syncd.core.stock import project
 from syncd.errors import CountsOtherwise, SyncdError
-from syncd.service.evidence import look_before
+from syncd.service.evidence import compared_at, look_before
 from syncd.service.field_plan import close_field_findings
 from syncd.service.findings import close_finding
 from syncd.service.ledger import lock_items, move
@@ -46,6 +46,10 @@ class NothingToAccept(SyncdError):
 
 class StillUnderWay(SyncdError):
     """A write whose answer was lost may take effect in a moment."""
+
+
+class StillHeld(SyncdError):
+    """What was sold of an item since a person was asked for its quantity is told from what the side held then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ def accept_counting(side: SideContext) -> Accepted:
     """Take over what the side counts now, without any movement: its shadows are forgotten. Needs the lease.
 
     Raises:
-        NothingToAccept: It counts what it always did. StillUnderWay: In a moment. SideError: It cannot be asked.
+        NothingToAccept: It counts what it always did. StillUnderWay: In a moment. StillHeld: A person's word is
+            awaited. SideError: It cannot be asked.
     """
     counting, now = side.adapter.counts(anew=True), side.now()
     with side.db.write() as session:
@@ -119,10 +124,11 @@ def accept_counting(side: SideContext) -> Accepted:
             words = counting.words or "the only quantity that there is"
             raise NothingToAccept(f"{side.name} counts {words}, as before: there is nothing to accept")
         run = Run(
-            side_id=side.id, kind="sync", cause=f"syncd approve --counts {side.name}", result="ok", started_at=now,
+            side_id=side.id, kind="sync", cause=_cause(side), result="ok", started_at=now,
             finished_at=now,
         )  # fmt: skip
         session.add(run)
+        _refuse_held(session, side)
         dropped = _drop_doubts(session, side, now)
         here = Listing.side_id == side.id, Listing.shadow.is_not(None)
         listings = session.scalar(select(func.count()).where(*here)) or 0
@@ -131,6 +137,21 @@ def accept_counting(side: SideContext) -> Accepted:
         close_finding(session, "counts_otherwise", side.name, now, by="approval")
     logger.bind(side=side.name, before=before, now=counting.words, listings=listings).info("counting.accepted")
     return Accepted(side.name, before, counting.words, listings, dropped)
+
+
+def _cause(side: SideContext) -> str:
+    return f"syncd approve --counts {side.name}"
+
+
+def _refuse_held(session: Session, side: SideContext) -> None:
+    here = Listing.side_id == side.id, Listing.held_at.is_not(None), Listing.gone_at.is_(None)
+    held = session.scalar(select(func.count()).where(*here))
+    if held:
+        raise StillHeld(
+            f"{side.name}: {held} products are held since a restore until a person says how many there were "
+            "(`syncd findings`). Put back what counts, say it by `syncd findings resolve ID --count NUMBER`, let a run "
+            "read what was sold since, and then change it"
+        )
 
 
 def _drop_doubts(session: Session, side: SideContext, now: datetime) -> int:
@@ -149,8 +170,16 @@ def _drop_doubts(session: Session, side: SideContext, now: datetime) -> int:
 
 
 def is_read_anew(session: Session, side: SideContext) -> bool:
-    """Whether linked listings have to be read as if for the first time: their counting was accepted."""
+    """Whether linked listings have to be read as if for the first time: their counting was accepted.
+
+    A comparison after a restore has everything read once more, too. It has judged what is different by then, and what
+    waits to be written to a shop is no quantity of the shop's.
+    """
     if side.is_hub or side.row(session).last_full_read_at is not None:
+        return False
+    accepted = session.scalar(select(func.max(Run.started_at)).where(Run.side_id == side.id, Run.cause == _cause(side)))
+    compared = compared_at(session)
+    if accepted is None or (compared is not None and accepted <= compared):
         return False
     linked = select(Listing.id).where(Listing.side_id == side.id, Listing.item_id.is_not(None))
     return session.scalar(linked.limit(1)) is not None

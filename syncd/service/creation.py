@@ -29,6 +29,7 @@ from syncd.service.creation_outcome import leave_to_a_person, record, release, t
 from syncd.service.creation_plan import PlannedProduct, PlannedUnit, check_plan_of_creations, lapse, shop_of
 from syncd.service.findings import creations_subject, offers_subject, open_subjects
 from syncd.service.image_loads import with_images, without
+from syncd.service.made_before import leave_out_made
 from syncd.state.models import Listing
 from syncd.state.product_models import Creation
 
@@ -180,6 +181,7 @@ class Creator:
             if not self._plans.consider(session, side, source) and self._plans.is_wanted(side, source):
                 return
             planned = self._plans.plan_creations(session, side, source)
+            planned = leave_out_made(session, side, source, self._run, planned)
         if not self._may_go_on(planned):
             return
         until = time.monotonic() + _BUDGET_S

@@ -40,6 +40,7 @@ from syncd.service.freshness import read_health
 from syncd.service.housekeeping import Housekeeping
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
+from syncd.service.restored import open_restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,11 +229,18 @@ class Daemon:
         """Whether the sides were compared if the database was put back from a backup; the first pass sees to it."""
         if self._compared:
             return True
+        with self._account.db.read() as session:
+            self._compared = open_restore(session) is None
+        if self._compared:
+            return True  # sides that begin at the same moment have nothing to wait for
         if not self._comparing.acquire(blocking=False):
             return False
         try:
             Comparison(self._account, self._account.stop).run()
             self._compared = True
+        except CountsOtherwise as error:
+            self._refusal = error
+            self.end(error.exit_code)
         except (SideError, SafetyStop) as error:
             logger.bind(detail=str(error)).warning("restore.not_compared")
         finally:

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import delete, insert, select
 
+from syncd.adapters.base import Counting
 from syncd.core.guard import Limit, SafetyLimits
-from syncd.errors import NotCompared, SafetyStop, Transient
+from syncd.errors import CountsOtherwise, NotCompared, SafetyStop, Transient
 from syncd.service import account as service
 from syncd.service.comparison import Compared, Comparison
+from syncd.service.counting import StillHeld, accept_counting
 from syncd.service.resolve import NotResolvable
 from syncd.service.restored import mark_restored, open_restore, refuse_uncompared, say_count
 from syncd.service.undo import carry_out_undo
 from syncd.state.check import check_database
 from syncd.state.metadata import METADATA
 from syncd.state.models import Finding, Listing, StockEventRow
+from tests.engine.test_daemon_jobs import Served
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -312,3 +315,118 @@ def test_a_product_that_is_new_since_the_backup_begins_as_ever(account: Account)
     account.settle_down(3)
     assert account.on_hand("D") == account.worlds["web"].quantity("w-D") == account.worlds["till"].quantity("t-D") == 4
     assert account.findings() == []
+
+
+@pytest.mark.parametrize("policy", ["shop", "equal_only"])
+def test_the_read_after_it_is_no_first_link(database: Database, policy: str) -> None:
+    """What waits to be written to a shop when the sides were compared is no quantity of the shop's that counts."""
+    account = two_sides(database, {"A": 10}, {"A": 10}, initial_stock=policy)
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["till"].sell("t-A", 4, reference="1")  # while nobody works
+    account.worlds["web"].sell("w-A", 1, reference="2")
+    restore(account, copy)
+    assert compare(account) == Compared(items=1, counted=1, held=0)
+    account.settle_down(3)
+    assert [int(account.on_hand("A")), int(account.worlds["till"].quantity("t-A"))] == [5, 5]
+    assert int(account.worlds["web"].quantity("w-A")) == 5
+
+
+def _count_at(account: Account, counting: Counting, quantity: int) -> None:
+    """Somebody configures another location, with other quantities; nothing happens to the goods."""
+    world = account.worlds["web"]
+    changed = {key: thing.changed for key, thing in world.things.items()}
+    for key in world.things:
+        world.put(key, quantity, sku=key[2:])
+    for key, thing in world.things.items():
+        thing.changed = changed[key]
+    world.counting = counting
+    account.restart()
+
+
+def test_a_shop_that_counts_something_else_is_not_compared(account: Account) -> None:
+    front, back = Counting("1", "Front"), Counting("2", "Back")
+    account.worlds["web"].counting = front
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["till"].sell("t-A", 1, reference="1")
+    _count_at(account, back, 3)
+    restore(account, copy)
+    with pytest.raises(CountsOtherwise, match="Front, and now it would count Back"):
+        compare(account)
+    _count_at(account, front, 10)
+    assert compare(account) == Compared(items=1, counted=1, held=0)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(9, 10)
+
+
+def test_a_counting_that_was_accepted_since_the_backup(account: Account) -> None:
+    """What the shop held by the backup is not known in numbers of today: what is not equal now, a person says."""
+    front, back = Counting("1", "Front"), Counting("2", "Back")
+    account.worlds["web"].counting = front
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    _count_at(account, back, 3)
+    accept_counting(account.workers["web"].side)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(10, 10)
+    traffic(account)
+    account.worlds["web"].sell("w-C", 1, reference="3")  # while nobody works
+    restore(account, copy)
+    with pytest.raises(CountsOtherwise):
+        compare(account)
+    accept_counting(account.workers["web"].side)
+    assert compare(account) == Compared(items=3, counted=2, held=1)
+    account.settle_down(3)
+    assert quantities(account) == everywhere(8, 7) | {"C": (10, 10, 9)}
+    (held,) = account.findings()
+    say_count(account.db, held.id, Decimal(9), now=account.clock())
+    account.settle_down(3)
+    assert quantities(account) == everywhere(8, 7, 9)
+
+
+def test_a_counting_is_not_accepted_while_a_person_is_asked(account: Account) -> None:
+    """What was sold since is known by what the side held when it was asked; forgotten, it would be lost."""
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.restart()
+    account.settle_down()
+    copy = backup(account.db)
+    account.clock.advance(600)
+    account.worlds["web"].sell("w-A", 1, reference="3")
+    account.worlds["till"].sell("t-A", 1, reference="4")
+    restore(account, copy)
+    assert compare(account) == Compared(items=1, counted=0, held=1)
+    account.worlds["web"].sell("w-A", 2)
+    account.settle_down()
+    account.worlds["web"].counting = Counting("2", "Back")
+    account.restart()
+    with pytest.raises(StillHeld, match="syncd findings resolve"):
+        accept_counting(account.workers["web"].side)
+    (held,) = (each for each in account.findings() if each.kind == "held_after_restore")
+    say_count(account.db, held.id, Decimal(8), now=account.clock())
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.settle_down(3)
+    assert quantities(account) == everywhere(6, 10)
+
+
+def test_no_side_loses_its_first_pass_to_another_that_begins(account: Account) -> None:
+    served = Served(account, beats=1)
+    account.worlds["web"].sell("w-A", 1)
+    account.clock.advance(61)
+    with served._comparing:  # as the till's job has it
+        served._pass(account.workers["web"], "poll", "schedule")
+    assert account.on_hand("A") == 9
+
+
+def test_the_daemon_does_not_start_to_compare_with_another_counting(account: Account) -> None:
+    account.worlds["web"].counting = Counting("1", "Front")
+    account.settle_down()
+    restore(account, backup(account.db))
+    _count_at(account, Counting("2", "Back"), 3)
+    account.clock.advance(61)
+    with pytest.raises(CountsOtherwise):
+        Served(account, beats=20).run()

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from syncd.config.schema import Age, RetentionConfig
 from syncd.page import chart
 from syncd.page.timeline import Line, Step, read_lines
+from syncd.service.retention import Pruner
 from syncd.state.models import Item, Listing
 from tests.support.engine import two_sides
 
@@ -161,3 +163,24 @@ def test_the_table_says_what_the_chart_says() -> None:
         ("3:00:00", ["2", "3"]), ("1:30:00", ["2", "4"]), ("1:00:00", ["2", "5"]), ("0:00:00", ["3", "5"]),
     ]  # fmt: skip
     assert chart.summary([line(3)]).endswith(": till held 3 throughout.")
+
+
+def test_what_was_summed_up_is_no_level_line(database: Database) -> None:
+    """Of the time whose movements are kept as a sum the quantity at each moment is not known any more."""
+    account = two_sides(database, {"A": 100}, {"A": 100})
+    account.settle_down()
+    account.worlds["web"].sell("w-A", 1)
+    account.settle_down()
+    for _ in range(4):
+        account.clock.advance(86400)
+        account.worlds["till"].sell("t-A", 10)
+        account.settle_down()
+    account.clock.advance(60 * 86400)
+    account.settle_down()
+    age = Age("30 days", timedelta(days=30))
+    Pruner(database, RetentionConfig.model_construct(runs=age, movements=age), account.clock()).run()
+    account.worlds["till"].sell("t-A", 1)
+    account.settle_down()
+    lines = lines_of(account)
+    assert [step.holds for step in lines["till"].steps] == [59, 58]
+    assert [step.holds for step in lines["web"].steps][-2:] == [59, 58]

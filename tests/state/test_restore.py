@@ -20,6 +20,8 @@ from syncd.state import restore as backups
 from syncd.state.check import check_database
 from syncd.state.engine import Database, open_database
 from syncd.state.lease import LEADER, LeaseKeeper
+from syncd.state.seal import Seal, key_id, require_keys
+from syncd.state.tokens import keep_all
 from tests.state.test_check import damage
 from tests.support import rows
 
@@ -169,6 +171,19 @@ def test_what_is_put_back_reaches_those_who_have_the_file_open(
         assert (restore.source, restore.compared_at, restore.backup_at) == ("copy.db", None, rows.AT)
         assert session.scalar(select(models.Finding.kind)) == "restored"
     assert [path.name for path in copy.parent.glob(".syncd-restore*")] == []
+
+
+def test_tokens_stay_sealed_with_the_key_of_today(sqlite_database: Database, sqlite_url: str, tmp_path: Path) -> None:
+    """Another key changes how they are kept, and not when they were made: the former key may be gone by now."""
+    token(sqlite_database, "same", 1)
+    former, today = (Seal({key_id(key): key}) for key in (b"1" * 32, b"2" * 32))
+    both = Seal({**today.keys, **former.keys})
+    keep_all(sqlite_database, former, former.current)
+    file = tmp_path / "copy.db"
+    migrate.backup(sqlite_url, file)
+    keep_all(sqlite_database, both, today.current)
+    backups.restore(sqlite_url, file, ready)
+    require_keys(sqlite_database, today)
 
 
 def test_newer_tokens_come_along(sqlite_database: Database, sqlite_url: str, copy: Path) -> None:
