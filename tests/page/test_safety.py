@@ -208,11 +208,8 @@ def test_what_others_wrote_is_shown_and_does_nothing(sqlite_url: str, sqlite_dat
         assert served.ask("/search?q=" + "%3Cscript%3E").body.count("<script") == 0
 
 
-def test_no_secret_reaches_a_page(
-    account: Account, served: Served, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_secret_reaches_a_page(account: Account, served: Served, database: Database) -> None:
     """Planted in everything that may be shown: as it is, in an address, in a header, in an address with a password."""
-    monkeypatch.setattr(log, "_secrets", ())
     log.register_secrets(SECRET)
     planted = (
         f"{SECRET} https://x.example/?consumer_secret=cs_other99 Bearer abcdefghijk https://anna:geheim1@x.example/"
