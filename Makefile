@@ -76,8 +76,8 @@ requests: $(VENV)/.developed ## Count the requests that changes of so many produ
 mutants: $(VENV)/.developed ## Take out one protection after the other: tests must notice
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-faults: $(VENV)/.developed ## Disk full, locks, cut connections, clocks set by a day: with the times of the real thing
-	SYNCD_TEST_FAULTS=1 $(BIN)/python -m pytest -q --timeout 0 tests/faults $(ARGS)
+faults: $(VENV)/.developed ## Faults of network, disk, database and clock, with the times of the real thing
+	SYNCD_TEST_FAULTS=1 $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/faults $(ARGS)
 
 chaos: $(VENV)/.developed ## Kill the daemon under faults and traffic (SHOP, KILLS, SEED, DATABASE)
 	$(BIN)/python -m tests.chaos --shop $(SHOP) --kills $(KILLS) --seed $(SEED) --database $(DATABASE) $(ARGS)
@@ -94,9 +94,6 @@ ACCOUNTS ?= 50
 
 accounts: $(VENV)/.developed ## Many daemons, one PostgreSQL: what each costs (ACCOUNTS)
 	$(BIN)/python -m tests.accounts --accounts $(ACCOUNTS) $(ARGS)
-
-faults: $(VENV)/.developed ## Faults of network, disk, database and clock
-	$(BIN)/python -m pytest -q -n 2 tests/faults $(ARGS)
 
 # A real shop from npm. Compilers and scripts of packages are not needed, and the lock names no registry.
 NODE_OLDEST := 20
