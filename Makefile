@@ -61,7 +61,7 @@ demo: $(VENV)/.installed ## Simulated till and shop, the real daemon, a scripted
 	$(BIN)/syncd demo $(ARGS)
 
 test: $(VENV)/.developed ## Run the tests
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 3 -m "not slow" $(ARGS)
 
 HISTORIES ?= 500
 

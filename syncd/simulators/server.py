@@ -286,6 +286,14 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def _body(handler: BaseHTTPRequestHandler) -> bytes:
+    length = int(handler.headers.get("Content-Length") or 0)
+    body = handler.rfile.read(length)
+    if len(body) < length:
+        raise ConnectionAbortedError("the client went away: there is no request to carry out")
+    return body
+
+
 def _make_handler(owner: SimServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version: ClassVar[str] = "HTTP/1.1"  # type: ignore[misc]  # the base declares an instance variable
@@ -296,7 +304,7 @@ def _make_handler(owner: SimServer) -> type[BaseHTTPRequestHandler]:
             """The request log of the server takes its place."""
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = _body(self)
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = SimRequest(

@@ -57,7 +57,10 @@ def s1(stage: Stage) -> tuple[object, object]:
     return stage.till.quantities()["S-1"], stage.shop.stocks()["S-1"]
 
 
-@pytest.mark.parametrize(("fault", "word"), [("lost answer", "--applied"), ("lost request", "--not-applied")])
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [("lost answer", "--applied"), pytest.param("lost request", "--not-applied", marks=pytest.mark.slow)],
+)
 def test_a_person_settles_a_parked_write(stage: Stage, fault: str, word: str) -> None:
     number = str(parked(stage, fault))
     listed = stage.syncd("findings")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from loguru import logger
 
+from syncd.config.schema import RetentionConfig
 from syncd.errors import DatabaseUnavailable
 from syncd.service import account as service
 from syncd.service import daemon
@@ -89,7 +90,7 @@ def beating(database: Database, lease: Any) -> tuple[daemon.Daemon, list[int]]:
     account = two_sides(database, {}, {})
     exits: list[int] = []
     side = SimpleNamespace(name="till", poll_seconds=3600)
-    config: Any = SimpleNamespace(side=lambda _name: side, sides=[side])
+    config: Any = SimpleNamespace(side=lambda _name: side, sides=[side], retention=RetentionConfig())
     wired = service.Account(account.db, account.workers, threading.Event())
     return daemon.Daemon(wired, config, lease, hard_exit=exits.append), exits
 

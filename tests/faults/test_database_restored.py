@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGTERM
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import select
 
 from syncd.state.models import Listing, Side
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LONG_AFTER = timedelta(seconds=6)
 
 
+@pytest.mark.slow  # engine/test_comparison.py and state/test_restore.py try the parts of it
 def test_what_happened_since_the_backup_counts_once(sqlite_stage: CrashStage) -> None:
     stage = sqlite_stage
     before, since, down_till, down_shop, both, delivered, *_ = stage.skus()

@@ -33,7 +33,7 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 _ASKED = int(os.environ.get("HISTORIES", "0"))
-_FEW = 16
+_FEW = 10
 _LEFT_OUT = {Phase.explain}  # it costs more than finding does
 if os.environ.get("SHRINK") == "no":
     _LEFT_OUT |= {Phase.shrink}

@@ -119,5 +119,5 @@ class Check:
         if self._skew_s is None:
             return
         ok = abs(self._skew_s) <= _TOLERATED_SKEW_S
-        told = f"the shop's clock is {self._skew_s:+.0f} s from ours" + ("" if ok else ": set the time")
+        told = f"the shop's clock is {self._skew_s:+z.0f} s from ours" + ("" if ok else ": set the time")
         self._add(ok, "clock", told)

@@ -150,4 +150,4 @@ class Check:
         if self._skew_s is not None:
             ok = abs(self._skew_s) <= _TOLERATED_SKEW_S
             advice = "" if ok else ": set the time of this machine"
-            self._add(ok, "clock", f"the shop's clock is {self._skew_s:+.0f} s from ours{advice}")
+            self._add(ok, "clock", f"the shop's clock is {self._skew_s:+z.0f} s from ours{advice}")

@@ -155,5 +155,5 @@ class Check:
             return
         ok = abs(self._skew_s) <= _TOLERATED_SKEW_S
         self._add(
-            ok, "clock", f"the shop's clock is {self._skew_s:+.0f} s from ours" + ("" if ok else ": set the time")
+            ok, "clock", f"the shop's clock is {self._skew_s:+z.0f} s from ours" + ("" if ok else ": set the time")
         )
