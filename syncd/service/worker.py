@@ -86,6 +86,7 @@ class SideWorker:
     failures: int = 0
     _unfinished: int | None = None
     _answered: bool = False
+    _told_unlinked: bool = False
     _good_before: int = 0
     _tried: frozenset[int] = frozenset()
     beside: BesideStock = field(init=False)
@@ -197,9 +198,12 @@ class SideWorker:
             if not ready_to_link(session, self.side):
                 return
             waiting = self._waits_for_link(session)
+            # A process that was killed right after it linked did not say so.
+            untold = not self._told_unlinked and bool(open_subjects(session, "unlinked", self.side.id))
         if waiting and link_pending(self.side, self.hub_id, run):
             self.alive()
-        if run.kind == "full" or run.modes_changed:
+        self._told_unlinked = True
+        if run.kind == "full" or run.modes_changed or untold:
             with self.side.db.write() as session:
                 report_unlinked(session, self.side, self.hub_id)
                 report_not_counted(session, self.side)

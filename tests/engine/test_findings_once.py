@@ -13,6 +13,7 @@ from syncd.adapters.memory import MemorySide
 from syncd.core.guard import Limit, SafetyLimits
 from syncd.core.model import Refused
 from syncd.errors import AuthRejected, InvalidResponse, PermissionMissing, Transient, Untrusted
+from tests.support import rows
 from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
@@ -145,3 +146,12 @@ def test_a_finding_is_told_once_and_closes_by_itself(
     for name, world in case.account.worlds.items():
         held = {sku: world.quantity(f"{name[0]}-{sku}") for sku in "ABCD"}
         assert held == {sku: max(Decimal(0), case.account.on_hand(sku)) for sku in "ABCD"}
+
+
+def test_a_process_that_was_killed_between_linking_and_telling_leaves_no_old_count(database: Database) -> None:
+    account = two_sides(database, {"A": 3}, {"A": 3})
+    with database.write() as session:
+        rows.finding(session, kind="unlinked", severity="info", subject="web", side_id=account.workers["web"].side.id)
+    account.restart("web")
+    account.poll()
+    assert account.findings() == []
