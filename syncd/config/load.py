@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
 from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
-from syncd.config.modes import open_to_all, open_to_group, strangers_of
+from syncd.config.modes import database_warnings, open_to_all, open_to_group, strangers_of
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -38,6 +36,7 @@ from syncd.config.schema import (
 )
 from syncd.config.secrets import SecretReader, env_name
 from syncd.errors import ConfigError, ConfigProblem
+from syncd.hosts import host_of, is_every, is_loopback
 from syncd.http.redact import redact
 from syncd.http.trust import problem_with
 from syncd.state.seal import read_key
@@ -99,25 +98,7 @@ def load_config(
     if config is None or loader.problems:
         secrets = tuple(value for value in loader.secrets.values if len(value) >= _SHORTEST_SECRET)
         raise ConfigError(str(path), [ConfigProblem(p.path, redact(p.message, secrets)) for p in loader.problems])
-    return config.model_copy(
-        update={"warnings": (*loader.secrets.warnings, *_database_warnings(config.syncd.database))}
-    )
-
-
-def _database_warnings(url: str) -> list[str]:
-    """Who else can read a SQLite database, which holds tokens, orders and prices."""
-    if not url.startswith("sqlite:///"):
-        return []
-    found = []
-    database = Path(url.removeprefix("sqlite:///"))
-    for file in (database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))):
-        if not file.is_file():
-            continue
-        if open_to_all(file):
-            found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
-        elif group := strangers_of(file):
-            found.append(open_to_group(file, group))
-    return found
+    return config.model_copy(update={"warnings": (*loader.secrets.warnings, *database_warnings(config.syncd.database))})
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -222,7 +203,7 @@ class _Loader:
         address = section.metrics
         if address is None:
             self._problem(("syncd", "page"), 'needs an address to be served at: set metrics = "127.0.0.1:9464"')
-        elif _is_address(address) and not (_is_loopback(address) or _is_every(address)):
+        elif (host := host_of(address)) and not (is_loopback(host) or is_every(host)):
             self._problem(
                 ("syncd", "page"),
                 f'is for people on this machine alone, who cannot ask for it at "{address}"; let metrics listen at '
@@ -247,9 +228,9 @@ class _Loader:
 
     def _check_address(self, address: str, section: SyncdConfig) -> None:
         path = ("syncd", "metrics")
-        if not _is_address(address):
+        if not host_of(address):
             self._problem(path, f'"{address}" is not HOST:PORT, for example 127.0.0.1:9464')
-        elif not _is_loopback(address) and not section.metrics_remote:
+        elif not is_loopback(host_of(address)) and not section.metrics_remote:
             self._problem(
                 path,
                 f'"{address}" can be reached from other machines; if they are to ask, say by which names in '
@@ -272,7 +253,7 @@ class _Loader:
                 if not _WEB.match(value.get_secret_value()):
                     self._problem((name, key), "must be a complete address, https://…")
                 self.secrets.values += _secret_parts(value.get_secret_value())
-            if key == "mail_server" and value is not None and not _is_address(value):
+            if key == "mail_server" and value is not None and not host_of(value):
                 self._problem((name, key), f'"{value}" is not HOST:PORT, for example mail.example:587')
         return made if isinstance(made, model) else None
 
@@ -467,27 +448,6 @@ def _tables(section: type[Section], prefix: tuple[str, ...]) -> dict[str, list[s
 def _secret_parts(url: str) -> list[str]:
     """What of an address is secret by itself: from a long part of its path or query the rest can be guessed."""
     return [part for part in _PARTS.split(url.partition("://")[2].partition("/")[2]) if len(part) >= _SHORTEST_PART]
-
-
-def _is_address(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
-
-
-def _is_every(address: str) -> bool:
-    """Whether it stands for all addresses of this machine."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).is_unspecified
-    return False
 
 
 def _value_at(table: object, path: Sequence[str]) -> object:

@@ -49,6 +49,22 @@ def open_to_group(file: Path, group: str) -> str:
     return f"{file} can be read by the group {group}: chgrp {SERVICE_GROUP} {name}, or chmod g= {name}"
 
 
+def database_warnings(url: str) -> list[str]:
+    """Say who else can read a SQLite database, which holds tokens, orders and prices."""
+    if not url.startswith("sqlite:///"):
+        return []
+    found = []
+    database = Path(url.removeprefix("sqlite:///"))
+    for file in (database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))):
+        if not file.is_file():
+            continue
+        if open_to_all(file):
+            found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
+        elif group := strangers_of(file):
+            found.append(open_to_group(file, group))
+    return found
+
+
 def _lets_in(folder: os.stat_result, group: int) -> bool:
     return bool(folder.st_mode & (stat.S_IXGRP if folder.st_gid == group else stat.S_IXOTH))
 

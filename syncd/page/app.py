@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from urllib.parse import parse_qs
 from loguru import logger
 
 from syncd.errors import DatabaseUnavailable
+from syncd.hosts import is_loopback
 from syncd.page import chart
 from syncd.page.looks import (
     read_daemon,
@@ -278,21 +277,13 @@ def _refuse_strangers(environ: WSGIEnvironment) -> None:
         _Problem: The request came from another machine, by another name than this machine's own, or from within a page
             of another site.
     """
-    if not _is_here(environ.get("REMOTE_ADDR", "")) or not is_ours(environ.get("HTTP_HOST", ""), ()):
+    if not is_loopback(environ.get("REMOTE_ADDR", "")) or not is_ours(environ.get("HTTP_HOST", ""), ()):
         raise _Problem(
             HTTPStatus.FORBIDDEN, "The status page answers only on the machine itself. Open it through an SSH tunnel."
         )
     inside = environ.get("HTTP_SEC_FETCH_MODE", "navigate") != "navigate"
     if inside and environ.get("HTTP_SEC_FETCH_SITE", "none") not in {"none", "same-origin"}:
         raise _Problem(HTTPStatus.FORBIDDEN, "A page of another site may not load this one.")
-
-
-def _is_here(address: str) -> bool:
-    with suppress(ValueError):
-        found = ipaddress.ip_address(address)
-        mapped = getattr(found, "ipv4_mapped", None)
-        return (mapped or found).is_loopback
-    return False
 
 
 def _query(text: str) -> dict[str, str]:

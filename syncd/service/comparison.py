@@ -6,6 +6,7 @@ between; what moves meanwhile is asked again. So what is judged is of one moment
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -137,6 +138,8 @@ class Comparison:
         longest = max(side.in_doubt for side in sides)
         left = min(restored_at + longest - sides[0].now(), longest)
         until = sides[0].now() + left
+        if left > timedelta(0):
+            logger.bind(seconds=math.ceil(left.total_seconds())).info("restore.waiting")
         while left > timedelta(0) and sides[0].now() < until:
             self._go_on()
             self.stop.wait(min(_LOOK_UP_S, left.total_seconds()))

@@ -264,7 +264,7 @@ class Daemon:
                 self._queued.discard(worker.side.name)
 
         # Queued until it begins: pushes that pile up behind a long read would take every thread, the heartbeat's too.
-        if worker.failures:
+        if worker.reachability.failures:
             begun()
         else:
             self._pass(worker, "push", "a change on another side", begun)

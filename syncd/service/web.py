@@ -9,13 +9,11 @@ are refused.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import json
 import socket
 import threading
 import time
 import weakref
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +23,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from syncd.errors import DatabaseUnavailable
+from syncd.hosts import is_loopback
 from syncd.service.freshness import read_health
 
 if TYPE_CHECKING:
@@ -261,11 +260,7 @@ def listen(address: tuple[str, int]) -> list[socket.socket]:
 def is_ours(host: str, named: Collection[str]) -> bool:
     """Whether a ``Host`` header names this machine as itself, or as the configuration says that others may call it."""
     name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    if name.lower() == "localhost" or name.lower() in {each.lower() for each in named}:
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(name).is_loopback
-    return False
+    return is_loopback(name) or name.lower() in {each.lower() for each in named}
 
 
 def _text(status: str, said: str) -> Answer:

@@ -7,20 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import ChangePage, ListingRef
-from syncd.errors import (
-    AuthRejected,
-    CountsOtherwise,
-    InvalidResponse,
-    PermissionMissing,
-    SafetyStop,
-    SideError,
-    Stopped,
-    Untrusted,
-)
+from syncd.errors import SafetyStop, SideError, Stopped
 from syncd.service import field_plan, till_plan
 from syncd.service.beside import FIELDS, PRODUCTS, WITHDRAWALS, BesideStock
 from syncd.service.counting import align, is_read_anew, require_same_counting
@@ -36,6 +26,7 @@ from syncd.service.lost_updates import read_evidence, weigh_evidence
 from syncd.service.observe import CLOCK_STEP, Observer, current_write_seq
 from syncd.service.planning import can_be_planned
 from syncd.service.push import Pusher
+from syncd.service.reachability import Reachability
 from syncd.service.reported import Waiting, waits
 from syncd.service.runs import RequestCounter, RunLog, finish_run, start_run
 from syncd.service.settlement import settle_open
@@ -51,7 +42,6 @@ if TYPE_CHECKING:
     from syncd.service.side import SideContext
 
 _RECHECK_CHUNK = 100
-_UNREACHABLE_AFTER = 3
 
 
 def _silent(side: str, step: str, done: int, total: int | None) -> None:
@@ -83,17 +73,16 @@ class SideWorker:
     progress: Callable[[str, str, int, int | None], None] = _silent
     alive: Callable[[], None] = lambda: None
     dry_run: bool = False
-    failures: int = 0
     _unfinished: int | None = None
-    _answered: bool = False
     _told_unlinked: bool = False
-    _good_before: int = 0
     _tried: frozenset[int] = frozenset()
+    reachability: Reachability = field(init=False)
     beside: BesideStock = field(init=False)
     rests: FieldRests = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.reachability = Reachability(self.side, self.requests)
         self.beside = BesideStock(self.side)
         self.rests = FieldRests(self.side)
 
@@ -114,13 +103,13 @@ class SideWorker:
                 raise Stopped(f"{self.side.name}: stopped before a pass began")
             begun()
             self.requests.take()
-            self._good_before = self._good_answers()
+            self.reachability.begin()
             run = start_run(self.side, kind, cause, crashed=self._unfinished)
             self._unfinished = None
             try:
                 self._pass(run)
             except (SideError, SafetyStop) as error:
-                self._note_failure(error)
+                self.reachability.note_failure(error)
                 finish_run(self.side, run, self.requests, error=str(error), result="failed")
                 return RunOutcome(run, error)
             except Stopped:
@@ -129,7 +118,7 @@ class SideWorker:
             except BaseException:
                 self._unfinished = run.id
                 raise
-            self._note_success(run)
+            self.reachability.note_success(everything=run.kind != "push")
             finish_run(self.side, run, self.requests, error=None, result="ok")
             return RunOutcome(run)
 
@@ -325,7 +314,7 @@ class SideWorker:
                 with side.db.write() as session:
                     observer.apply(session, page)
             cursor = page.cursor or cursor
-            self._note_answer()
+            self.reachability.note()
             self.progress(side.name, "reading", len(seen), page.total)
             self.alive()
         observer.release()
@@ -430,75 +419,3 @@ class SideWorker:
     def _stop_if_asked(self) -> None:
         if self.stop.is_set():
             raise Stopped(f"{self.side.name}: stopped between two requests")
-
-    def _good_answers(self) -> int:
-        return sum(number for (_, outcome), number in self.requests.outcomes().items() if outcome == "ok")
-
-    def _note_answer(self) -> None:
-        """A side that answers takes our credentials, whatever becomes of the rest of the pass."""
-        if self._answered:
-            return
-        self._answered = True
-        with self.side.db.read() as session:
-            refused = open_kinds(session, self.side.name, ("reauthorisation",))
-        if refused:
-            with self.side.db.write() as session:
-                close_finding(session, "reauthorisation", self.side.name, self.side.now())
-
-    def _note_success(self, run: RunLog) -> None:
-        if self.failures or run.kind != "push":
-            with self.side.db.read() as session:
-                kinds = open_kinds(session, self.side.name, _FAILURE_KINDS)
-            for kind in kinds:
-                with self.side.db.write() as session:
-                    close_finding(session, kind, self.side.name, self.side.now())
-        self.failures = 0
-
-    def _note_failure(self, error: SideError | SafetyStop) -> None:
-        if isinstance(error, SafetyStop):
-            return
-        self.failures += 1
-        self._answered = False
-        if not isinstance(error, AuthRejected) and self._good_answers() > self._good_before:
-            self._note_answer()
-        found = _failure_finding(self.side, error, self.failures)
-        if found is not None:
-            with self.side.db.write() as session:
-                open_finding(session, found, self.side.now())
-        logger.bind(side=self.side.name, failures=self.failures, request=error.request).debug("side.failed")
-
-
-_FAILURE_KINDS = (
-    "reauthorisation",
-    "permission_missing",
-    "counts_otherwise",
-    "invalid_answer",
-    "certificate_wrong",
-    "side_unreachable",
-)
-
-
-def _failure_finding(side: SideContext, error: SideError, failures: int) -> Found | None:
-    """What a person should be told of a failed run; a single temporary failure is nobody's business."""
-    match error:
-        case AuthRejected():
-            kind, advice = "reauthorisation", "Make a new token or key on that side and put it into the configuration."
-        case PermissionMissing():
-            kind, advice = "permission_missing", "Give the token or key the missing right; `syncd check` names it."
-        case CountsOtherwise():
-            kind, advice = (
-                "counts_otherwise",
-                "`syncd check` tells both; accepting it counts nothing of the difference.",
-            )
-        case InvalidResponse():
-            kind, advice = "invalid_answer", "Open the address in a browser; a proxy, login page or plugin may answer."
-        case Untrusted():
-            kind = "certificate_wrong"
-            advice = "Renew it on the side, or name its authority as `ca`; nothing is sent to whoever shows this one."
-        case _ if failures >= _UNREACHABLE_AFTER:
-            kind, advice = "side_unreachable", "Look at the network and at the side itself; syncd keeps trying."
-        case _:
-            return None
-    severity = "warning" if kind == "side_unreachable" else "error"
-    message = f"{side.name}: {error.detail}"
-    return Found(kind, side.name, message, advice, severity, side_id=side.id)

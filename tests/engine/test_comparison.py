@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from loguru import logger
 from sqlalchemy import delete, insert, select
 
 from syncd.adapters.base import Counting
@@ -71,6 +72,18 @@ def traffic(account: Account, *, document: bool = True) -> None:
     for _ in range(3):
         account.clock.advance(30)
         account.poll()
+
+
+class Patience(threading.Event):
+    """Waits by moving the account's clock."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self._account = account
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._account.clock.advance(timeout or 0)
+        return self.is_set()
 
 
 @pytest.fixture
@@ -430,3 +443,18 @@ def test_the_daemon_does_not_start_to_compare_with_another_counting(account: Acc
     account.clock.advance(61)
     with pytest.raises(CountsOtherwise):
         Served(account, beats=20).run()
+
+
+def test_it_says_how_long_it_waits_for_writes_of_before(account: Account) -> None:
+    """A minute in which nothing is seen to happen would be taken for a hang."""
+    restore(account, backup(account.db))
+    began, said = account.clock(), []
+    sink = logger.add(lambda line: said.append((line.record["message"], line.record["extra"].get("seconds"))))
+    try:
+        stop = Patience(account)
+        Comparison(service.Account(account.db, account.workers, stop), stop).run()
+    finally:
+        logger.remove(sink)
+    assert said[0] == ("restore.waiting", 60)
+    assert "restore.compared" in dict(said)
+    assert (account.clock() - began).total_seconds() >= 60

@@ -102,10 +102,10 @@ class NetworkStage(ChaosStage):
         with self.connected() as database:
             account = open_account(load_config(self.folder / "config.toml"), database)
             for name, worker in account.workers.items():
-                worker.failures = self.failures.get(name, 0)
+                worker.reachability.failures = self.failures.get(name, 0)
             try:
                 outcomes = sync_once(account, full=False, cause="test")
-                self.failures = {name: worker.failures for name, worker in account.workers.items()}
+                self.failures = {name: worker.reachability.failures for name, worker in account.workers.items()}
                 return outcomes, exit_code(account, outcomes)
             finally:
                 account.close()

@@ -14,7 +14,7 @@ PAGE_MUTANTS = (
     Mutant(
         "page-strangers",
         "other machines see no products, whatever name they ask by",
-        (Edit("syncd/page/app.py", 'if not _is_here(environ.get("REMOTE_ADDR", "")) or not', "if not"),),
+        (Edit("syncd/page/app.py", 'if not is_loopback(environ.get("REMOTE_ADDR", "")) or not', "if not"),),
         ("tests/page/test_safety.py", "-k", "another_machine"),
     ),
     Mutant(

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from syncd import log
-from syncd.page.app import _is_here
+from syncd.hosts import is_loopback
 from syncd.state.engine import open_database
 from syncd.state.models import Finding, Listing, Run, Side
 from tests.page.conftest import serving
@@ -149,10 +149,10 @@ def test_another_machine_is_refused_whatever_name_it_asks_by(sqlite_url: str, sq
 @pytest.mark.parametrize(
     ("address", "here"),
     [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.7", False),
-     ("::ffff:192.0.2.7", False), ("2001:db8::1", False), ("", False), ("localhost", False)],
+     ("::ffff:192.0.2.7", False), ("2001:db8::1", False), ("", False), ("localhost", True), ("[::1]", True)],
 )  # fmt: skip
 def test_what_is_this_machine(address: str, here: bool) -> None:
-    assert _is_here(address) is here
+    assert is_loopback(address) is here
 
 
 def test_pages_of_other_sites_cannot_load_it(sqlite_served: Served) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from syncd.hosts import is_loopback
 
 BASE_URL = "https://app.inventorum.com/api/"
 
@@ -43,15 +44,6 @@ class InventorumSettings(BaseModel):
             raise ValueError(f'"{value}" is not a web address; the usual one is {BASE_URL}')
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("the address must not contain a user name, a query or a fragment")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("tokens travel in every request: use https (http only for a server on this machine)")
         return value.strip().rstrip("/") + "/"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
