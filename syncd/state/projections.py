@@ -29,6 +29,7 @@ STOCK = (
     Listing.shadow,
     Listing.wanted,
     Listing.pending,
+    Listing.held_at,
     Listing.write_seq,
     Listing.gone_at,
 )
@@ -50,6 +51,7 @@ FIELDS = (
 
 WRITE = (
     Operation.uid,
+    Operation.run_id,
     Operation.item_id,
     Operation.listing_id,
     Operation.difference,
