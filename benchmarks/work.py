@@ -21,6 +21,7 @@ from syncd.config import load_config
 from syncd.log import setup_logging
 from syncd.service.account import Account, open_account, open_to_look, sync_once
 from syncd.service.audit import audit as compare
+from syncd.service.memory import settle_in
 from syncd.state.engine import open_database
 from syncd.state.migrate import upgrade
 
@@ -56,7 +57,9 @@ def opened(config_file: str, *, no_limits: bool) -> Account:
     setup_logging("INFO")  # lines are made as in earnest; ``in_process_of_its_own`` throws them away
     config = load_config(Path(config_file), {})
     upgrade(config.syncd.database)
-    return open_account(_unlimited(config) if no_limits else config, open_database(config.syncd.database))
+    account = open_account(_unlimited(config) if no_limits else config, open_database(config.syncd.database))
+    settle_in()
+    return account
 
 
 def _unlimited(config: Config) -> Config:

@@ -15,7 +15,7 @@ from syncd.http.fence import Fence
 from syncd.log import log
 from syncd.service.account import open_account
 from syncd.service.daemon import Daemon, standby
-from syncd.service.memory import keep_few_arenas
+from syncd.service.memory import keep_few_arenas, settle_in
 from syncd.service.telling import errands
 from syncd.state.lease import LeaseKeeper
 from syncd.state.seal import Seal, require_keys
@@ -52,6 +52,7 @@ def run(cli: CliContext) -> int:
             keeper.start()
             account = open_account(cli.config, db, stop=stop, may_write=fence)
             sides.update({name: worker.requests for name, worker in account.workers.items()})
+            settle_in()
             running.append(Daemon(account, cli.config, keeper))
             for errand in errands(cli.config, db, stop, db.now):
                 errand.start()

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.model import StockMode
+from syncd.state.bulk import UNSEEN
 from syncd.state.hints import no_index
 from syncd.state.models import Listing
 from syncd.state.product_models import FieldPair
@@ -54,7 +55,7 @@ def offer_to_others(session: Session, rows: Sequence[Listing]) -> None:
     item_ids = [row.item_id for row in rows if row.item_id is not None]
     for start in range(0, len(item_ids), _CHUNK):
         partners = Listing.item_id.in_(item_ids[start : start + _CHUNK]), Listing.side_id.not_in(side_ids)
-        session.execute(update(Listing).where(*partners).values(fields_pending=True))
+        session.execute(update(Listing).where(*partners).values(fields_pending=True), execution_options=UNSEEN)
     families = [row.external_id for row in rows if row.stock_mode == StockMode.GROUP]
     for start in range(0, len(families), _CHUNK):
         _offer_families(session, side_ids, families[start : start + _CHUNK])

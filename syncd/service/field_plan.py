@@ -30,7 +30,7 @@ from syncd.service.attribute_edits import Siblings, tell_unplaced, was_refused_b
 from syncd.service.beside import FIELDS
 from syncd.service.field_partners import partners_of
 from syncd.service.findings import close_finding, gone_subject, open_stops_among, reported_subject
-from syncd.state.bulk import insert_rows
+from syncd.state.bulk import UNSEEN, insert_rows
 from syncd.state.models import Finding, Listing, Side
 from syncd.state.product_models import Creation, FieldPair
 
@@ -153,7 +153,8 @@ def compare(session: Session, side: SideContext, hub_id: int, ids: Sequence[int]
             planned.append(PlannedFields(row.id, row.item_id or 0, ref, row.sku, row.name, tuple(fields)))
             settled.discard(listing_id)
     if settled:
-        session.execute(update(Listing).where(Listing.id.in_(settled)).values(fields_pending=False))
+        done = update(Listing).where(Listing.id.in_(settled)).values(fields_pending=False)
+        session.execute(done, execution_options=UNSEEN)
     return planned
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import aliased
+from sqlalchemy.orm.attributes import set_committed_value
 
 from syncd.core.fields import End
 from syncd.core.keys import sku_key
@@ -18,6 +19,7 @@ from syncd.service.field_partners import link_families
 from syncd.service.findings import Found, close_finding, open_finding
 from syncd.service.ledger import lock_items, move
 from syncd.service.withdrawal_plan import tell_hidden
+from syncd.state.bulk import UNSEEN
 from syncd.state.hints import no_index
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
 from syncd.state.product_models import Creation, FieldPair, Withdrawal
@@ -41,8 +43,6 @@ ALIKE = "attributes"
 _CHUNK = 400
 _SELLABLE = (StockMode.OWN, StockMode.UNMANAGED)
 _NOT_EQUAL = "different_quantity"
-_UNSEEN = {"synchronize_session": False}
-"""No object of the session is touched: looking through all of them for every link takes minutes in a first sync."""
 
 
 def ready_to_link(session: Session, side: SideContext) -> bool:
@@ -63,9 +63,10 @@ def link_pending(side: SideContext, hub_id: int, run: RunLog) -> int:
             if not rows:
                 break
             last = rows[-1].id
+            done = update(Listing).where(Listing.id.in_([row.id for row in rows])).values(link_pending=False)
+            session.execute(done, execution_options=UNSEEN)
             for row in rows:
-                row.link_pending = False
-            session.flush()
+                set_committed_value(row, "link_pending", False)
             linked += _link_rows(session, side, hub_id, rows, run)
             handled += len(rows)
     if handled:
@@ -179,28 +180,24 @@ def find_matches(session: Session, shop_id: int, hub_id: int, rows: Sequence[Lis
         chunk = rows[start : start + _CHUNK]
         skus = [row.sku_key for row in chunk if row.sku_key]
         gtins = [row.gtin_key for row in chunk if row.gtin_key]
-        same_code = select(Listing).where(
+        same_code = select(Listing.id, Listing.side_id, Listing.item_id, Listing.sku_key, Listing.gtin_key).where(
             no_index(Listing.side_id).in_((shop_id, hub_id)),
             Listing.gone_at.is_(None),
             Listing.stock_mode.in_(_SELLABLE),
             or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
         )
-        found = session.scalars(same_code.options(only(STOCK))).all()
+        found = session.execute(same_code).all()
         hub = [row for row in found if row.side_id == hub_id and row.item_id is not None]
         taken_query = select(Listing.item_id).where(
             Listing.side_id == shop_id, Listing.item_id.in_([row.item_id for row in hub]), Listing.gone_at.is_(None)
         )
         taken = set(session.scalars(taken_query))
         matches += match_listings(
-            [_candidate(row) for row in chunk],
-            [_candidate(row, taken=row.item_id in taken) for row in hub],
-            [_candidate(row) for row in found if row.side_id == shop_id],
+            [Candidate(row.id, row.sku_key, row.gtin_key) for row in chunk],
+            [Candidate(row.id, row.sku_key, row.gtin_key, row.item_id in taken) for row in hub],
+            [Candidate(row.id, row.sku_key, row.gtin_key) for row in found if row.side_id == shop_id],
         )
     return matches
-
-
-def _candidate(row: Listing, *, taken: bool = False) -> Candidate:
-    return Candidate(row.id, row.sku_key, row.gtin_key, taken)
 
 
 def link(
@@ -258,7 +255,7 @@ def link_all(
         update(Listing)
         .where(Listing.side_id == side.id, items, Listing.gone_at.is_not(None))
         .values(item_id=None, linked_at=None, link_rule=None, pending=False),
-        execution_options=_UNSEEN,
+        execution_options=UNSEEN,
     )
     now = side.now()
     held = _held(session, [item.id for _, item, _ in pairs])
@@ -276,7 +273,7 @@ def link_all(
         update(StockEventRow)
         .where(StockEventRow.side_id == side.id, StockEventRow.external_id.in_([row.external_id for row in rows]))
         .values(explained=StockEventRow.quantity),
-        execution_options=_UNSEEN,
+        execution_options=UNSEEN,
     )
     for row, item, _ in pairs:
         _count(session, side, row, item, run, new)

@@ -20,7 +20,7 @@ from syncd.service.gone import welcome_back
 from syncd.service.ledger import lock_items, make_items, move, note_openings
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.service.withdrawal_plan import left_unpublished_subject
-from syncd.state.bulk import insert_rows, next_ids
+from syncd.state.bulk import UNSEEN, insert_rows, next_ids
 from syncd.state.models import Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
@@ -245,7 +245,8 @@ class Observer:
                 Listing.gone_at.is_(None),
                 or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
             )
-            .values(link_pending=True)
+            .values(link_pending=True),
+            execution_options=UNSEEN,
         )
 
     def _refresh(self, session: Session, row: Listing, remote: RemoteListing) -> None:
@@ -411,7 +412,8 @@ class Observer:
                     Listing.gone_at.is_(None),
                     Listing.external_id.not_in(remote.children),
                 )
-                .values(recheck_at=self._side.now())
+                .values(recheck_at=self._side.now()),
+                execution_options=UNSEEN,
             )
 
 

@@ -48,7 +48,7 @@ def confirm(
         row.marker = operation.uid
     row.shadow_at = side_row.last_write_at = now
     if told is None:
-        told = findings_about(session, side, [(row, operation)])
+        told = findings_about(session, side, [(row.external_id, operation.id)])
     _close_findings(session, side, row, operation, told)
     if operation.start_managing and reported is not None and reported > expected:
         # It counted already and the write came on top: a first reading, which moves nothing, and is corrected.
@@ -131,7 +131,8 @@ def give_back(side: SideContext, row: Listing, operation: Operation, reason: str
 def not_applied(session: Session, side: SideContext, row: Listing, operation: Operation, by: str) -> None:
     """Settled: the write had no effect. It is planned again from what the side holds."""
     take_no_effect(row, operation, side.now(), by=by)
-    _close_findings(session, side, row, operation, findings_about(session, side, [(row, operation)]))
+    told = findings_about(session, side, [(row.external_id, operation.id)])
+    _close_findings(session, side, row, operation, told)
 
 
 def take_no_effect(row: Listing, operation: Operation, now: datetime, *, by: str) -> None:
@@ -140,20 +141,25 @@ def take_no_effect(row: Listing, operation: Operation, now: datetime, *, by: str
     row.pending = row.item_id is not None
 
 
-def findings_about(
-    session: Session, side: SideContext, writes: Sequence[tuple[Listing, Operation]]
-) -> set[tuple[str, str]]:
-    """Kinds and subjects of what is open about some operations: for many of them nearly always nothing."""
-    return open_among(session, _KINDS, [subject for each in writes for _, subject in _told_of(side, *each)])
+def findings_about(session: Session, side: SideContext, writes: Sequence[tuple[str, int]]) -> set[tuple[str, str]]:
+    """Kinds and subjects of what is open about some operations: for many of them nearly always nothing.
+
+    Args:
+        session: Any session.
+        side: The side.
+        writes: External id of the listing and id of the operation, of each.
+    """
+    return open_among(session, _KINDS, [subject for each in writes for _, subject in told_of(side, *each)])
 
 
-def _told_of(side: SideContext, row: Listing, operation: Operation) -> tuple[tuple[str, str], ...]:
-    return ("write_rejected", f"{side.name} {row.external_id}"), ("parked", f"operation {operation.id}")
+def told_of(side: SideContext, external_id: str, operation_id: int) -> tuple[tuple[str, str], ...]:
+    """Kinds and subjects of the findings that may be open about an operation."""
+    return ("write_rejected", f"{side.name} {external_id}"), ("parked", f"operation {operation_id}")
 
 
 def _close_findings(
     session: Session, side: SideContext, row: Listing, operation: Operation, told: Collection[tuple[str, str]]
 ) -> None:
-    for kind, subject in _told_of(side, row, operation):
+    for kind, subject in told_of(side, row.external_id, operation.id):
         if (kind, subject) in told:
             close_finding(session, kind, subject, side.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import exists, select
 
@@ -11,7 +11,7 @@ from syncd.core.guard import Change, Stop, check_plan
 from syncd.core.model import ZERO, ListingRef, Quantity, StockMode
 from syncd.core.stock import project
 from syncd.state.models import Item, Listing, Operation, is_open
-from syncd.state.projections import STOCK, only
+from syncd.state.projections import PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.service.side import SideContext
+    from syncd.state.projections import Stocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Due:
     ref: ListingRef | None
 
 
-def plan_listing(side: SideContext, row: Listing, on_hand: Quantity) -> PlannedWrite | None:
+def plan_listing(side: SideContext, row: Stocked, on_hand: Quantity) -> PlannedWrite | None:
     """Return the write that brings one linked listing to what it should hold, or ``None`` if nothing is to be done."""
     if not side.writable(row) or row.item_id is None:
         return None
@@ -84,7 +85,7 @@ def plan_listing(side: SideContext, row: Listing, on_hand: Quantity) -> PlannedW
     )
 
 
-def _reason(side: SideContext, row: Listing, on_hand: Quantity, wants: Quantity) -> str:
+def _reason(side: SideContext, row: Stocked, on_hand: Quantity, wants: Quantity) -> str:
     held_back = side.policy.buffers.get(row.sku_key or "", side.policy.buffer)
     buffer = f", {held_back:f} held back" if held_back and not side.policy.hub else ""
     return f"{on_hand:f} on hand{buffer}: {side.name} should hold {wants:f}"
@@ -95,17 +96,16 @@ def can_be_planned() -> ColumnElement[bool]:
     return Listing.pending & Listing.held_at.is_(None) & ~exists().where(Operation.listing_id == Listing.id, is_open())
 
 
-def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Listing, Quantity]]:
+def pending_rows(session: Session, side: SideContext) -> Iterable[tuple[Stocked, Quantity]]:
     """Listings to be planned, with their item's quantity; those with an unresolved operation wait."""
     query = (
-        select(Listing, Item.on_hand)
+        select(*PLAN, Item.on_hand)
         .join(Item, Item.id == Listing.item_id)
         .where(Listing.side_id == side.id, can_be_planned())
         .order_by(Listing.id)
-        .options(only(STOCK))
     )
     for found in session.execute(query.execution_options(yield_per=1000)):
-        yield found[0], found[1]
+        yield cast("Stocked", found), found.on_hand
 
 
 def plan_side(session: Session, side: SideContext) -> tuple[list[PlannedWrite], list[int]]:

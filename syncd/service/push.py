@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ChangePage, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
-from syncd.errors import InvalidResponse, LeaseLost, OutcomeUnknown, SafetyStop, SideError, Stopped
+from syncd.errors import InvalidResponse, LeaseLost, OutcomeUnknown, RateLimited, SafetyStop, SideError, Stopped
 from syncd.service.approval import open_stop, take_approval
+from syncd.service.confirmed import as_expected, confirm_all, sent_rows
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.late import tell_late
 from syncd.service.observe import Observer, current_write_seq
-from syncd.service.outcome import confirm, findings_about, give_back, put_in_doubt, refuse
+from syncd.service.outcome import confirm, give_back, put_in_doubt, refuse
 from syncd.service.planning import Due, PlannedWrite, plan_due, plan_listing
-from syncd.state.bulk import insert_rows, next_ids
+from syncd.state.bulk import insert_rows, next_ids, update_rows
 from syncd.state.models import Item, Listing, Operation
-from syncd.state.projections import STOCK, WRITE, only
+from syncd.state.projections import PLAN, STOCK, WRITE, only
 
 if TYPE_CHECKING:
     import threading
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.core.guard import Stop
+    from syncd.core.model import Quantity
+    from syncd.service.confirmed import Sent
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
+    from syncd.state.models import Side
+    from syncd.state.projections import Stocked
 
 _MOST_ROUNDS = 5
-_WAVE_CALLS = 32
+_MOST_PAUSE_S = 10.0
+_WAVE_CALLS = 64
 """Calls intended together where several may be under way at once; each wave ends with waiting for its last call."""
 
 
@@ -86,11 +92,17 @@ class Pusher:
         for start in range(0, len(listing_ids), 400):
             with self._side.db.write() as session:
                 refused = open_subjects(session, "write_rejected", self._side.id)
-                for row, item in _locked(session, listing_ids[start : start + 400]):
-                    if plan_listing(self._side, row, item.on_hand) is None:
-                        row.pending, row.wanted = False, row.shadow if self._side.writable(row) else None
+                done = []
+                for row, on_hand in _locked(session, listing_ids[start : start + 400]):
+                    if plan_listing(self._side, row, on_hand) is None:
+                        done.append(self._planned(row, row.shadow if self._side.writable(row) else None))
                         if (subject := f"{self._side.name} {row.external_id}") in refused:
                             close_finding(session, "write_rejected", subject, now)
+                update_rows(session, Listing, done)
+
+    @staticmethod
+    def _planned(row: Stocked, wanted: Quantity | None) -> dict[str, Any]:
+        return {"id": row.id, "pending": False, "wanted": wanted}
 
     def _refuse_plan(self, refusal: Stop) -> None:
         side = self._side
@@ -153,18 +165,17 @@ class Pusher:
             began: When the side was last looked at before these writes, or now.
         """
         made: list[PlannedWrite] = []
+        planned_rows: list[dict[str, Any]] = []
         guarded = {write.listing_id: write.wants for write in writes}
         with self._side.db.write() as session:
-            for row, item in _locked(session, list(guarded)):
-                planned = plan_listing(self._side, row, item.on_hand)
-                if planned is not None and not self._side.is_hub and planned.wants != guarded[row.id]:
-                    continue
-                row.pending = False
+            for row, on_hand in _locked(session, list(guarded)):
+                planned = plan_listing(self._side, row, on_hand)
                 if planned is None:
-                    row.wanted = row.shadow if self._side.writable(row) else None
-                    continue
-                row.wanted = planned.wants
-                made.append(planned)
+                    planned_rows.append(self._planned(row, row.shadow if self._side.writable(row) else None))
+                elif self._side.is_hub or planned.wants == guarded[row.id]:
+                    planned_rows.append(self._planned(row, planned.wants))
+                    made.append(planned)
+            update_rows(session, Listing, planned_rows)
             ids = next_ids(session, Operation, len(made))
             rows = [self._operation(number, planned, began) for number, planned in zip(ids, made, strict=True)]
             insert_rows(session, Operation, rows)
@@ -195,7 +206,7 @@ class Pusher:
         else:
             with ThreadPoolExecutor(capabilities.parallel_writes, thread_name_prefix=self._side.name) as pool:
                 failures = list(pool.map(self._send, calls))
-        failure = next((error for error in failures if error is not None), None)
+        failure = _that_ends(failures)
         if failure is not None:
             raise failure
 
@@ -241,40 +252,83 @@ class Pusher:
         with side.db.write() as session:
             side_row = side.row(session)
             side_row.write_seq += 1
-            found = _operations(session, list(by_id))
-            told = findings_about(session, side, [(row, operation) for row, _, operation in found])
-            for row, item, operation in found:
-                result = by_id[operation.id]
-                counts.writes += 0 if isinstance(result, NotSent) else 1
-                match result:
-                    case Applied(quantity=quantity):
-                        confirm(session, side, self._run, row, item, operation, side_row, quantity, told=told)
-                        counts.confirmed += 1
-                    case Refused(code=code, message=message, gone=gone):
-                        refuse(session, side, row, operation, f"{code}: {message}", gone=gone)
-                        counts.rejected += 1
-                    case Unknown(reason=reason):
-                        put_in_doubt(side, row, operation, reason)
-                        counts.unknown += 1
-                    case NotSent(reason=reason):
-                        give_back(side, row, operation, reason)
-                _log(side, row, operation)
+            rows = sent_rows(session, list(by_id))
+            plain = as_expected(session, side, rows, by_id)
+            confirmed = [row for row in rows if row.id in plain]
+            confirm_all(session, side, side_row, confirmed, plain)
+            others = _operations(session, [row.id for row in rows if row.id not in plain])
+            for row, item, operation in others:
+                self._write_one_down(session, side_row, (row, item, operation), by_id[operation.id])
+        counts.writes += len(confirmed)
+        counts.confirmed += len(confirmed)
+        for each in confirmed:
+            _log(
+                side,
+                each,
+                each.sku,
+                each.external_id,
+                expected=each.expected,
+                reported=plain[each.id],
+                state="confirmed",
+            )
+        for row, _, operation in others:
+            expected = operation.expected_before + operation.difference
+            _log(
+                side, operation, row.sku, row.external_id, expected=expected, reported=operation.reported,
+                state=operation.state, error=operation.error,
+            )  # fmt: skip
+
+    def _write_one_down(
+        self, session: Session, side_row: Side, write: tuple[Listing, Item, Operation], result: WriteResult
+    ) -> None:
+        (row, item, operation), side, counts = write, self._side, self._run.counts
+        counts.writes += 0 if isinstance(result, NotSent) else 1
+        match result:
+            case Applied(quantity=quantity):
+                confirm(session, side, self._run, row, item, operation, side_row, quantity)
+                counts.confirmed += 1
+            case Refused(code=code, message=message, gone=gone):
+                refuse(session, side, row, operation, f"{code}: {message}", gone=gone)
+                counts.rejected += 1
+            case Unknown(reason=reason):
+                put_in_doubt(side, row, operation, reason)
+                counts.unknown += 1
+            case NotSent(reason=reason):
+                give_back(side, row, operation, reason)
 
 
-def _locked(session: Session, listing_ids: Sequence[int]) -> list[tuple[Listing, Item]]:
+def _that_ends(failures: Sequence[SideError | None]) -> SideError | None:
+    """The failure that ends a pass: none if the side asked for a pause between writes that it took.
+
+    What it refused so was certainly not carried out; it is planned again, and the budget waits.
+    """
+    others = [error for error in failures if error is not None and not isinstance(error, RateLimited)]
+    if others:
+        return others[0]
+    limited = [error for error in failures if isinstance(error, RateLimited)]
+    if limited and (len(limited) == len(failures) or any(_is_long(error) for error in limited)):
+        return limited[0]
+    return None
+
+
+def _is_long(error: RateLimited) -> bool:
+    return (error.retry_after_s or 0.0) > _MOST_PAUSE_S
+
+
+def _locked(session: Session, listing_ids: Sequence[int]) -> list[tuple[Stocked, Quantity]]:
     query = (
-        select(Listing, Item)
+        select(*PLAN, Item.on_hand)
         .join(Item, Item.id == Listing.item_id)
         .where(Listing.id.in_(listing_ids))
         .order_by(Item.id)
         .with_for_update(of=Item)
-        .options(only(STOCK))
-        .execution_options(populate_existing=True)
     )
-    return [(row, item) for row, item in session.execute(query)]
+    return [(cast("Stocked", row), row.on_hand) for row in session.execute(query)]
 
 
 def _operations(session: Session, ids: Sequence[int]) -> list[tuple[Listing, Item, Operation]]:
+    if not ids:
+        return []
     query = (
         select(Listing, Item, Operation)
         .join(Operation, Operation.listing_id == Listing.id)
@@ -298,14 +352,23 @@ def _wire(uid: str, planned: PlannedWrite) -> StockWrite:
     )
 
 
-def _log(side: SideContext, row: Listing, operation: Operation) -> None:
+def _log(
+    side: SideContext,
+    operation: Operation | Sent,
+    sku: str | None,
+    external_id: str,
+    *,
+    expected: Quantity,
+    reported: Quantity | None,
+    state: str,
+    error: str | None = None,
+) -> None:
     log = logger.bind(
-        side=side.name, sku=row.sku, external_id=row.external_id, run=operation.run_id,
-        operation=operation.uid, difference=f"{operation.difference:+f}",
-        expected=f"{operation.expected_before + operation.difference:f}",
-        reported=None if operation.reported is None else f"{operation.reported:f}", state=operation.state,
+        side=side.name, sku=sku, external_id=external_id, run=operation.run_id,
+        operation=operation.uid, difference=f"{operation.difference:+f}", expected=f"{expected:f}",
+        reported=None if reported is None else f"{reported:f}", state=state,
     )  # fmt: skip
-    if operation.state == "confirmed":
+    if state == "confirmed":
         log.info("stock.written")
     else:
-        log.bind(error=operation.error).warning("stock.not_written")
+        log.bind(error=error).warning("stock.not_written")

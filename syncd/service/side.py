@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from syncd.adapters.base import SideAdapter
     from syncd.state.engine import Database
+    from syncd.state.projections import Stocked
 
 Clock = Callable[[], datetime]
 
@@ -97,7 +98,7 @@ class SideContext:
         """Who may change which field of a product of a shop."""
         return self.shop_owners.get(shop_id, {})
 
-    def writable(self, listing: Listing) -> bool:
+    def writable(self, listing: Stocked) -> bool:
         """Whether stock of a linked listing may be written."""
         if listing.item_id is None or listing.gone_at is not None or listing.held_at is not None:
             return False

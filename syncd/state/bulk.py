@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, bindparam, func, insert, select, update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from syncd.state.models import Base
+
+UNSEEN = {"synchronize_session": False}
+"""Options of a statement that changes rows of which no object of the session is looked at any more.
+
+Without them SQLAlchemy looks through all objects of the session for each such statement, which takes minutes in a first
+sync.
+"""
 
 
 def next_ids(session: Session, model: type[Base], count: int) -> list[int]:
@@ -44,6 +51,21 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
     if rows:
         session.flush()  # they may refer to what waits to be inserted
         session.execute(insert(_table(model)), [dict(row) for row in rows])
+
+
+def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set columns of rows, each given by its ``id`` and the new values, all with the same columns.
+
+    The session learns nothing of it: for rows that are no objects of it.
+    """
+    if not rows:
+        return
+    table = _table(model)
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+    session.execute(
+        update(table).where(table.c.id == bindparam("row_id")).values(values),
+        [{"row_id" if name == "id" else f"new_{name}": value for name, value in row.items()} for row in rows],
+    )
 
 
 def _table(model: type[Base]) -> Table:

@@ -7,14 +7,81 @@ inside the session after all, so what such work reads is named here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import defer, load_only
 
 from syncd.state.models import Listing, Operation
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
     from sqlalchemy.orm.interfaces import ORMOption
+
+
+class Stocked(Protocol):
+    """What planning reads of a listing, be it an object of the session or a plain row (``PLAN``)."""
+
+    @property
+    def id(self) -> int:
+        """Row id."""
+
+    @property
+    def item_id(self) -> int | None:
+        """Item that it is linked to."""
+
+    @property
+    def external_id(self) -> str:
+        """Id at its side."""
+
+    @property
+    def parent_external_id(self) -> str | None:
+        """Id of the product that it is a variation of."""
+
+    @property
+    def sku(self) -> str | None:
+        """As written there."""
+
+    @property
+    def sku_key(self) -> str | None:
+        """As compared."""
+
+    @property
+    def name(self) -> str:
+        """As shown there."""
+
+    @property
+    def stock_mode(self) -> str:
+        """How its side counts it."""
+
+    @property
+    def shadow(self) -> Decimal | None:
+        """Units that the side holds as far as we know."""
+
+    @property
+    def gone_at(self) -> datetime | None:
+        """Since when it is gone."""
+
+    @property
+    def held_at(self) -> datetime | None:
+        """Since when a person is asked."""
+
+
+PLAN = (
+    Listing.id,
+    Listing.item_id,
+    Listing.external_id,
+    Listing.parent_external_id,
+    Listing.sku,
+    Listing.sku_key,
+    Listing.name,
+    Listing.stock_mode,
+    Listing.shadow,
+    Listing.gone_at,
+    Listing.held_at,
+)
+"""``Stocked`` as columns: plain rows cost a third of what objects do."""
 
 STOCK = (
     Listing.side_id,
@@ -33,7 +100,7 @@ STOCK = (
     Listing.write_seq,
     Listing.gone_at,
 )
-"""What planning, writing and confirming stock reads, and what links are found by."""
+"""What writing and confirming stock reads, and what links are found by."""
 
 FIELDS = (
     Listing.side_id,
