@@ -23,7 +23,6 @@ _NO_LIMIT = 1e9
 
 def main(config_file: str) -> None:
     """Read the only shop of a configuration."""
-    began, cpu = time.monotonic(), time.process_time()
     (shop,) = load_config(Path(config_file), {}).shops.values()
     settings = shop.settings.model_copy(update={"requests_per_second": _NO_LIMIT})
     stop = threading.Event()
@@ -31,8 +30,10 @@ def main(config_file: str) -> None:
         side=shop.name, settings=settings, tokens=None, stop=stop, now=lambda: datetime.now(UTC), overlap_s=60
     )
     with closing(installed()[shop.kind].build(context)) as adapter:
+        # From here on, as with the others: what a library takes to be loaded is not reading.
+        began, cpu = time.monotonic(), time.process_time()
         rows = sum(len(page.listings) for page in adapter.read_all())
-    took = {"rows": rows, "wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
+        took = {"rows": rows, "wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
     sys.stdout.write(json.dumps({**took, "peak_mb": _peak_mb()}))
 
 

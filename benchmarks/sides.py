@@ -190,7 +190,8 @@ class Timed:
     def _ready_made(self, request: SimRequest) -> SimResponse:
         if self._kept is None or request.method != "GET":
             return self._inner.handle(request)
-        asked = request.path, request.query
+        # A signature is another one each time, of the same question.
+        asked = request.path, tuple(each for each in request.query if not each[0].startswith("oauth_"))
         if asked not in self._kept:
             response = self._inner.handle(request)
             body = json.dumps(response.body, separators=(",", ":")).encode()
