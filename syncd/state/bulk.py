@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+from syncd.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Dialect
     from sqlalchemy.orm import Session
 
     from syncd.state.models import Base
@@ -48,9 +52,43 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
 
     The session learns nothing of them: they are objects only once they are queried.
     """
-    if rows:
-        session.flush()  # they may refer to what waits to be inserted
-        session.execute(insert(_table(model)), [dict(row) for row in rows])
+    if not rows:
+        return
+    session.flush()  # they may refer to what waits to be inserted
+    table, connection = _table(model), session.connection()
+    if connection.dialect.name != "sqlite":
+        session.execute(insert(table), [dict(row) for row in rows])
+        return
+    columns, values = _by_column(table, rows, connection.dialect)
+    statement = insert(table).compile(dialect=connection.dialect, column_keys=columns)
+    order = statement.positiontup
+    assert order is not None  # noqa: S101 - parameters have positions on SQLite
+    connection.exec_driver_sql(str(statement), list(zip(*(values[name] for name in order), strict=True)))
+
+
+def _by_column(
+    table: Table, rows: Sequence[Mapping[str, Any]], dialect: Dialect
+) -> tuple[list[str], dict[str, Sequence[Any]]]:
+    """Values as the driver takes them, a column at a time: a first sync inserts a dozen rows for each product.
+
+    SQLAlchemy goes through them row by row, which takes three times as long as SQLite needs to insert them.
+    """
+    found: dict[str, Sequence[Any]] = {}
+    for column in table.columns:
+        if column.name in rows[0]:
+            given = [row[column.name] for row in rows]
+        elif isinstance(column.default, ScalarElementColumnDefault):
+            given = [column.default.arg] * len(rows)
+        elif column.default is not None:
+            raise StateError(f"{table.name}.{column.name} has a default that is made row by row: give it")
+        else:
+            continue
+        process = column.type.dialect_impl(dialect).bind_processor(dialect)
+        if process is not None:  # each value once: moments are the same in all rows, quantities in many
+            done = {value: process(value) for value in set(given)}
+            given = [done[value] for value in given]
+        found[column.name] = given
+    return list(found), found
 
 
 def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -19,8 +19,8 @@ MUTANTS = (
         (
             Edit(
                 "syncd/service/push.py",
-                "                        put_in_doubt(side, row, operation, reason)\n",
-                "                        give_back(side, row, operation, reason)\n",
+                "                put_in_doubt(side, row, operation, reason)\n",
+                "                give_back(side, row, operation, reason)\n",
             ),
         ),
     ),
@@ -418,8 +418,8 @@ MUTANTS = (
         (
             Edit(
                 "syncd/service/push.py",
-                "if planned is not None and not self._side.is_hub and planned.wants != guarded[row.id]:",
-                "if planned is not None and planned.wants is None:",
+                "elif self._side.is_hub or planned.wants == guarded[row.id]:",
+                "elif planned.wants is not None:",
             ),
         ),
         ("tests/engine/test_review_findings.py", "-k", "guarded_too"),
