@@ -26,7 +26,7 @@ client_id = "{client_id}"
 client_secret = "{client_secret}"
 refresh_token = "{refresh_token}"
 poll_seconds = {poll_s}
-requests_per_second = 20
+requests_per_second = 19.5
 sweep = "every 24h"
 
 [inventorum.stock]

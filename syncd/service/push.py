@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 from sqlalchemy import select, update
 
 from syncd.core.model import Applied, ChangePage, ListingRef, NotSent, Refused, StockWrite, Unknown, WriteResult
-from syncd.errors import InvalidResponse, LeaseLost, OutcomeUnknown, RateLimited, SafetyStop, SideError, Stopped
+from syncd.errors import InvalidResponse, LeaseLost, OutcomeUnknown, SafetyStop, SideError, Stopped
 from syncd.service.approval import open_stop, take_approval
+from syncd.service.calls import Calls, that_ends
 from syncd.service.confirmed import as_expected, confirm_all, sent_rows
 from syncd.service.findings import Found, close_finding, open_finding, open_subjects
 from syncd.service.late import tell_late
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from syncd.state.projections import Stocked
 
 _MOST_ROUNDS = 5
-_MOST_PAUSE_S = 10.0
 _WAVE_CALLS = 64
-"""Calls intended together where several may be under way at once; each wave ends with waiting for its last call."""
+"""Calls intended together where several may be under way at once."""
 
 
 class Pusher:
@@ -127,20 +126,42 @@ class Pusher:
 
     def _carry_out(self, writes: Sequence[Due]) -> None:
         capabilities = self._side.adapter.capabilities
-        wave_size = max(1, capabilities.batch_size) * (_WAVE_CALLS if capabilities.parallel_writes > 1 else 1)
-        for start in range(0, len(writes), wave_size):
+        if capabilities.parallel_writes > 1 and capabilities.relative:
+            self._carry_out_beside(writes)
+            return
+        size = max(1, capabilities.batch_size)
+        for start in range(0, len(writes), size):
             if self._must_stop():
                 return
-            wave = writes[start : start + wave_size]
+            wave = writes[start : start + size]
             refs = [write.ref for write in wave if write.ref is not None]
             began = self._side.now()
             if not capabilities.relative:
                 self._read(refs)
             operations = self._intend(wave, began)
-            self._send_wave(operations)
+            if operations and (failure := self._send(operations)):
+                raise failure
             self._alive()
             if not capabilities.relative and operations:
                 self._read(refs)
+
+    def _carry_out_beside(self, writes: Sequence[Due]) -> None:
+        """Several calls at once: while the last ones of a wave are under way, the next wave is intended."""
+        capabilities, failure = self._side.adapter.capabilities, None
+        size = max(1, capabilities.batch_size)
+        with Calls(capabilities.parallel_writes, self._side.name) as calls:
+            for start in range(0, len(writes), size * _WAVE_CALLS):
+                if self._must_stop():
+                    break
+                operations = self._intend(writes[start : start + size * _WAVE_CALLS], self._side.now())
+                calls.start(self._send, [operations[at : at + size] for at in range(0, len(operations), size)])
+                failure = that_ends(calls.until_few())
+                self._alive()
+                if failure:
+                    break
+            last = that_ends(calls.until_none())
+        if (ended := failure or last) is not None:
+            raise ended
 
     def _read(self, refs: Sequence[ListingRef]) -> None:
         """Read what is written absolutely just before and just after: what was sold up to then is seen and counted.
@@ -197,19 +218,6 @@ class Pusher:
             "intended_at": began,
         }
 
-    def _send_wave(self, operations: Sequence[tuple[int, StockWrite]]) -> None:
-        capabilities = self._side.adapter.capabilities
-        size = max(1, capabilities.batch_size)
-        calls = [operations[start : start + size] for start in range(0, len(operations), size)]
-        if capabilities.parallel_writes <= 1 or len(calls) <= 1:
-            failures = [self._send(call) for call in calls]
-        else:
-            with ThreadPoolExecutor(capabilities.parallel_writes, thread_name_prefix=self._side.name) as pool:
-                failures = list(pool.map(self._send, calls))
-        failure = _that_ends(failures)
-        if failure is not None:
-            raise failure
-
     def _send(self, call: Sequence[tuple[int, StockWrite]]) -> SideError | None:
         """Send one call and record its outcome; a failure is returned, so that calls beside it are recorded too."""
         ids = [operation_id for operation_id, _ in call]
@@ -259,8 +267,8 @@ class Pusher:
             others = _operations(session, [row.id for row in rows if row.id not in plain])
             for row, item, operation in others:
                 self._write_one_down(session, side_row, (row, item, operation), by_id[operation.id])
-        counts.writes += len(confirmed)
-        counts.confirmed += len(confirmed)
+            counts.writes += len(confirmed)  # in here, as others may be writing their own down
+            counts.confirmed += len(confirmed)
         for each in confirmed:
             _log(
                 side,
@@ -295,24 +303,6 @@ class Pusher:
                 counts.unknown += 1
             case NotSent(reason=reason):
                 give_back(side, row, operation, reason)
-
-
-def _that_ends(failures: Sequence[SideError | None]) -> SideError | None:
-    """The failure that ends a pass: none if the side asked for a pause between writes that it took.
-
-    What it refused so was certainly not carried out; it is planned again, and the budget waits.
-    """
-    others = [error for error in failures if error is not None and not isinstance(error, RateLimited)]
-    if others:
-        return others[0]
-    limited = [error for error in failures if isinstance(error, RateLimited)]
-    if limited and (len(limited) == len(failures) or any(_is_long(error) for error in limited)):
-        return limited[0]
-    return None
-
-
-def _is_long(error: RateLimited) -> bool:
-    return (error.retry_after_s or 0.0) > _MOST_PAUSE_S
 
 
 def _locked(session: Session, listing_ids: Sequence[int]) -> list[tuple[Stocked, Quantity]]:
