@@ -31,7 +31,7 @@ from syncd.service.findings import creations_subject, offers_subject, open_subje
 from syncd.service.image_loads import with_images, without
 from syncd.service.made_before import leave_out_made
 from syncd.state.models import Listing
-from syncd.state.product_models import Creation
+from syncd.state.product_models import Creation, is_unsettled
 
 if TYPE_CHECKING:
     import threading
@@ -117,7 +117,7 @@ class Creator:
         query = (
             select(Creation, Listing)
             .join(Listing, Listing.id == Creation.listing_id)
-            .where(Creation.side_id == side.id, Creation.state.in_(("sent", "unknown")))
+            .where(Creation.side_id == side.id, is_unsettled("sent", "unknown"))
             .where(Listing.side_id == self._source.id)
             .order_by(Listing.id)
         )

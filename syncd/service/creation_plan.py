@@ -9,15 +9,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from syncd.core.guard import Stop, check_creations
 from syncd.core.model import StockMode
 from syncd.service.findings import close_finding, open_subjects
 from syncd.service.linking import ready_to_link
+from syncd.state.hints import no_index
 from syncd.state.models import Listing, Tombstone
-from syncd.state.product_models import Creation
+from syncd.state.product_models import Creation, is_unsettled, is_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ def consider(session: Session, side: SideContext, source: SideContext) -> bool:
         undecided = Creation.side_id == side.id, Creation.state.in_(("waiting", "unwanted"))
         session.execute(delete(Creation).where(*undecided))
         row.creation, row.considered_through = side.creation, 0
-    last = session.scalar(select(func.max(Listing.id)).where(Listing.side_id == source.id)) or 0
+    last = session.scalar(select(func.max(Listing.id))) or 0  # of any side: to look for the hub's takes all of them
     if side.creation != NEVER and last > row.considered_through:
         _note_new(session, side, source, row.considered_through)
         row.considered_through = last
@@ -102,7 +103,8 @@ def is_wanted(side: SideContext, source: SideContext) -> bool:  # noqa: ARG001 -
 
 def is_idle(session: Session, side: SideContext, source: SideContext) -> bool:
     """Whether nothing is to be considered, made or told: most passes end here, without a writing transaction."""
-    left = select(Creation.side_id).where(Creation.side_id == side.id, Creation.state.in_(("waiting", "refused")))
+    here = select(Creation.side_id).where(Creation.side_id == side.id)
+    left = union_all(here.where(is_waiting()), here.where(is_unsettled("refused")))
     is_new = side.row(session).creation != side.creation or has_new(session, side, source)
     return not is_new and session.scalar(left.limit(1)) is None
 
@@ -112,8 +114,8 @@ def has_new(session: Session, side: SideContext, source: SideContext) -> bool:
     if side.creation == NEVER or not ready_to_link(session, side):
         return False
     row = side.row(session)
-    last = session.scalar(select(func.max(Listing.id)).where(Listing.side_id == source.id)) or 0
-    return row.creation != side.creation or last > row.considered_through
+    newer = no_index(Listing.side_id) == source.id, Listing.id > row.considered_through
+    return row.creation != side.creation or session.scalar(select(Listing.id).where(*newer).limit(1)) is not None
 
 
 def _note_new(session: Session, side: SideContext, source: SideContext, after: int) -> None:
@@ -189,7 +191,7 @@ def plan_creations(
     query = (
         select(Listing)
         .join(Creation, Creation.listing_id == Listing.id)
-        .where(Creation.side_id == side.id, Creation.state == "waiting")
+        .where(Creation.side_id == side.id, is_waiting())
         .order_by(Listing.id)
     )
     rows = session.scalars(query if only is None else query.where(Listing.id.in_(only))).all()
@@ -252,7 +254,7 @@ def any_in_doubt(session: Session, side_id: int, source_id: int) -> bool:
     """Whether something of one side may have been made on another without an answer."""
     query = select(Creation.side_id).join(Listing, Listing.id == Creation.listing_id)
     query = query.where(Creation.side_id == side_id, Listing.side_id == source_id)
-    return session.scalar(query.where(Creation.state.in_(IN_DOUBT)).limit(1)) is not None
+    return session.scalar(query.where(is_unsettled(*IN_DOUBT)).limit(1)) is not None
 
 
 def codes_there(session: Session, side: SideContext, rows: Sequence[Listing]) -> set[str]:
@@ -344,7 +346,7 @@ def close_settled(session: Session, side: SideContext, source: SideContext) -> N
     query = (
         select(Listing.id)
         .join(Creation, Creation.listing_id == Listing.id)
-        .where(Creation.side_id == side.id, Creation.state == "refused")
+        .where(Creation.side_id == side.id, is_unsettled("refused"))
         .where(Listing.gone_at.is_not(None) | _has_partner(side))
     )
     lapse(session, side, source, session.scalars(query).all())

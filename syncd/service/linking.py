@@ -22,7 +22,7 @@ from syncd.service.withdrawal_plan import tell_hidden
 from syncd.state.bulk import UNSEEN
 from syncd.state.hints import no_index
 from syncd.state.models import Finding, Item, Listing, Movement, Operation, Side, StockEventRow, Tombstone
-from syncd.state.product_models import Creation, FieldPair, Withdrawal
+from syncd.state.product_models import Creation, FieldPair, Withdrawal, is_unsettled
 from syncd.state.projections import STOCK, only, without_times
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _made_at_hub(session: Session, side: SideContext, hub_id: int) -> tuple[set[
     """Listings of a shop that may have been made at the hub: those looked for, and those that a person looks at."""
     query = select(Listing.id, Creation.settled_at).join(Creation, Creation.listing_id == Listing.id)
     query = query.where(Listing.side_id == side.id, Creation.side_id == hub_id)
-    found = session.execute(query.where(Creation.state.in_(("sent", "unknown")))).all()
+    found = session.execute(query.where(is_unsettled("sent", "unknown"))).all()
     return {row for row, looked in found if looked is None}, {row for row, looked in found if looked is not None}
 
 
@@ -153,7 +153,7 @@ def _codes_in_doubt(session: Session, side_ids: Collection[int]) -> set[str]:
     query = (
         select(Listing.sku_key, Listing.gtin_key)
         .join(Creation, Creation.listing_id == Listing.id)
-        .where(Creation.side_id.in_(side_ids), Creation.state.in_(("sent", "unknown")), Creation.settled_at.is_(None))
+        .where(Creation.side_id.in_(side_ids), is_unsettled("sent", "unknown"), Creation.settled_at.is_(None))
     )
     return {code for found in session.execute(query) for code in found if code}
 

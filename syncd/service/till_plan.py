@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from syncd.config.schema import CREATE_IN_HUB
@@ -26,7 +26,7 @@ from syncd.service.creation_plan import (
 )
 from syncd.service.linking import PARTED, codes_twice, ready_to_link
 from syncd.state.models import Listing, Operation, Tombstone
-from syncd.state.product_models import Creation, FieldPair, Withdrawal
+from syncd.state.product_models import Creation, FieldPair, Withdrawal, is_unsettled, is_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,8 @@ def is_wanted(side: SideContext, source: SideContext) -> bool:  # noqa: ARG001 -
 
 def is_idle(session: Session, side: SideContext, source: SideContext) -> bool:
     """Whether nothing is to be made or told: most passes end here, without a writing transaction."""
-    left = _of(side, source).where(Creation.state.in_(("waiting", "refused", "unknown")))
+    here = _of(side, source)
+    left = union_all(here.where(is_waiting()), here.where(is_unsettled("refused", "unknown")))
     return session.scalar(left.limit(1)) is None
 
 
@@ -74,7 +75,7 @@ def waiting_ids(session: Session, side: SideContext) -> frozenset[int]:
     """Listings of shops that wait to be made at the hub."""
     shops = [source.id for source in side.sources if source.offers]
     query = select(Creation.listing_id).join(Listing, Listing.id == Creation.listing_id)
-    query = query.where(Creation.side_id == side.id, Creation.state == "waiting", Listing.side_id.in_(shops))
+    query = query.where(Creation.side_id == side.id, is_waiting(), Listing.side_id.in_(shops))
     return frozenset(session.scalars(query)) if shops else frozenset()
 
 
@@ -129,7 +130,7 @@ def is_known_whole(session: Session, source: SideContext, external_ids: Sequence
 
 def _waiting(session: Session, side: SideContext, source: SideContext, only: Sequence[int] | None) -> list[Listing]:
     query = select(Listing).join(Creation, Creation.listing_id == Listing.id)
-    query = query.where(Creation.side_id == side.id, Creation.state == "waiting", Listing.side_id == source.id)
+    query = query.where(Creation.side_id == side.id, is_waiting(), Listing.side_id == source.id)
     if only is not None:
         families = select(Listing.parent_external_id).where(
             Listing.id.in_(only), Listing.parent_external_id.is_not(None)
@@ -229,7 +230,7 @@ def _held(session: Session, side: SideContext, source: SideContext, rows: Sequen
 def _codes_in_doubt(session: Session, side: SideContext) -> set[str]:
     """Codes of what may have been made at the hub without an answer, from any shop."""
     query = select(Listing.sku_key, Listing.gtin_key).join(Creation, Creation.listing_id == Listing.id)
-    query = query.where(Creation.side_id == side.id, Creation.state.in_(IN_DOUBT))
+    query = query.where(Creation.side_id == side.id, is_unsettled(*IN_DOUBT))
     return {code for found in session.execute(query) for code in found if code}
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from syncd.state.models import Base, one_of
 from syncd.state.types import Word
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 ENDS = ("hub", "shop")
 FIELD_WRITE_STATES = ("sent", "confirmed", "unknown", "rejected", "cancelled")
@@ -61,7 +65,8 @@ class FieldWrite(Base):
 
 CREATION_STATES = ("waiting", "unwanted", "sent", "unknown", "made", "refused")
 IS_WAITING = "state = 'waiting'"
-IS_UNSETTLED = "state IN ('sent', 'unknown', 'refused')"
+UNSETTLED = ("sent", "unknown", "refused")
+IS_UNSETTLED = one_of("state", UNSETTLED)
 
 
 class Creation(Base):
@@ -125,3 +130,14 @@ class Withdrawal(Base):
     noted_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Condition "this creation waits", worded as its index (see ``models.is_open``)."""
+    return Creation.state == literal_column("'waiting'")
+
+
+def is_unsettled(*states: str) -> ColumnElement[bool]:
+    """Condition "this creation was sent and is not made", in one of some states, worded so that its index is used."""
+    words: list[ColumnElement[str]] = [literal_column(repr(word)) for word in UNSETTLED]
+    return Creation.state.in_(words) & Creation.state.in_(states or UNSETTLED)

@@ -11,7 +11,8 @@ from syncd.core.fields import NAME, Owner
 from syncd.service.field_partners import partners_of
 from syncd.service.linking import find_matches
 from syncd.state.models import Listing
-from tests.support.engine import two_sides
+from syncd.state.product_models import Creation
+from tests.support.engine import Account, two_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ _STOCK = {f"sku-{number}": number for number in range(5, 15)}
 
 @contextmanager
 def through_a_side(db: Database) -> Iterator[list[str]]:
-    """Statements whose plan reads all listings, or all of one side."""
+    """Statements whose plan reads all listings, or all of one side, or all that was ever made there."""
     said: list[tuple[str, Any]] = []
     found: list[str] = []
 
@@ -42,13 +43,32 @@ def through_a_side(db: Database) -> Iterator[list[str]]:
 
 
 def _is_whole(step: str) -> bool:
-    by_side = ("ix_listings_parent (side_id=?)", "sqlite_autoindex_listings_1 (side_id=?)")
-    return step.startswith("SCAN listings") or step.endswith(by_side)
+    by_side = (
+        "ix_listings_parent (side_id=?)",
+        "sqlite_autoindex_listings_1 (side_id=?)",
+        "sqlite_autoindex_creations_1 (side_id=?)",
+    )
+    return step.startswith(("SCAN listings", "SCAN creations")) or step.endswith(by_side)
 
 
 def test_a_quiet_pass_reads_no_side_whole(sqlite_database: Database) -> None:
     account = two_sides(sqlite_database, _STOCK, _STOCK, owners={NAME: Owner.HUB})
     account.settle_down()
+    with through_a_side(sqlite_database) as found:
+        account.poll()
+    assert found == []
+
+
+def test_a_quiet_pass_reads_none_of_what_was_made_long_ago(sqlite_database: Database) -> None:
+    account = Account(sqlite_database)
+    till = account.add_side("till", "hub")
+    web = account.add_side("web", creation="all", offers=True)
+    for number in range(6):
+        till.put(f"t-{number}", number, sku=f"till-{number}")
+        web.put(f"w-{number}", number, sku=f"web-{number}")
+    account.settle_down(4)
+    with sqlite_database.read() as session:
+        assert session.scalars(select(Creation.state)).all() == ["made"] * 12
     with through_a_side(sqlite_database) as found:
         account.poll()
     assert found == []
