@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syncd.errors import SyncdError
+from syncd.service.signals import stop_signals
 from syncd.state import schema
 from syncd.state.engine import Database, open_database
 from syncd.state.lease import LeaseKeeper
@@ -82,18 +82,12 @@ def leadership(db: Database) -> Iterator[LeaseKeeper]:
 def stoppable() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set: work ends after the operation under way. A second signal ends at once."""
     stop = threading.Event()
-
-    def handle(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stop_signals(stop, stop.set, _interrupt):
         yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+
+
+def _interrupt(_number: int) -> None:
+    raise KeyboardInterrupt
 
 
 def shops_asked(cli: CliContext, shop: str | None) -> tuple[str, ...]:
