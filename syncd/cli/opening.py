@@ -111,20 +111,20 @@ class UnknownShop(SyncdError):
 
 @contextmanager
 def reading_progress(cli: CliContext) -> Iterator[Callable[[str, str, int, int | None], None]]:
-    """Progress of reads on several sides at once, added up into one bar."""
+    """Progress of reads on several sides at once, added up into one bar.
+
+    Of how many is said if all sides say it: not by reads of changes, nor by one that brings more than it announced.
+    """
     done: dict[str, int] = {}
-    totals: dict[str, int] = {}
+    totals: dict[str, int | None] = {}
     lock = threading.Lock()
     with cli.progress("reading the sides") as update:
 
         def note(side: str, _step: str, count: int, total: int | None) -> None:
             with lock:
                 done[side] = count
-                if total is not None:
-                    totals[side] = total
-                count, total = sum(done.values()), sum(totals.values())
-                update(
-                    count, total if total and total >= count else None
-                )  # reads of changes do not say how much will come
+                totals[side] = total if total is not None and total >= count else None
+                known = [each for each in totals.values() if each is not None]
+                update(sum(done.values()), sum(known) if len(known) == len(totals) else None)
 
         yield note
