@@ -22,7 +22,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 unexport SYNCD_CONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: accounts audit bench bench-quick browser failover faults lock sbom secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
+.PHONY: accounts audit installed bench bench-quick browser failover faults lock sbom secrets units property requests mutants lines help install develop demo test lint check format build clean chaos soak fuzz vendure e2e
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -156,6 +156,9 @@ audit: $(SUPPLY)/.installed ## Ask for known weaknesses of the locked dependenci
 sbom: $(VENV)/.developed $(SUPPLY)/.installed ## Write what syncd consists of as CycloneDX into build/
 	@mkdir -p build
 	@.ci/sbom $(SUPPLY)/bin/cyclonedx-py $(PYTHON)
+
+installed: $(VENV)/.developed ## docs/install.md typed into a fresh Debian under systemd (root, Debian, network)
+	$(BIN)/python -m tests.installed $(ARGS)
 
 units: ## Hold the systemd units against systemd-analyze
 	@.ci/units

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 import tempfile
 import uuid
 import warnings
@@ -38,11 +40,42 @@ def temporary_database() -> Iterator[str | None]:
         # In the folder for temporary files, because as root the server runs as another user.
         folder = Path(tempfile.gettempdir()) / f"syncd-bench-postgres-{uuid.uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
-        try:
-            with _database(server.get_uri()) as url:
-                yield url
-        finally:
-            server.cleanup()
+        with _ends_with_us(server.get_pid(), folder):
+            try:
+                with _database(server.get_uri()) as url:
+                    yield url
+            finally:
+                server.cleanup()
+
+
+@contextmanager
+def _ends_with_us(postmaster: int | None, folder: Path) -> Iterator[None]:
+    """End the server and remove its folder as soon as this process is gone, also if it is killed.
+
+    The server is nobody's child: pg_ctl lets it go. So a guard waits for the end of its own input, which the kernel
+    closes with this process, and which does nothing if the server was stopped in order. A signal to our whole group
+    does not reach it.
+    """
+    command = [sys.executable, "-c", _GUARD, str(postmaster), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603 - our own program
+        yield
+
+
+_GUARD = """
+import os, shutil, signal, sys, time
+from pathlib import Path
+sys.stdin.buffer.read()
+postmaster, folder = int(sys.argv[1]), Path(sys.argv[2])
+try:
+    mine = (folder / "postmaster.pid").read_text().split()[0] == str(postmaster)
+except OSError:
+    mine = False
+if mine:  # else it was stopped in order
+    os.kill(postmaster, signal.SIGQUIT)
+    while Path(f"/proc/{postmaster}").exists() and (folder / "postmaster.pid").exists():
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 @contextmanager

@@ -92,14 +92,14 @@ class CliContext:
             click.echo(visible_json(text))
 
     @contextmanager
-    def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
         """Show the progress of long work on standard error: a bar on a terminal, else a line now and then.
 
         Yields:
-            A function to be called with how many are done, and of how many (``None``: as before, or unknown).
+            A function to be called with how many are done, and of how many (``None``: unknown).
         """
         if not sys.stderr.isatty():
-            yield _Lines(what, total)
+            yield _Lines(what)
             return
         from rich.console import Console  # noqa: PLC0415 - kept out of the start
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -111,10 +111,11 @@ class CliContext:
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-            task = bar.add_task(what, total=total)
+            task = bar.add_task(what, total=None)
 
             def update(done: int, of: int | None = None) -> None:
-                bar.update(task, completed=done, total=of if of is not None else bar.tasks[0].total)
+                bar.tasks[0].total = of  # `bar.update` takes None for "as before"
+                bar.update(task, completed=done)
 
             yield update
 
@@ -122,16 +123,14 @@ class CliContext:
 class _Lines:
     """Progress where nobody watches: one line every few seconds."""
 
-    def __init__(self, what: str, total: int | None) -> None:
+    def __init__(self, what: str) -> None:
         self._what = what
-        self._total = total
         self._next_at = time.monotonic() + _LINE_EVERY_S
 
     def __call__(self, done: int, of: int | None = None) -> None:
-        self._total = of if of is not None else self._total
         if time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + _LINE_EVERY_S
-            click.echo(f"{self._what}: {done}{f' of {self._total}' if self._total is not None else ''}", err=True)
+            click.echo(f"{self._what}: {done}{f' of {of}' if of is not None else ''}", err=True)
 
 
 pass_cli = click.make_pass_decorator(CliContext)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.opening import database, leadership
+from syncd.config.modes import private_mode
 from syncd.errors import ConfigError, ConfigProblem, SyncdError
 from syncd.state.seal import Seal, key_id, new_key, read_key
 from syncd.state.tokens import forget_lost, keep_all
+
+_NAMES = "database_key_file, or however it is given"
 
 
 @click.command(cls=Command)
@@ -32,10 +34,11 @@ def key(cli: CliContext, file: Path | None) -> None:
     try:
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as stream:
-            os.fchmod(stream.fileno(), _private_mode(file.absolute().parent))
+            os.fchmod(stream.fileno(), private_mode(file.absolute().parent))
             stream.write(f"{made}\n")
     except FileExistsError as error:
-        raise SyncdError(f"{file} exists already; a key that is overwritten opens nothing any more") from error
+        words = "name a new file; a key that is overwritten opens nothing any more"
+        raise click.UsageError(f"{file} exists already: {words}") from error
     except OSError as error:
         raise SyncdError(f"{file}: cannot be written: {error.strerror}") from error
     cli.emit({"file": str(file), "id": identity})
@@ -71,14 +74,8 @@ def rekey(cli: CliContext, *, remove: bool, forget: bool) -> None:
     cli.emit({"changed": changed, "key": None if remove else seal.current})
     if remove:
         cli.say(f"plain again: {', '.join(changed) or 'nothing, no token was sealed'}")
-        cli.mark(None, "take database_key out of the configuration now: with it the next start seals them again")
+        cli.mark(None, f"take the key out of the configuration now ({_NAMES}): with it the next start seals them again")
     else:
         cli.say(f"sealed with key {seal.current}: {', '.join(changed) or 'nothing to do'}")
         if given.database_key_former is not None:
             cli.mark(None, "database_key_former is not needed any more, but for old backups")
-
-
-def _private_mode(folder: Path) -> int:
-    """Mode of a secret file: for its owner, and for the group that a folder hands on and lets read (/etc/syncd)."""
-    shared = stat.S_ISGID | stat.S_IRGRP
-    return 0o640 if folder.stat().st_mode & shared == shared else 0o600

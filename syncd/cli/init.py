@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,10 @@ import click
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.example import render, secret_name
-from syncd.config import load_config
+from syncd.config import find_config, load_config
 from syncd.config.explain import is_secret, nearest, purpose
 from syncd.config.load import LOCAL_NAME, SYSTEM_PATH
+from syncd.config.modes import private_mode, shared_with_group
 from syncd.config.schema import HUB, SHOP_NAME
 from syncd.config.secrets import env_name
 from syncd.errors import ConfigError, SyncdError
@@ -34,8 +36,10 @@ class _Answers:
 
     ask: bool
     env: Mapping[str, str]
+    folder: Path
     secrets_dir: str
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    kept: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
     def value(self, given: str | None, question: str, key: str, default: str = "") -> str:
@@ -48,13 +52,19 @@ class _Answers:
         return answer
 
     def secret(self, side: str, key: str, question: str) -> str:
-        """Take a secret from the environment or ask; returns the file that it will be in."""
+        """Take a secret from the environment or ask; returns the file that it will be in.
+
+        What is there already stays, and is not asked for: an answer that is thrown away would look taken.
+        """
+        name = f"{self.secrets_dir}/{secret_name(side, key)}"
+        if _has_content(self.folder / name):
+            self.kept.append(name)
+            return name
         value = self.env.get(env_name(side, key), "")
         if not value and self.ask:
             value = str(
                 click.prompt(f"{question} (not shown)", default="", hide_input=True, show_default=False, err=True)
             )
-        name = f"{self.secrets_dir}/{secret_name(side, key)}"
         self.secrets[name] = value.strip()
         return name
 
@@ -96,13 +106,14 @@ def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str | 
     listed at the end.
     """
     path = cli.config_path or Path(cli.env.get("SYNCD_CONFIG") or LOCAL_NAME)
-    if path.exists() and not force:
+    if _is_there(path) and not force:
         raise click.UsageError(f"{path} exists already; --force overwrites it, --config FILE writes another")
     ask = not no_input and not cli.json and sys.stdin.isatty() and sys.stderr.isatty()
-    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir or "/".join(("secrets", *_account(path))))
+    secrets_dir = secrets_dir or "/".join(("secrets", *_account(path)))
+    answers = _Answers(ask=ask, env=cli.env, folder=path.parent, secrets_dir=secrets_dir)
     text = _fill(answers, path, given)
-    kept = _write(path, text, answers)
-    _report(cli, path, answers, kept)
+    _write(path, text, answers)
+    _report(cli, path, answers)
     return 0
 
 
@@ -136,54 +147,77 @@ def _account(path: Path) -> tuple[str, ...]:
     return () if path.name == LOCAL_NAME or path.suffix != ".toml" else (path.stem,)
 
 
-def _write(path: Path, text: str, answers: _Answers) -> list[str]:
-    """Write secrets first, then the configuration; returns the secret files that were there already."""
-    kept = []
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise SyncdError(f"{path}: cannot be looked for: {error.strerror}; run this as root") from error
+
+
+def _has_content(file: Path) -> bool:
+    return _is_there(file) and file.stat().st_size > 0
+
+
+def _write(path: Path, text: str, answers: _Answers) -> None:
+    """Write secrets first, then the configuration."""
     try:
         for name, value in answers.secrets.items():
             file = path.parent / name
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if file.exists() and file.stat().st_size:
-                kept.append(name)
-                continue
+            _make_folder(file.parent)
             _write_private(file, f"{value}\n" if value else "")
             if not value:
                 answers.open.append(name)
         _write_private(path, text)
     except OSError as error:
         raise SyncdError(f"{error.filename}: cannot be written: {error.strerror}") from error
-    return kept
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder for secrets: closed, or shared with the group like the one above (/etc/syncd/secrets)."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if shared_with_group(folder.parent):
+        folder.chmod(0o2750)
 
 
 def _write_private(file: Path, text: str) -> None:
-    """Replace a file at once by one that only its owner can read."""
+    """Replace a file at once by one that only its owner can read, and the group that its folder is shared with."""
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), private_mode(file.parent))
         stream.write(text)
     part.replace(file)
 
 
-def _report(cli: CliContext, path: Path, answers: _Answers, kept: list[str]) -> None:
+def _report(cli: CliContext, path: Path, answers: _Answers) -> None:
     problems: list[dict[str, Any]] = []
     try:
         load_config(path, cli.env)
     except ConfigError as error:
         problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
+    secrets = sorted({*answers.secrets, *answers.kept})
     cli.emit(
-        {
-            "config": str(path),
-            "secrets": sorted(answers.secrets),
-            "kept": kept,
-            "open": answers.open,
-            "problems": problems,
-        }
+        {"config": str(path), "secrets": secrets, "kept": answers.kept, "open": answers.open, "problems": problems}
     )
     cli.say(f"wrote {path}")
     for name in answers.secrets:
-        cli.say(f"{'kept' if name in kept else 'wrote'} {path.parent / name}")
+        cli.say(f"wrote {path.parent / name}")
+    for name in answers.kept:
+        cli.say(f"kept {path.parent / name}, which was there already; to be asked for another, remove it first")
     if problems:
         cli.say("\nstill to be filled in:")
         for problem in problems:
             cli.say(f"  {problem['path']}: {problem['message']}")
-    cli.say("\nnext: `syncd db upgrade`, then `syncd check`")
+    option = "" if _is_found(path, cli.env) else f" --config {shlex.quote(str(path))}"
+    cli.say(f"\nnext: `syncd db upgrade{option}`, then `syncd check{option}`")
+
+
+def _is_found(path: Path, env: Mapping[str, str]) -> bool:
+    """Whether commands find this file without being told."""
+    try:
+        return find_config(None, env).absolute() == path.absolute()
+    except ConfigError:
+        return False

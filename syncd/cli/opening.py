@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syncd.errors import SyncdError
+from syncd.service.signals import stop_signals
 from syncd.state import schema
 from syncd.state.engine import Database, open_database
 from syncd.state.lease import LeaseKeeper
@@ -82,18 +82,12 @@ def leadership(db: Database) -> Iterator[LeaseKeeper]:
 def stoppable() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set: work ends after the operation under way. A second signal ends at once."""
     stop = threading.Event()
-
-    def handle(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stop_signals(stop, stop.set, _interrupt):
         yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+
+
+def _interrupt(_number: int) -> None:
+    raise KeyboardInterrupt
 
 
 def shops_asked(cli: CliContext, shop: str | None) -> tuple[str, ...]:
@@ -117,20 +111,20 @@ class UnknownShop(SyncdError):
 
 @contextmanager
 def reading_progress(cli: CliContext) -> Iterator[Callable[[str, str, int, int | None], None]]:
-    """Progress of reads on several sides at once, added up into one bar."""
+    """Progress of reads on several sides at once, added up into one bar.
+
+    Of how many is said if all sides say it: not by reads of changes, nor by one that brings more than it announced.
+    """
     done: dict[str, int] = {}
-    totals: dict[str, int] = {}
+    totals: dict[str, int | None] = {}
     lock = threading.Lock()
     with cli.progress("reading the sides") as update:
 
         def note(side: str, _step: str, count: int, total: int | None) -> None:
             with lock:
                 done[side] = count
-                if total is not None:
-                    totals[side] = total
-                count, total = sum(done.values()), sum(totals.values())
-                update(
-                    count, total if total and total >= count else None
-                )  # reads of changes do not say how much will come
+                totals[side] = total if total is not None and total >= count else None
+                known = [each for each in totals.values() if each is not None]
+                update(sum(done.values()), sum(known) if len(known) == len(totals) else None)
 
         yield note

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from signal import SIGINT, SIGTERM, signal
 from typing import TYPE_CHECKING
 
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
-from syncd.cli.opening import LEASE_TTL_S, database
+from syncd.cli.opening import LEASE_TTL_S, database, stoppable
 from syncd.http.fence import Fence
 from syncd.log import log
 from syncd.service.account import open_account
@@ -36,10 +34,7 @@ def run(cli: CliContext) -> int:
     keep_few_arenas()
     for warning in cli.config.warnings:
         log.bind(detail=warning).warning("config.unwise")
-    stop = threading.Event()
-    for number in (SIGTERM, SIGINT):
-        signal(number, lambda *_: stop.set())
-    with database(cli, create=True) as db:
+    with stoppable() as stop, database(cli, create=True) as db:
         # A standby with the wrong key is of no use, and should say so before it is needed.
         require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []

@@ -169,6 +169,17 @@ def _show_side(cli: CliContext, plan_: SidePlan) -> None:
             cli.say(f"  … and {len(lines) - _SHOWN} more; --json lists all")
         if stopped:
             cli.mark(None, f"{plan_.side}: safety stop: {stopped}; a person must confirm (`syncd approve --all`)")
+    if plan_.waits:
+        cli.mark(None, _waits_line(plan_))
+
+
+def _waits_line(plan_: SidePlan) -> str:
+    """What "nothing to write" does not tell yet."""
+    what = "1 product was" if plan_.waits == 1 else f"{plan_.waits} products were"
+    return (
+        f"{plan_.side}: {what} written moments ago and may be shown from a cache: read again in {plan_.waits_s:.0f} s; "
+        "what changed there meanwhile is planned then"
+    )
 
 
 def _product_line(product: PlannedProduct) -> str:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
 from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
-from syncd.config.modes import database_warnings, open_to_all, open_to_group, strangers_of
+from syncd.config.modes import SERVICE_GROUP, database_warnings, open_to_all, open_to_group, strangers_of
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -54,6 +54,9 @@ _PARTS = re.compile("[/?&=#]")
 _SHORTEST_PART = 12
 _SHORTEST_SECRET = 4
 _KEYS = ("database_key", "database_key_former")
+_WHO_MAY = (
+    f"members of the group {SERVICE_GROUP} may (a new one from the next log-in on), or put `sudo -u syncd` in front"
+)
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -68,11 +71,23 @@ def find_config(explicit: Path | None = None, env: Mapping[str, str] = os.enviro
     if named := env.get("SYNCD_CONFIG"):
         return Path(named)
     places = (Path.cwd() / LOCAL_NAME, SYSTEM_PATH)
-    for place in places:
-        if place.is_file():
-            return place
+    if _can_be_seen(places[0]):
+        return places[0]
+    try:
+        if places[1].is_file():
+            return places[1]
+    except PermissionError:
+        return places[1]  # whoever opens it says who may
     looked = f"looked for --config, $SYNCD_CONFIG, {places[0]} and {places[1]}; `syncd init` writes one"
     raise ConfigError("configuration", [ConfigProblem("", f"no configuration file found: {looked}")])
+
+
+def _can_be_seen(place: Path) -> bool:
+    """Whether there is a file here; not if we are in a folder of somebody else (`sudo -u syncd` in root's own)."""
+    try:
+        return place.is_file()
+    except PermissionError:
+        return False
 
 
 def load_config(
@@ -110,6 +125,8 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(text, parse_float=Decimal)
     except FileNotFoundError as error:
         raise problem("", "does not exist; `syncd init` writes one") from error
+    except PermissionError as error:
+        raise problem("", f"cannot be read: {error.strerror}; {_WHO_MAY}") from error
     except OSError as error:
         raise problem("", f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -219,11 +236,12 @@ class _Loader:
             try:
                 read_key(key)
             except ValueError as error:
-                self._problem(("syncd", name), str(error))
+                self._problem(self.secrets.place_of(("syncd",), name), str(error))
             else:
                 found[name] = key
         if set(found) == {"database_key_former"}:
-            self._problem(("syncd", "database_key_former"), "is of use beside a new database_key only")
+            path = self.secrets.place_of(("syncd",), "database_key_former")
+            self._problem(path, "is of use beside a new database_key only")
         return found
 
     def _check_address(self, address: str, section: SyncdConfig) -> None:

@@ -7,6 +7,7 @@ import os
 import pwd
 import shlex
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 SERVICE_GROUP = "syncd"
@@ -43,6 +44,25 @@ def strangers_of(file: Path) -> str:
     return "" if name in {SERVICE_GROUP, _user(found.st_uid)} else name
 
 
+def shared_with_group(folder: Path) -> bool:
+    """Whether a folder hands its group on to what is made inside, and lets it read (/etc/syncd).
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    shared = stat.S_ISGID | stat.S_IRGRP
+    return folder.stat().st_mode & shared == shared
+
+
+def private_mode(folder: Path) -> int:
+    """Mode of a secret file in a folder: for its owner, and for the group that the folder is shared with.
+
+    Raises:
+        OSError: The folder cannot be looked at.
+    """
+    return 0o640 if shared_with_group(folder) else 0o600
+
+
 def open_to_group(file: Path, group: str) -> str:
     """Say what is wrong and what to type."""
     name = shlex.quote(str(file))
@@ -56,12 +76,13 @@ def database_warnings(url: str) -> list[str]:
     found = []
     database = Path(url.removeprefix("sqlite:///"))
     for file in (database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))):
-        if not file.is_file():
-            continue
-        if open_to_all(file):
-            found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
-        elif group := strangers_of(file):
-            found.append(open_to_group(file, group))
+        with suppress(PermissionError):  # who cannot even look has nothing to be warned of
+            if not file.is_file():
+                continue
+            if open_to_all(file):
+                found.append(f"{file} is open to everyone on this machine: chmod o= {shlex.quote(str(file))}")
+            elif group := strangers_of(file):
+                found.append(open_to_group(file, group))
     return found
 
 

@@ -43,6 +43,7 @@ class SecretReader:
         warnings: Unwise things found so far.
         values: Secrets found so far.
         inline: Key paths of those that stand in the configuration itself.
+        places: By key path of a secret: where the one that counts was given, as its owner wrote it.
     """
 
     base: Path
@@ -51,6 +52,7 @@ class SecretReader:
     warnings: list[str] = field(default_factory=list)
     values: list[str] = field(default_factory=list, repr=False)
     inline: list[str] = field(default_factory=list)
+    places: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find(self, table: Mapping[str, Any], prefix: tuple[str, ...], side: str, key: str) -> str | None:
         """Return the secret ``key`` of a table, or ``None`` if no source has it (or its source is broken).
@@ -69,14 +71,19 @@ class SecretReader:
         path = (*prefix, key)
         if value is None and (directory := self.env.get("CREDENTIALS_DIRECTORY")):
             credential = Path(directory) / credential_name(side, key)
-            if credential.is_file():
+            if self._is_there(credential, path):
                 value = self._read(credential, path, f"credential {credential.name}")
         if value is None and file is not None:
             path = (*prefix, f"{key}_file")
             value = self._from_file(file, path)
         elif value is None and inline is not None:
             value = self._inline(inline, path)
+        self.places[key_path(*prefix, key)] = path
         return self._usable(value, path)
+
+    def place_of(self, prefix: tuple[str, ...], key: str) -> tuple[str, ...]:
+        """Key path by which a secret was given: its own, or that of its file; its own if it was not looked for."""
+        return self.places.get(key_path(*prefix, key), (*prefix, key))
 
     def sources(self, side: str, key: str) -> str:
         """Say where a secret may be given."""
@@ -84,6 +91,15 @@ class SecretReader:
 
     def _problem(self, path: tuple[str, ...], message: str) -> None:
         self.problems.append(ConfigProblem(key_path(*path), message))
+
+    def _is_there(self, credential: Path, path: tuple[str, ...]) -> bool:
+        try:
+            return credential.is_file()
+        except PermissionError as error:
+            self._problem(
+                path, f"credential {credential.name} cannot be looked for: {credential.parent}: {error.strerror}"
+            )
+            return False
 
     def _inline(self, value: object, path: tuple[str, ...]) -> str | None:
         if isinstance(value, str) and value.strip():

@@ -9,7 +9,6 @@ itself for good, so every pass has a deadline, after which the process ends and 
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -41,6 +40,7 @@ from syncd.service.housekeeping import Housekeeping
 from syncd.service.memory import give_back
 from syncd.service.notify import is_supervised, notify, watchdog_seconds
 from syncd.service.restored import open_restore
+from syncd.service.signals import stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,8 +130,10 @@ class Daemon:
         Raises:
             CountsOtherwise: In the first pass over a side; everything has stopped in order.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        with stop_signals(self._account.stop, lambda: self.end(0), lambda number: self._hard_exit(128 + number)):
+            return self._serve()
+
+    def _serve(self) -> int:
         for name, worker in self._account.workers.items():
             worker.alive = self._mark(name)
             self._add_jobs(worker)
@@ -155,18 +157,13 @@ class Daemon:
         self._account.stop.set()
         if first:
             notify("STOPPING=1")
-            # A job must not wait for its own scheduler, nor a signal handler for a lock of the thread it interrupted.
+            # A job must not wait for its own scheduler.
             threading.Thread(target=self._stop_scheduler, daemon=True).start()
 
     def _stop_scheduler(self) -> None:
         # A stop may come before the scheduler runs; the first heartbeat repeats it then.
         with suppress(SchedulerNotRunningError):
             self._scheduler.shutdown(wait=False)
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        if self._account.stop.is_set():
-            self._hard_exit(128 + number)
-        self.end(0)
 
     def _add_jobs(self, worker: SideWorker) -> None:
         side = self._config.side(worker.side.name)

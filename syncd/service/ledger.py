@@ -127,7 +127,7 @@ def _watch_oversell(session: Session, item: Item, before: Quantity, listing: Lis
                 subject=f"item {item.id}",
                 severity="error",
                 item_id=item.id,
-                message=f"{label} is oversold: {item.on_hand:f} on hand",
+                message=f"{label} is oversold: {item.on_hand.normalize():f} on hand",
                 advice="Find the missing units or tell the customer; `syncd explain SKU` shows who sold what. "
                 "Shops are told 0 until the quantity is positive again.",
             ),

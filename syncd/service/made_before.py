@@ -16,7 +16,7 @@ from syncd.service.creation_plan import has_code
 from syncd.state.models import Listing, Restore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -37,12 +37,8 @@ def leave_out_made(
         run: The pass.
         planned: All that is planned.
     """
-    restored_at = session.scalar(select(func.max(Restore.restored_at)))
-    if restored_at is None:
-        return list(planned)
     left = []
-    for product in planned:
-        there = _same_name(session, side, source, product, restored_at)
+    for product, there in made_already(session, side, source, planned):
         if there is None:
             left.append(product)
             continue
@@ -54,6 +50,15 @@ def leave_out_made(
         )
         record(session, side, source, run, product, None, Refused("maybe_made", message))
     return left
+
+
+def made_already(
+    session: Session, side: SideContext, source: SideContext, planned: Sequence[PlannedProduct]
+) -> Iterator[tuple[PlannedProduct, str | None]]:
+    """Each of what is planned, with the id of what may be it and is there since a restore; ``None`` if nothing is."""
+    restored_at = session.scalar(select(func.max(Restore.restored_at)))
+    for product in planned:
+        yield product, None if restored_at is None else _same_name(session, side, source, product, restored_at)
 
 
 def _same_name(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from syncd.core.fields import ALL, told
 from syncd.core.link import Match, MatchClass
@@ -20,6 +20,8 @@ from syncd.service.families import alike
 from syncd.service.field_plan import PlannedFields, check_plan_of_fields
 from syncd.service.field_push import FieldPusher
 from syncd.service.linking import ALIKE, PARTED, find_matches, link_pending, ready_to_link, unlinked_rows
+from syncd.service.made_before import made_already
+from syncd.service.observe import CLOCK_STEP
 from syncd.service.planning import PlannedWrite, check_safety, plan_side
 from syncd.service.restored import refuse_uncompared
 from syncd.service.runs import start_run
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from syncd.config import Config
     from syncd.errors import SyncdError
     from syncd.service.account import Account
+    from syncd.service.side import SideContext
     from syncd.service.worker import RunOutcome, SideWorker
     from syncd.state.engine import Database
 
@@ -57,6 +60,8 @@ class SidePlan:
         stopped: Why a person must look at the stock writes first; ``fields_stopped`` the same of fields,
             ``products_stopped`` of new products, ``withdrawals_stopped`` of deleted ones.
         products_subjects: Subjects of the safety stops on new products: the till has one for each shop they come from.
+        waits: Products whose reading does not count yet, as it may be a cache's: what changed there is not planned.
+        waits_s: Seconds until the last of them is read again.
     """
 
     side: str
@@ -69,6 +74,8 @@ class SidePlan:
     products_stopped: str = ""
     products_subjects: list[str] = field(default_factory=list)
     withdrawals_stopped: str = ""
+    waits: int = 0
+    waits_s: float = 0.0
     error: str = ""
 
 
@@ -207,6 +214,7 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
     withdrawals = _plan_withdrawals(worker)
     with worker.side.db.read() as session:
         of_withdrawals = check_plan_of_withdrawals(session, worker.side, withdrawals)
+        waits_s = _waits_s(session, worker.side)
     return SidePlan(
         side=worker.side.name,
         writes=writes,
@@ -218,8 +226,24 @@ def _plan(worker: SideWorker, fields: list[PlannedFields], error: str) -> SidePl
         products_stopped="; ".join(stops.values()),
         products_subjects=list(stops),
         withdrawals_stopped=of_withdrawals.reason if of_withdrawals else "",
+        waits=len(waits_s),
+        waits_s=max(waits_s, default=0.0),
         error=error,
     )
+
+
+def _waits_s(session: Session, side: SideContext) -> list[float]:
+    """For each linked product that is to be read again later, because what it shows now may come from a cache: when."""
+    now = side.now()
+    query = select(Listing.recheck_at, Listing.fields_recheck_at).where(
+        Listing.side_id == side.id,
+        Listing.gone_at.is_(None),
+        Listing.item_id.is_not(None),
+        or_(Listing.recheck_at > now, Listing.fields_recheck_at > now),
+    )
+    # After the clock was set back a time far ahead is no time to wait for (`observe`).
+    due = ([at for at in found if at is not None and now < at < now + CLOCK_STEP] for found in session.execute(query))
+    return [(max(each) - now).total_seconds() for each in due if each]
 
 
 def _plan_products(worker: SideWorker) -> tuple[list[PlannedProduct], dict[str, str]]:
@@ -231,6 +255,7 @@ def _plan_products(worker: SideWorker) -> tuple[list[PlannedProduct], dict[str, 
         for source in side.sources:
             may = plans.consider(session, side, source)
             found = plans.plan_creations(session, side, source) if may else []
+            found = [product for product, there in made_already(session, side, source, found) if there is None]
             stop = check_plan_of_creations(session, side, source, found)
             if stop is not None:
                 stops[stop_subject(side, source)] = f"{source.name}: {stop.reason}" if side.is_hub else stop.reason

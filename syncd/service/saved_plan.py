@@ -98,6 +98,7 @@ def side_document(plan: SidePlan) -> dict[str, Any]:
         "products_stopped": plan.products_stopped or None,
         "products_subjects": plan.products_subjects,
         "withdrawals_stopped": plan.withdrawals_stopped or None,
+        "waits": {"products": plan.waits, "seconds": round(plan.waits_s, 1)} if plan.waits else None,
         "error": plan.error or None,
     }
 

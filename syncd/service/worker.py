@@ -403,7 +403,7 @@ class SideWorker:
             with side.db.write() as session:
                 observer.apply(session, ChangePage(result.listings, result.gone))
             observer.release()
-            self.progress(side.name, "reading again", start + _RECHECK_CHUNK, len(refs))
+            self.progress(side.name, "reading again", min(start + _RECHECK_CHUNK, len(refs)), len(refs))
             self.alive()
 
     def _load_cursor(self, session: Session) -> Cursor:

@@ -34,6 +34,19 @@ def true_stock(account: Account) -> dict[str, Decimal]:
 # Everything
 
 
+def test_of_how_many_it_says_is_never_less_than_what_came() -> None:
+    """The feed counts products; their variations are readings of their own."""
+    with open_account(CATALOGUE) as account:
+        seen = 0
+        totals = []
+        for page in account.adapter.read_all():
+            seen += len(page.listings)
+            if page.total is not None:
+                totals.append(page.total)
+                assert page.total >= seen
+        assert totals[-1] == seen
+
+
 @pytest.mark.parametrize(
     ("delta", "listed", "own_detail", "beyond"),
     list(

@@ -76,6 +76,22 @@ def test_every_page_is_whole(stage: PageStage, chromium: Browser, size: str, sch
         clean(seen)
 
 
+def test_on_a_phone_no_card_ends_with_a_dot(stage: PageStage, chromium: Browser) -> None:
+    """Numbers that are nothing are left out there, and what would stand between them and the next ones, too."""
+    with opened(chromium, stage.url, size="phone", scheme="light", scripts=True) as (page, seen):
+        go(page, stage, "/runs?busy=1")
+        between: list[list[str]] = page.evaluate(
+            """() => [...document.querySelectorAll('.flow tbody tr')].map(row => {
+                 const style = getComputedStyle;
+                 const shown = [...row.querySelectorAll('td')].filter(cell => style(cell).display !== 'none');
+                 return [style(shown[0], '::before').content, style(shown.at(-1), '::after').content];
+               })"""
+        )
+        assert between
+        assert not any("·" in text for ends in between for text in ends)
+        clean(seen)
+
+
 @pytest.mark.parametrize(("size", "scheme", "scripts"), [way for way in WAYS if way[2]])
 def test_axe_finds_nothing(stage: PageStage, chromium: Browser, size: str, scheme: str, scripts: bool) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - not everybody has it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from syncd import __version__
 from syncd.cli import COMMANDS, cli
 from syncd.cli.command import CliContext, Group, pass_cli
 from syncd.cli.failure import INTERRUPTED, advice_for, run_guarded
+from syncd.cli.opening import reading_progress
 from syncd.errors import AuthRejected, SafetyStop, SyncdError
 from syncd.log import register_secrets
 
@@ -289,11 +291,29 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
 ) -> None:
     seconds = iter([0.0, 1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
     monkeypatch.setattr("syncd.cli.command.time.monotonic", lambda: next(seconds))
-    with CliContext().progress("reading main", 300) as update:
+    with CliContext().progress("reading main") as update:
         update(10, None)
-        update(20, None)
+        update(20, 300)
         update(30, 400)
         update(40, None)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == "reading main: 20 of 300\nreading main: 40 of 400\n"
+    assert captured.err == "reading main: 20 of 300\nreading main: 40\n"
+
+
+def test_progress_of_several_sides_says_of_how_many_only_if_that_is_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(0.0, 10.0)
+    monkeypatch.setattr("syncd.cli.command.time.monotonic", lambda: next(seconds))
+    with reading_progress(CliContext()) as note:
+        note("till", "reading", 100, 300)
+        note("web", "reading", 50, 425)
+        note("web", "reading", 425, 425)
+        note("web", "reading", 550, 425)  # more than it announced
+        note("web", "reading again", 10, 10)
+        note("till", "reading", 310, None)
+    steps = capsys.readouterr().err.splitlines()
+    assert [step.removeprefix("reading the sides: ") for step in steps] == [
+        "100 of 300", "150 of 725", "525 of 725", "650", "110 of 310", "320",
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from syncd.adapters.registry import load_factories
 from syncd.cli.init import _default_database
 from syncd.config import load_config
+from tests.support.stranger import shut_out_of
 
 from .conftest import Run
 
@@ -25,6 +26,17 @@ ENV = {
     "SYNCD_MAIN_CONSUMER_KEY": "ck_1",
     "SYNCD_MAIN_CONSUMER_SECRET": "cs_1",
 }
+ANSWERS = [
+    (b"Database", b"\n"),
+    (b"Id of the app", b"typed-app\n"),
+    (b"Secret of the app", b"typed-secret\n"),
+    (b"Token made", b"typed-token\n"),
+    (b"Name for the shop", b"main\n"),
+    (b"Shop system", b"woocommerce\n"),
+    (b"Address of the shop", b"https://typed.example\n"),
+    (b"starts with ck_", b"ck_typed\n"),
+    (b"starts with cs_", b"cs_typed\n"),
+]
 FLAGS = ("--inventorum-client-id", "my-app", "--shop-url", "https://shop.example")
 
 
@@ -54,6 +66,41 @@ def test_flags_and_environment_make_a_complete_configuration(run: Run, tmp_path:
     assert config.hub.settings.refresh_token.get_secret_value() == "till-token"
     assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_1"
     assert config.syncd.database == f"sqlite:///{tmp_path}/syncd.db"
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_what_is_said_next_can_be_typed_as_it_stands(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "next: `syncd db upgrade`, then `syncd check`" in run("init", *FLAGS).out
+    other = tmp_path / "my shop.toml"
+    said = run("init", *FLAGS, "--config", other).out
+    assert f"next: `syncd db upgrade --config '{other}'`, then `syncd check --config '{other}'`" in said
+    monkeypatch.setenv("SYNCD_CONFIG", str(other))
+    assert "next: `syncd db upgrade`, then `syncd check`" in run("init", *FLAGS, "--force").out
+
+
+@pytest.mark.usefixtures("secrets_given")
+def test_a_folder_that_is_shared_with_a_group_lets_it_read(run: Run, tmp_path: Path) -> None:
+    """As /etc/syncd is, with the mode that systemd/syncd.tmpfiles.conf gives it."""
+    shared = tmp_path / "etc"
+    (shared / "secrets").mkdir(parents=True)
+    for folder in (shared, shared / "secrets"):
+        folder.chmod(0o2750)
+    assert run("init", *FLAGS, "--config", shared / "berlin.toml").code == 0
+    secret = shared / "secrets" / "berlin" / "inventorum-refresh-token"
+    assert [mode(path) for path in (shared / "berlin.toml", secret.parent, secret)] == [0o640, 0o2750, 0o640]
+    (shared / "secrets").chmod(0o2700)  # hidden from the group: docs/install.md
+    assert run("init", *FLAGS, "--config", shared / "bonn.toml").code == 0
+    secret = shared / "secrets" / "bonn" / "inventorum-refresh-token"
+    assert [mode(path) for path in (secret.parent, secret)] == [0o700 | stat.S_ISGID, 0o600]
+
+
+def test_a_folder_that_may_not_be_looked_into(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    with shut_out_of(folder):
+        result = run("init", "--config", folder / "config.toml")
+    assert result.code == 1
+    assert "cannot be looked for: Permission denied; run this as root" in result.err
 
 
 @pytest.mark.usefixtures("secrets_given")
@@ -99,8 +146,13 @@ def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path) -> None:
     forced = run("init", *FLAGS, "--force", "--json")
     assert forced.code == 0
     assert json.loads(forced.out)["kept"] == ["secrets/inventorum-refresh-token"]
+    assert "secrets/inventorum-refresh-token" in json.loads(forced.out)["secrets"]
     assert kept.read_text() == "older-token"
     assert path.read_text() != "mine"
+    assert (
+        "kept secrets/inventorum-refresh-token, which was there already; to be asked for another, remove it"
+        in run("init", *FLAGS, "--force").out
+    )
 
 
 @pytest.mark.usefixtures("corner")
@@ -151,21 +203,34 @@ def test_a_folder_that_does_not_take_it(run: Run, tmp_path: Path) -> None:
 
 
 def test_in_a_terminal_it_asks_and_hides_secrets(tmp_path: Path) -> None:
-    answers = [
-        (b"Database", b"\n"),
-        (b"Id of the app", b"typed-app\n"),
-        (b"Secret of the app", b"typed-secret\n"),
-        (b"Token made", b"typed-token\n"),
-        (b"Name for the shop", b"main\n"),
-        (b"Shop system", b"woocommerce\n"),
-        (b"Address of the shop", b"https://typed.example\n"),
-        (b"starts with ck_", b"ck_typed\n"),
-        (b"starts with cs_", b"cs_typed\n"),
-    ]
+    shown = _typed(tmp_path, ANSWERS)
+    config = load_config(tmp_path / "config.toml", {})
+    assert config.hub.settings.client_id == "typed-app"
+    assert config.hub.settings.refresh_token.get_secret_value() == "typed-token"
+    assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_typed"
+    assert b"typed-app" in shown
+    assert not any(secret in shown for secret in (b"typed-secret", b"typed-token", b"ck_typed", b"cs_typed"))
+
+
+def test_a_secret_that_is_kept_is_not_asked_for(tmp_path: Path) -> None:
+    """An answer that is thrown away would look taken."""
+    (tmp_path / "secrets").mkdir()
+    for name in ("inventorum-client-secret", "inventorum-refresh-token"):
+        (tmp_path / "secrets" / name).write_text("there-already\n")
+        (tmp_path / "secrets" / name).chmod(0o600)
+    shown = _typed(tmp_path, [each for each in ANSWERS if each[0] not in {b"Secret of the app", b"Token made"}])
+    assert b"Secret of the app" not in shown
+    config = load_config(tmp_path / "config.toml", {})
+    assert config.hub.settings.refresh_token.get_secret_value() == "there-already"
+    assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_typed"
+
+
+def _typed(folder: Path, answers: list[tuple[bytes, bytes]]) -> bytes:
+    """Run `syncd init` in a terminal and answer its questions; returns what was to be seen."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "syncd", "init"],
-        cwd=tmp_path,
+        cwd=folder,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -181,12 +246,7 @@ def test_in_a_terminal_it_asks_and_hides_secrets(tmp_path: Path) -> None:
             raise
     os.close(ours)
     assert process.returncode == 0, shown
-    config = load_config(tmp_path / "config.toml", {})
-    assert config.hub.settings.client_id == "typed-app"
-    assert config.hub.settings.refresh_token.get_secret_value() == "typed-token"
-    assert config.shops["main"].settings.consumer_secret.get_secret_value() == "cs_typed"
-    assert b"typed-app" in shown
-    assert not any(secret in shown for secret in (b"typed-secret", b"typed-token", b"ck_typed", b"cs_typed"))
+    return shown
 
 
 def _answer(terminal: int, prompt: bytes, reply: bytes) -> bytes:

@@ -46,7 +46,9 @@ def test_a_key_is_made_used_changed_and_removed(place: Place) -> None:
     plain = place.tokens()
     one = json.loads(place("db", "key", "one.key", "--json").out)["id"]
     assert stat.S_IMODE((place.folder / "one.key").stat().st_mode) == 0o600
-    assert "exists already" in place("db", "key", "one.key").err
+    again = place("db", "key", "one.key")
+    assert again.code == 2
+    assert "one.key exists already: name a new file" in again.err
     place.keys(database_key="one.key")
     assert f"database: tokens: inventorum: not sealed with key {one} yet" in place("check").out
     assert place.tokens() == plain
@@ -69,7 +71,7 @@ def test_a_key_is_made_used_changed_and_removed(place: Place) -> None:
     assert "nothing to do" in place("db", "rekey").out
     removed = place("db", "rekey", "--remove")
     assert "plain again: inventorum" in removed.out
-    assert "take database_key out of the configuration" in removed.out
+    assert "take the key out of the configuration now (database_key_file" in removed.out
     assert place.tokens() == plain
     place.keys()
     assert place("check").code == 0
@@ -135,7 +137,7 @@ def test_what_is_no_key_is_a_mistake_of_the_configuration(place: Place, content:
     place.keys(database_key="bad.key")
     refused = place("check", "--offline")
     assert refused.code == 78
-    assert "syncd.database_key" in refused.err
+    assert "syncd.database_key_file: " in refused.err
     assert words in refused.err
     assert "password" not in refused.err
 
@@ -143,7 +145,7 @@ def test_what_is_no_key_is_a_mistake_of_the_configuration(place: Place, content:
 def test_a_former_key_alone_and_options_that_exclude_each_other(place: Place) -> None:
     place("db", "key", "one.key")
     place.keys(database_key_former="one.key")
-    assert "beside a new database_key only" in place("db", "rekey").err
+    assert "syncd.database_key_former_file: is of use beside a new database_key only" in place("db", "rekey").err
     place.keys()
     assert "syncd.database_key: missing" in place("db", "rekey").err
     assert "exclude each other" in place("db", "rekey", "--remove", "--forget").err

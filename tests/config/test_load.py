@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
@@ -16,6 +17,7 @@ from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import GROUP, Factories
 from syncd.config import Config, Schedule, find_config, load_config
 from syncd.errors import ConfigError
+from tests.support.stranger import shut_out_of
 
 from .conftest import GOOD
 
@@ -353,6 +355,32 @@ def test_the_file_is_searched_in_the_documented_order(tmp_path: Path, monkeypatc
     assert find_config(None, {}) == tmp_path / "config.toml"
     assert find_config(None, {"SYNCD_CONFIG": "/x/y.toml"}) == Path("/x/y.toml")
     assert find_config(Path("z.toml"), {"SYNCD_CONFIG": "/x/y.toml"}) == Path("z.toml")
+
+
+def test_a_folder_of_somebody_else_has_no_configuration_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sudo -u syncd syncd check` is typed by root, in a folder that only root may look into."""
+    with tempfile.TemporaryDirectory() as public:  # pytest's folders are closed to others
+        Path(public).chmod(0o755)
+        here, system = Path(public, "root"), Path(public, "etc")
+        for folder in (here, system):
+            folder.mkdir()
+            (folder / "config.toml").touch()
+        monkeypatch.chdir(here)
+        monkeypatch.setattr("syncd.config.load.SYSTEM_PATH", system / "config.toml")
+        with shut_out_of(here):
+            assert find_config(None, {}) == system / "config.toml"
+        monkeypatch.chdir("/")
+
+
+def test_who_may_not_read_the_configuration_is_told_who_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = tmp_path / "etc"
+    system.mkdir()
+    (system / "config.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("syncd.config.load.SYSTEM_PATH", system / "config.toml")
+    with shut_out_of(system), pytest.raises(ConfigError, match="members of the group syncd") as caught:
+        load_config(find_config(None, {}), {})
+    assert "sudo -u syncd" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 
 from syncd.adapters.base import AdapterFactory
 from syncd.config import Config, load_config
+from syncd.config.modes import database_warnings
 from syncd.errors import ConfigError
+from tests.support.stranger import shut_out_of
 
 from .conftest import GOOD
 
@@ -169,6 +171,26 @@ def test_a_database_that_is_open_is_a_warning(public: Path, factories: dict[str,
         f"chmod o= {public}/state.db",
         f"chmod o= {public}/state.db-wal",
     ]
+
+
+def test_credentials_that_may_not_be_looked_for_are_a_problem() -> None:
+    with tempfile.TemporaryDirectory() as public:
+        Path(public).chmod(0o755)
+        config = Path(public, "config.toml")
+        config.write_text(WITHOUT)
+        closed = Path(public, "secrets")
+        closed.mkdir()
+        with shut_out_of(closed), pytest.raises(ConfigError) as caught:
+            load_config(config, {"CREDENTIALS_DIRECTORY": str(closed)})
+    problems = {problem.path: problem.message for problem in caught.value.problems}
+    assert problems["syncd.database"] == f"credential database cannot be looked for: {closed}: Permission denied"
+
+
+def test_a_database_in_a_folder_of_others_is_no_reason_to_fail_before_it_is_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with shut_out_of(folder):
+        assert database_warnings(f"sqlite:///{folder}/syncd.db") == []
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o440])

@@ -243,6 +243,13 @@ def test_an_undo_below_zero_is_an_oversell_with_a_name(database: Database) -> No
     assert finding.message == "t-A (A) is oversold: -3 on hand"
 
 
+def test_an_oversell_is_told_in_whole_units_if_the_side_says_2_00(database: Database) -> None:
+    account = two_sides(database, {"A": 0}, {"A": 0})
+    account.worlds["till"].sell("t-A", Decimal("2.00"))
+    account.poll("till")
+    assert [finding.message for finding in account.findings()] == ["t-A (A) is oversold: -2 on hand"]
+
+
 def test_an_undo_in_the_middle_of_a_pass_does_not_date_what_the_pass_read(database: Database) -> None:
     """An order after the reading and before the undo is not in the shadow: it must not pass for our own lost write."""
     account = two_sides(database, {"A": 10, "B": 10}, {"A": 10, "B": 10})

@@ -159,7 +159,7 @@ class InventorumAdapter(PlainSide):
         resolved = resolver.Resolver(self._client, self._rates.if_possible)
         read = partial(self._client.modified, BEFORE_EVERYTHING)
         for page in read_newest_last(read, row_id, self._client.where("products/delta/modified/")):
-            yield from _pages(resolved.resolve(page.rows), page.total)
+            yield from _pages(resolved, resolved.resolve(page.rows), page.total)
         if count.total is not None and len(resolved.products) < count.total:
             yield from self._read_missing(resolved, count.total)
         yield ChangePage(cursor={MODIFIED: position, DELETED: position})
@@ -177,7 +177,7 @@ class InventorumAdapter(PlainSide):
         for page in read_growing(self._client.products, row_id, self._client.where("products/")):
             known = resolved.products | resolved.variations
             unknown = [external_id for row in page.rows if (external_id := row_id(row)) not in known]
-            yield from _pages(FetchResult(resolved.by_id(unknown)), page.total)
+            yield from _pages(resolved, FetchResult(resolved.by_id(unknown)), page.total)
 
     def read_changes(self, cursor: Cursor) -> Iterator[ChangePage]:
         """Read what changed since ``cursor``; two requests when nothing did. See ``SideAdapter.read_changes``.
@@ -195,7 +195,7 @@ class InventorumAdapter(PlainSide):
         for number, page in enumerate(read_newest_last(partial(self._client.modified, start), row_id, where)):
             if number == 0:
                 position[MODIFIED] = _moved(cursor[MODIFIED], page.date)
-            yield from _pages(resolved.resolve(page.rows), page.total)
+            yield from _pages(resolved, resolved.resolve(page.rows), page.total)
         start = start_of(cursor[DELETED], self._context.overlap_s)
         where = self._client.where("products/delta/deleted/")
         known = self._confirmed_gone if cursor == self._confirmed_for else set()
@@ -329,7 +329,9 @@ def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def _pages(found: FetchResult, total: int | None) -> Iterator[ChangePage]:
+def _pages(resolved: resolver.Resolver, found: FetchResult, products: int | None) -> Iterator[ChangePage]:
+    """Readings in pages; the feed counts products, and their variations are known as far as they were read."""
+    total = None if products is None else products + len(resolved.variations)
     for part in _chunks(found.listings, PAGE_SIZE):
         yield ChangePage(listings=tuple(part), total=total)
     if found.gone:
