@@ -21,6 +21,7 @@
     ├─ NotDelivered                      a word to people or to a monitor was not taken; the sync goes on
     ├─ LeaseLost                         another process leads now: write nothing more
     ├─ DatabaseNotReady                  the schema is missing or of another version: `syncd db upgrade`
+    │  └─ DatabaseOutdated               an old copy of it was put in place: `syncd db restore` (exit 78)
     ├─ DatabaseUnavailable               locked, full or not answering: try again later, nothing was written
     └─ StateError                        an invariant of ours broke: fail loudly
 """
@@ -191,6 +192,10 @@ class DatabaseNotReady(SyncdError):
     """The database has no syncd schema, or one of another version."""
 
     exit_code = 78
+
+
+class DatabaseOutdated(DatabaseNotReady):
+    """The database is an old copy of the one that was worked with: what it lacks would be counted once more."""
 
 
 class DatabaseUnavailable(SyncdError):

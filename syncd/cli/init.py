@@ -15,7 +15,7 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.example import render, secret_name
 from syncd.config import load_config
 from syncd.config.explain import is_secret, nearest, purpose
-from syncd.config.load import LOCAL_NAME, SYSTEM_PATH
+from syncd.config.places import LOCAL_NAME, SYSTEM_PATH, account_of, state_folder
 from syncd.config.schema import HUB, SHOP_NAME
 from syncd.config.secrets import env_name
 from syncd.errors import ConfigError, SyncdError
@@ -99,7 +99,7 @@ def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str | 
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force overwrites it, --config FILE writes another")
     ask = not no_input and not cli.json and sys.stdin.isatty() and sys.stderr.isatty()
-    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir or "/".join(("secrets", *_account(path))))
+    answers = _Answers(ask=ask, env=cli.env, secrets_dir=secrets_dir or "/".join(("secrets", *account_of(path))))
     text = _fill(answers, path, given)
     kept = _write(path, text, answers)
     _report(cli, path, answers, kept)
@@ -125,15 +125,9 @@ def _fill(answers: _Answers, path: Path, given: Mapping[str, str | None]) -> str
 
 def _default_database(path: Path) -> str:
     """Beside the configuration; for the service in its own folder, that of the account for one of several."""
-    account = _account(path)
     if path.absolute().parent == SYSTEM_PATH.parent:
-        return f"sqlite:////var/lib/syncd/{'/'.join((*account, 'syncd.db'))}"
-    return f"sqlite:///{'.'.join((*account, 'syncd.db'))}"
-
-
-def _account(path: Path) -> tuple[str, ...]:
-    """Name of an account that is one of several (``berlin.toml``); its secrets and database are its own."""
-    return () if path.name == LOCAL_NAME or path.suffix != ".toml" else (path.stem,)
+        return f"sqlite:///{state_folder(path, {}) / 'syncd.db'}"
+    return f"sqlite:///{'.'.join((*account_of(path), 'syncd.db'))}"
 
 
 def _write(path: Path, text: str, answers: _Answers) -> list[str]:

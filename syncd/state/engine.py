@@ -8,9 +8,7 @@ one consistent moment and never wait for writers. No transaction may be open dur
 from __future__ import annotations
 
 import importlib.util
-import os
 import sqlite3
-import stat
 import threading
 import time
 from contextlib import contextmanager
@@ -21,9 +19,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from syncd.core.incarnation import Seen
 from syncd.errors import DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
 from syncd.state.clock import DatabaseClock
 from syncd.state.models import Lease
+from syncd.state.place import identity, prepare_file
 from syncd.state.turns import Turns
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class Database:
         self.url_safe = mask(engine.url)
         self.now = DatabaseClock()
         self._on_dispose = on_dispose
-        self._fence: tuple[str, int] | None = None
+        self._fence: tuple[str, int, Callable[[Seen], None]] | None = None
+        self._file = identity(engine.url)
         self._turns = Turns()
         self._thread = threading.local()
         options: dict[str, Any] = {_READING: True}
@@ -141,13 +142,31 @@ class Database:
         self.now.note(moment, asked, self.now.ticks())
         return moment
 
-    def set_fence(self, name: str, fence: int) -> None:
-        """From now on, writes are refused unless lease ``name`` still has this fencing number."""
-        self._fence = (name, fence)
+    def set_fence(self, name: str, fence: int, guard: Callable[[Seen], None] = lambda _: None) -> None:
+        """From now on, writes are refused unless lease ``name`` still has this fencing number.
+
+        Args:
+            name: The lease.
+            fence: Its number.
+            guard: Told how far the database has come, in the same transaction; raises if it is not the one of before.
+        """
+        self._fence = (name, fence, guard)
 
     def clear_fence(self) -> None:
         """Stop verifying a lease."""
         self._fence = None
+
+    def require_same_file(self) -> None:
+        """Make sure that the file of a SQLite database was not moved away under this process, or another put there.
+
+        Raises:
+            LeaseLost: It was: what is written now would be written to a file that nobody finds again.
+        """
+        if self._file is not None and identity(self.engine.url) != self._file:
+            raise LeaseLost(
+                f"{self.engine.url.database} is another file than this process works with; it ends, and whoever "
+                "starts again looks at what is there now"
+            )
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -157,10 +176,14 @@ class Database:
     def _verify_fence(self, session: Session) -> None:
         if self._fence is None:
             return
-        name, fence = self._fence
+        name, fence, guard = self._fence
+        self.require_same_file()
         # The lease itself only changes in a writing transaction, and those take turns: what is read here holds
         # until this transaction ends.
-        row = session.execute(select(Lease.fence, Lease.owner).where(Lease.name == name)).one_or_none()
+        columns = (Lease.fence, Lease.owner, Lease.incarnation, Lease.beat, Lease.beat_at)
+        row = session.execute(select(*columns).where(Lease.name == name)).one_or_none()
+        if row is not None:
+            guard(Seen(row.incarnation, row.beat, row.beat_at))
         if row is None or row.fence != fence:
             holder = f" ({row.owner})" if row is not None and row.owner else ""
             raise LeaseLost(f"another process{holder} has taken over lease {name!r}; this one writes nothing more")
@@ -191,7 +214,7 @@ def open_database(url: str, *, create: bool = False) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
-        _prepare_file(path, create=create)
+        prepare_file(path, create=create)
         engine = sqlite_engine(parsed)
     else:
         engine = _postgresql_engine(parsed)
@@ -340,44 +363,6 @@ def _postgresql_engine(url: URL) -> Engine:
             connection.exec_driver_sql(_TAKE_TURN)
 
     return engine
-
-
-def _prepare_file(path: Path, *, create: bool) -> None:
-    """Find out what is wrong with the place of a SQLite file before SQLite says so in fewer words."""
-    folder = path.absolute().parent
-    try:
-        if not folder.is_dir():
-            raise DatabaseNotReady(f"{path}: the folder {folder} does not exist; create it for the user of syncd")
-        if path.is_dir():
-            raise DatabaseNotReady(f"{path} is a folder; name a file in `syncd.database`")
-        if not path.exists():
-            if not create:
-                raise DatabaseNotReady(f"{path}: there is no database yet; run `syncd db upgrade`")
-            _make_file(path, folder)
-        for place in (path, folder):
-            if not os.access(place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-                raise PermissionError(13, "no permission to read and write", str(place))
-    except OSError as error:
-        raise DatabaseNotReady(
-            f"{error.filename or path}: {error.strerror}; run this as the user that owns the database"
-        ) from error
-
-
-def _make_file(path: Path, folder: Path) -> None:
-    """Make an empty database: for its owner alone, as it holds tokens, or for the group that the folder is shared with.
-
-    A folder is shared if its group may write there and is handed on to what is made inside (mode 2770, as the unit
-    makes it). SQLite gives -wal and -shm the mode of the file, whoever makes them and whatever that process masks out.
-    """
-    place = folder.stat()
-    shared = place.st_mode & (stat.S_ISGID | stat.S_IWGRP) == stat.S_ISGID | stat.S_IWGRP
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if os.geteuid() == 0:
-            os.fchown(handle, place.st_uid, place.st_gid)  # root's own file would lock the service out
-        os.fchmod(handle, 0o660 if shared else 0o600)
-    finally:
-        os.close(handle)
 
 
 def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:
