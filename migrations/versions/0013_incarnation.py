@@ -37,7 +37,7 @@ def upgrade() -> None:
             sa.BigInteger(),
             nullable=False,
             server_default="0",
-            comment="grows each time the lease is taken, renewed or given back",
+            comment="grows when the lease is taken, renewed or given back, and before each write to a side",
         ),
     )
     op.add_column("leases", sa.Column("beat_at", types.Instant(), nullable=True, comment="when it grew last"))

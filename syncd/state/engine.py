@@ -12,10 +12,11 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -65,6 +66,16 @@ _POSTGRESQL_CONNECT: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """What a writing transaction verifies; see ``Database.set_fence``."""
+
+    name: str
+    number: int
+    guard: Callable[[Seen], None]
+    saw: Callable[[Seen], None]
+
+
 class Database:
     """An open database. Safe to share between threads; each ``with`` block is one transaction of its own.
 
@@ -81,7 +92,7 @@ class Database:
         self.url_safe = mask(engine.url)
         self.now = DatabaseClock()
         self._on_dispose = on_dispose
-        self._fence: tuple[str, int, Callable[[Seen], None]] | None = None
+        self._fence: _Fence | None = None
         self._file = identity(engine.url)
         self._turns = Turns()
         self._thread = threading.local()
@@ -92,12 +103,14 @@ class Database:
         self._reader = sessionmaker(engine.execution_options(**options), expire_on_commit=False)
 
     @contextmanager
-    def write(self, *, fenced: bool = True) -> Iterator[Session]:
+    def write(self, *, fenced: bool = True, sends: bool = False) -> Iterator[Session]:
         """Open one writing transaction; it commits at the end of the block and rolls back on any exception.
 
         Args:
             fenced: Verify first, in the same transaction, that this process still holds the lease given to
                 ``set_fence``. ``False`` only for what any process may write: tokens, a person's word, leases.
+            sends: What is committed is the last word before something is written to a side: that it was is counted (a
+                beat), so that a database that loses this commit is known by it.
 
         Raises:
             LeaseLost: another process took the lease; nothing was written.
@@ -112,12 +125,16 @@ class Database:
         if not self._turns.take(LOCK_WAIT_S):
             raise DatabaseUnavailable(f"{self.url_safe}: no turn to write within {LOCK_WAIT_S:.0f} s")
         self._thread.writing = True
+        fence, beat = self._fence if fenced else None, None
         try:
             with self.translated(), self._writer.begin() as session:
                 session.connection()  # take the turn now, not at the first statement
-                if fenced:
-                    self._verify_fence(session)
+                if fence is not None:
+                    shown = self._verify(fence, session)
+                    beat = self._beat(fence, session, shown) if sends else None
                 yield session
+            if fence is not None and beat is not None:
+                fence.saw(beat)
         finally:
             self._thread.writing = False
             self._turns.give()
@@ -142,15 +159,22 @@ class Database:
         self.now.note(moment, asked, self.now.ticks())
         return moment
 
-    def set_fence(self, name: str, fence: int, guard: Callable[[Seen], None] = lambda _: None) -> None:
+    def set_fence(
+        self,
+        name: str,
+        number: int,
+        guard: Callable[[Seen], None] = lambda _: None,
+        saw: Callable[[Seen], None] = lambda _: None,
+    ) -> None:
         """From now on, writes are refused unless lease ``name`` still has this fencing number.
 
         Args:
             name: The lease.
-            fence: Its number.
+            number: Its number.
             guard: Told how far the database has come, in the same transaction; raises if it is not the one of before.
+            saw: Told of each beat that was committed with a transaction.
         """
-        self._fence = (name, fence, guard)
+        self._fence = _Fence(name, number, guard, saw)
 
     def clear_fence(self) -> None:
         """Stop verifying a lease."""
@@ -173,20 +197,26 @@ class Database:
         self.engine.dispose()
         self._on_dispose()
 
-    def _verify_fence(self, session: Session) -> None:
-        if self._fence is None:
-            return
-        name, fence, guard = self._fence
+    def _verify(self, fence: _Fence, session: Session) -> Seen:
         self.require_same_file()
         # The lease itself only changes in a writing transaction, and those take turns: what is read here holds
         # until this transaction ends.
         columns = (Lease.fence, Lease.owner, Lease.incarnation, Lease.beat, Lease.beat_at)
-        row = session.execute(select(*columns).where(Lease.name == name)).one_or_none()
+        row = session.execute(select(*columns).where(Lease.name == fence.name)).one_or_none()
         if row is not None:
-            guard(Seen(row.incarnation, row.beat, row.beat_at))
-        if row is None or row.fence != fence:
-            holder = f" ({row.owner})" if row is not None and row.owner else ""
-            raise LeaseLost(f"another process{holder} has taken over lease {name!r}; this one writes nothing more")
+            fence.guard(shown := Seen(row.incarnation, row.beat, row.beat_at))
+            if row.fence == fence.number:
+                return shown
+        holder = f" ({row.owner})" if row is not None and row.owner else ""
+        raise LeaseLost(f"another process{holder} has taken over lease {fence.name!r}; this one writes nothing more")
+
+    def _beat(self, fence: _Fence, session: Session, shown: Seen) -> Seen:
+        beat = Seen(shown.incarnation, shown.beat + 1, self.now())
+        session.execute(
+            update(Lease).where(Lease.name == fence.name).values(beat=beat.beat, beat_at=beat.at),
+            execution_options={"synchronize_session": False},
+        )
+        return beat
 
     @contextmanager
     def translated(self, *, reading: bool = False) -> Iterator[None]:

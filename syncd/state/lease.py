@@ -9,8 +9,9 @@ bytes of a write leave (``syncd/http/session.py``).
 
 Time is never compared between machines: on PostgreSQL it is the server's, on SQLite all processes share one machine.
 
-A lease also counts how often it was taken, renewed or given back, and that of the leader names the incarnation of the
-database: by both an old copy is known (``state/witness.py``), before anything is done with it.
+A lease also counts how often it was taken, renewed or given back, and what its holder is about to write to sides; that
+of the leader names the incarnation of the database. By both an old copy is known before anything is done with it (see
+``state/witness.py``).
 """
 
 from __future__ import annotations
@@ -252,7 +253,7 @@ class LeaseKeeper:
         self._witness.saw(seen)
         if fence is not None:
             self.fence, self._renewed, self._incarnation = fence, asked, seen.incarnation
-            self._database.set_fence(self._name, fence, self._guard)
+            self._database.set_fence(self._name, fence, self._guard, self._witness.saw)
         self._testify(1 if fence is not None else SPARED_BEATS)
         return fence is not None
 

@@ -485,7 +485,10 @@ class Lease(Base):
         comment="of leader: which life of the database this is; another one since each restore",
     )
     beat: Mapped[int] = mapped_column(
-        BigInteger, default=0, server_default="0", comment="grows each time the lease is taken, renewed or given back"
+        BigInteger,
+        default=0,
+        server_default="0",
+        comment="grows when the lease is taken, renewed or given back, and before each write to a side",
     )
     beat_at: Mapped[datetime | None] = mapped_column(comment="when it grew last")
 

@@ -144,6 +144,26 @@ def test_a_database_that_is_exchanged_under_its_leader_is_noticed_at_once(databa
     assert as_it_was(database) == old
 
 
+def test_a_leader_misses_each_commit_before_which_it_wrote_to_a_side(database: Database) -> None:
+    """As after a failover to a replica that lacked it, within seconds: no renewal of the lease came in between."""
+    leader = keeper(database, None)
+    assert leader.acquire()
+    old = as_it_was(database)
+    with database.write():
+        pass
+    assert as_it_was(database) == old
+    with database.write(sends=True) as session:
+        rows.item(session, 1)
+    assert as_it_was(database)["beat"] == old["beat"] + 1
+    with pytest.raises(ZeroDivisionError), database.write(sends=True):
+        raise ZeroDivisionError
+    with database.write(sends=True):
+        pass
+    put_back(database, old)
+    with pytest.raises(DatabaseOutdated), database.write():
+        pass
+
+
 def test_one_that_was_restored_under_its_leader_is_no_longer_its_own(database: Database) -> None:
     leader = keeper(database, None)
     assert leader.acquire()

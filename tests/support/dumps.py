@@ -21,10 +21,12 @@ def put_back(url: str, file: Path, *, tries: int = 1) -> None:
     """``pg_restore``, as docs/install.md says; all or nothing, so that it can be tried again."""
     for left in reversed(range(tries)):
         try:
-            return _run(url, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(file))
+            _run(url, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(file))
         except subprocess.CalledProcessError:
             if not left:
                 raise
+        else:
+            return
 
 
 def _run(url: str, tool: str, *arguments: str) -> None:
