@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 from sqlalchemy.orm import Session, sessionmaker
 
 from syncd.core.incarnation import Seen
-from syncd.errors import DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
+from syncd.errors import DatabaseExchanged, DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
 from syncd.state.clock import DatabaseClock
 from syncd.state.models import Lease
 from syncd.state.place import identity, prepare_file
@@ -184,13 +184,10 @@ class Database:
         """Make sure that the file of a SQLite database was not moved away under this process, or another put there.
 
         Raises:
-            LeaseLost: It was: what is written now would be written to a file that nobody finds again.
+            DatabaseExchanged: It was: what is written now would be written to a file that nobody finds again.
         """
         if self._file is not None and identity(self.engine.url) != self._file:
-            raise LeaseLost(
-                f"{self.engine.url.database} is another file than this process works with; it ends, and whoever "
-                "starts again looks at what is there now"
-            )
+            raise DatabaseExchanged(f"{self.engine.url.database} is another file now than this process works with")
 
     def dispose(self) -> None:
         """Close all connections."""

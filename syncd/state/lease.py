@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from syncd.core.incarnation import Seen
-from syncd.errors import DatabaseOutdated, DatabaseUnavailable, LeaseLost, SyncdError
+from syncd.errors import DatabaseExchanged, DatabaseOutdated, DatabaseUnavailable, LeaseLost, SyncdError
 from syncd.state.clock import uptime_s
 from syncd.state.models import Lease
 from syncd.state.process import Process
@@ -290,7 +290,7 @@ class LeaseKeeper:
         """Refuse what is not the database that this process began to work with, as it was or as it went on since."""
         self._witness.refuse(shown)
         if shown.incarnation != self._incarnation:
-            raise LeaseLost("the database was put back from a backup under this process; it writes nothing more")
+            raise DatabaseExchanged("the database was put back from a backup under this process")
 
     def may_write(self) -> bool:
         """As ``holds``; to be asked before something is written to a side."""

@@ -154,7 +154,7 @@ def test_a_file_that_is_moved_under_the_daemon_ends_it_and_is_judged_by_the_next
     copies.copy.replace(copies.file)
     stage.sell(SHOP, later, 1)
     assert daemon.wait() == 1, daemon.said
-    assert "another file than this process works with" in daemon.said
+    assert "another file now than this process works with" in daemon.said
     assert writes(stage) == sent
     assert outcome(stage, "run")[0] == 78
 

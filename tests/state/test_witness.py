@@ -18,7 +18,7 @@ import pytest
 from loguru import logger
 from sqlalchemy import event, select, text, update
 
-from syncd.errors import DatabaseOutdated, LeaseLost
+from syncd.errors import DatabaseExchanged, DatabaseOutdated
 from syncd.service.restored import mark_restored
 from syncd.state import migrate
 from syncd.state import restore as backups
@@ -168,9 +168,9 @@ def test_one_that_was_restored_under_its_leader_is_no_longer_its_own(database: D
     leader = keeper(database, None)
     assert leader.acquire()
     put_back(database, as_it_was(database) | {"incarnation": "another", "beat": 0})
-    with pytest.raises(LeaseLost, match="put back from a backup"), database.write():
+    with pytest.raises(DatabaseExchanged, match="put back from a backup"), database.write():
         pass
-    with pytest.raises(LeaseLost, match="put back from a backup"):
+    with pytest.raises(DatabaseExchanged, match="put back from a backup"):
         leader.renew()
     assert not leader.may_write()
 
@@ -256,12 +256,12 @@ def test_a_file_that_was_moved_away_is_not_written_to(
     migrate.backup(sqlite_url, tmp_path / "copy.db")
     (tmp_path / "copy.db").rename(place)
     for act in (leader.renew, leader.acquire):
-        with pytest.raises(LeaseLost, match="another file than this process works with"):
+        with pytest.raises(DatabaseExchanged, match="another file now than this process works with"):
             act()
-    with pytest.raises(LeaseLost, match="another file"), sqlite_database.write():
+    with pytest.raises(DatabaseExchanged, match="another file"), sqlite_database.write():
         pass
     place.unlink()
-    with pytest.raises(LeaseLost, match="another file"), sqlite_database.write():
+    with pytest.raises(DatabaseExchanged, match="another file"), sqlite_database.write():
         pass
 
 
