@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from syncd.state.lease import LEADER
+from syncd.state.models import Lease
 from tests.chaos.truth import events
 from tests.crash.stage import SHOP, TILL
 from tests.faults.test_database_restored import sku_of
@@ -173,9 +175,11 @@ def test_a_machine_that_starts_between_the_two_steps_of_a_restore_notices(postgr
         beta = stage.start("--config", "beta.toml", "run")
         stage.until(lambda: "daemon.standby" in beta.said, "it stands by")
         copies.make()
+        with stage.state() as session:
+            copied = session.get_one(Lease, LEADER).beat
         stage.sell(TILL, sku, 1)
         stage.until_in_step("it works")
-        stage.until(lambda: beats(stage, "beta") > beats(stage, "config") - 30, "the other one saw it")
+        stage.until(lambda: beats(stage, "beta") > copied, "the other one saw it, and wrote it down")
         for each in (beta, alpha):
             stopped(each)
         assert sorted(each.name for each in stage.folder.glob("*.witness")) == ["beta.witness", "config.witness"]
