@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 LEADER = "leader"
 """Lease of the process that may move stock."""
 
+_CLERK_S = 2.0
+"""How long a stop waits for a disk that is slow to take what the witness keeps."""
+
 
 def _both_clocks() -> tuple[float, ...]:
     """Seconds by two clocks of this machine, of which the one that went on further is believed.
@@ -238,6 +241,7 @@ class LeaseKeeper:
         self._owner = str(Process.this())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._clerk: threading.Thread | None = None
         self.fence: int | None = None
 
     def acquire(self) -> bool:
@@ -340,7 +344,8 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._keep, name=f"lease-{self._name}", daemon=True)
         self._thread.start()
         # Its disk may be slow, or stand still: the lease must not wait for it.
-        threading.Thread(target=self._keep_witness, name="witness", daemon=True).start()
+        self._clerk = threading.Thread(target=self._keep_witness, name="witness", daemon=True)
+        self._clerk.start()
 
     def release(self) -> None:
         """Stop renewing and give the lease back, so that the next process need not wait for its end."""
@@ -348,6 +353,8 @@ class LeaseKeeper:
         self._due.set()
         if self._thread is not None:
             self._thread.join()
+        if self._clerk is not None:
+            self._clerk.join(_CLERK_S)
         self._renewed = None
         if self.fence is not None:
             # If the database is away, the lease ends by itself; if it is another one, there is nothing to give back.

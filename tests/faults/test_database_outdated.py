@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.crash.stage import CrashStage, Program
 
 pytestmark = pytest.mark.timeout(180)
+KINDS = ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.slow])]
 
 
 class Copies:
@@ -83,6 +84,7 @@ def until_compared(stage: CrashStage, daemon: Program) -> None:
         assert code == 0, said
 
 
+@pytest.mark.parametrize("database_url", KINDS, indirect=True)
 def test_an_old_copy_is_refused_by_all_that_works_with_it_and_compared_after_a_restore(stage: CrashStage) -> None:
     before, since, later, *_ = stage.skus()
     copies = Copies(stage)
@@ -161,6 +163,7 @@ def test_a_file_that_is_moved_under_the_daemon_ends_it_and_is_judged_by_the_next
     assert outcome(stage, "run")[0] == 78
 
 
+@pytest.mark.slow  # state/test_witness.py tries the moments of it
 @pytest.mark.postgresql
 def test_a_machine_that_starts_between_the_two_steps_of_a_restore_notices(postgresql_url: str, tmp_path: Path) -> None:
     """It stood by before; the other one has led, and both accept what ``syncd db restore`` leaves."""
