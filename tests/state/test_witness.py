@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,19 @@ def test_an_old_copy_is_refused_before_anything_is_done_with_it(database: Databa
         keeper(database, file).acquire()
     assert as_it_was(database) == old
     assert keeper(database, file.with_name("of another machine")).acquire()
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_no_clock_has_a_say(database: Database, file: Path, days: int) -> None:
+    leader = keeper(database, file)
+    assert leader.acquire()
+    first = as_it_was(database) | {"owner": ""}
+    leader.release()
+    last = as_it_was(database)
+    put_back(database, last | {"beat_at": rows.AT + timedelta(days=days)})
+    assert not is_refused(database, file)
+    put_back(database, first | {"beat_at": rows.AT + timedelta(days=days)})
+    assert is_refused(database, file)
 
 
 def test_a_standby_remembers_what_it_saw_another_machine_do(database: Database, file: Path) -> None:
