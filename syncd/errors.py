@@ -20,7 +20,9 @@
     ├─ NotCompared                       put back from a backup: nothing is planned before the sides were compared
     ├─ NotDelivered                      a word to people or to a monitor was not taken; the sync goes on
     ├─ LeaseLost                         another process leads now: write nothing more
+    │  └─ DatabaseExchanged              another database is in its place: start again, and look at what is there
     ├─ DatabaseNotReady                  the schema is missing or of another version: `syncd db upgrade`
+    │  └─ DatabaseOutdated               an old copy of it was put in place: `syncd db restore` (exit 78)
     ├─ DatabaseUnavailable               locked, full or not answering: try again later, nothing was written
     └─ StateError                        an invariant of ours broke: fail loudly
 """
@@ -187,10 +189,18 @@ class LeaseLost(SyncdError):
     """Another process holds the leader lease now; this one must not write."""
 
 
+class DatabaseExchanged(LeaseLost):
+    """Another database was put in the place of the one that this process works with; who starts again judges it."""
+
+
 class DatabaseNotReady(SyncdError):
     """The database has no syncd schema, or one of another version."""
 
     exit_code = 78
+
+
+class DatabaseOutdated(DatabaseNotReady):
+    """The database is an old copy of the one that was worked with: what it lacks would be counted once more."""
 
 
 class DatabaseUnavailable(SyncdError):

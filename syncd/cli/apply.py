@@ -36,7 +36,7 @@ def apply(cli: CliContext, file: Path) -> int:
     safety stop held back in the plan: you have seen it. Runs beside no daemon.
     """
     saved = load(file)
-    with database(cli) as db, leadership(db) as lease, stoppable() as stop, reading_progress(cli) as note:
+    with database(cli) as db, leadership(cli, db) as lease, stoppable() as stop, reading_progress(cli) as note:
         found = preview(cli.config, db, stop=stop, progress=note, full=saved.full, only=saved.only)
         failed = [outcome.error for outcome in found.outcomes if outcome.error is not None]
         if failed:
@@ -47,7 +47,7 @@ def apply(cli: CliContext, file: Path) -> int:
                 f"the world has moved since {file} was saved; nothing was written. "
                 f"{'; '.join([*changes[:_SHOWN], *more])}. Make a new plan with `syncd plan -o`"
             )
-        account = open_account(cli.config, db, stop=stop, may_write=lease.holds)
+        account = open_account(cli.config, db, stop=stop, may_write=lease.may_write)
         try:
             for worker in account.workers.values():
                 worker.progress = note

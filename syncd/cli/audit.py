@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
-from syncd.cli.opening import Interrupted, database, reading_progress, shops_asked, stoppable
+from syncd.cli.opening import Interrupted, database_to_look_at, reading_progress, shops_asked, stoppable
 from syncd.core.audit import ADVICE, Reason, Standing
 from syncd.errors import Stopped
 from syncd.service.account import open_to_look
 from syncd.service.audit import AuditReport, Difference, SideAudit
 from syncd.service.audit import audit as compare
-from syncd.state.lease import LEADER, Process, holder
+from syncd.state.lease import LEADER, holder
+from syncd.state.process import Process
 
 if TYPE_CHECKING:
     from syncd.config import Config
@@ -34,7 +35,7 @@ def audit(cli: CliContext, shop: str | None) -> int:
     1 a side could not be read, 5 a side refuses the credentials.
     """
     only = shops_asked(cli, shop)
-    with database(cli) as db, stoppable() as stop, reading_progress(cli) as note:
+    with database_to_look_at(cli) as db, stoppable() as stop, reading_progress(cli) as note:
         sides = open_to_look(cli.config, db, stop=stop, only=only)
         try:
             report = compare(sides, db, stop=stop, progress=note, patience=_patience(cli.config, db))

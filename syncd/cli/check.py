@@ -12,7 +12,7 @@ from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
-from syncd.cli.opening import make_tables
+from syncd.cli.opening import make_tables, require_newest
 from syncd.errors import CountsOtherwise, DatabaseNotReady, DatabaseUnavailable, SideError
 from syncd.http.trust import trust
 from syncd.log import without_secrets
@@ -123,6 +123,7 @@ def _check_database(config: Config, results: _Results) -> Database | None:
         database = open_database(config.syncd.database, create=True)
         make_tables(database, config.syncd.database)
         schema.require_current(database)
+        require_newest(results.cli, database)
     except (DatabaseNotReady, DatabaseUnavailable) as error:
         results.add("database", False, "", str(error), code=error.exit_code)
         if database is not None:

@@ -12,7 +12,7 @@ import click
 
 from syncd.cli.command import CliContext, Group, pass_cli
 from syncd.cli.db_keys import key, rekey
-from syncd.cli.opening import Interrupted, database, leadership, stoppable
+from syncd.cli.opening import Interrupted, database, database_to_look_at, leadership, stoppable
 from syncd.service.restored import mark_restored
 from syncd.service.retention import Pruned, Pruner
 from syncd.state import migrate, schema
@@ -88,7 +88,7 @@ def check(cli: CliContext, quick: bool) -> int:
 
     Changes nothing, and works beside the daemon.
     """
-    with database(cli) as opened:
+    with database_to_look_at(cli) as opened:
         flaws = check_database(opened, quick=quick)
         shown = opened.url_safe
     cli.emit({"database": shown, "sound": not flaws, "flaws": [asdict(flaw) for flaw in flaws]})
@@ -175,7 +175,7 @@ def prune(cli: CliContext, dry_run: bool) -> None:
         if dry_run:
             done = Pruner(opened, cli.config.retention, opened.now(), dry_run=True).run()
         else:
-            with leadership(opened), cli.progress("removing old history") as update:
+            with leadership(cli, opened), cli.progress("removing old history") as update:
                 pruner, done = Pruner(opened, cli.config.retention, opened.now()), Pruned()
                 while (batch := pruner.step()) is not None:
                     done.add(batch)

@@ -62,7 +62,7 @@ def rekey(cli: CliContext, *, remove: bool, forget: bool) -> None:
     if not seal.current and not forget:
         words = "missing: the key to seal with, or with --remove to open with; `syncd db key FILE` makes one"
         raise ConfigError(str(cli.config.source), [ConfigProblem("syncd.database_key", words)])
-    with database(cli) as opened, leadership(opened):
+    with database(cli) as opened, leadership(cli, opened):
         if forget:
             forgotten = list(forget_lost(opened, seal))
             cli.emit({"forgotten": forgotten})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
-from syncd.cli.opening import database
+from syncd.cli.opening import database_to_look_at
 from syncd.core.fields import told
 from syncd.service.explain import Story
 from syncd.service.explain import explain as tell
@@ -27,7 +27,7 @@ def explain(cli: CliContext, sku: str, limit: int) -> int:
 
     SKU may also be an EAN or a side's own id.
     """
-    with database(cli) as db:
+    with database_to_look_at(cli) as db:
         stories = tell(db, sku, limit=limit)
     cli.emit({"items": [story.as_dict() for story in stories]})
     for story in stories:

@@ -11,6 +11,7 @@ import click
 from syncd.errors import (
     AuthRejected,
     ConfigError,
+    DatabaseExchanged,
     DatabaseUnavailable,
     InvalidResponse,
     LeaseLost,
@@ -44,6 +45,7 @@ _ADVICE: tuple[tuple[type[SyncdError], str], ...] = (
         SafetyStop,
         "look at `syncd plan` and `syncd findings`; if it is right, `syncd approve` with the number of the finding",
     ),
+    (DatabaseExchanged, "start it again: it looks at what is there now; nothing more was written here"),
     (LeaseLost, "another syncd is at work on this database; nothing more was written here"),
     (DatabaseUnavailable, "try again; if it stays, look at the disk or the database server"),
     (StateError, "this is a mistake in syncd; keep a copy of the database (`syncd db backup FILE`) and report it"),

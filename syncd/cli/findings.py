@@ -11,7 +11,7 @@ import click
 from sqlalchemy import select
 
 from syncd.cli.command import CliContext, Command, Group, pass_cli
-from syncd.cli.opening import Interrupted, database, leadership, shops_asked, stoppable
+from syncd.cli.opening import Interrupted, database, database_to_look_at, leadership, shops_asked, stoppable
 from syncd.errors import Stopped, SyncdError
 from syncd.service.account import open_account
 from syncd.service.counting import accept_counting
@@ -57,7 +57,7 @@ def list_(cli: CliContext, show_all: bool) -> int:
 
 def list_findings(cli: CliContext, *, show_all: bool) -> int:
     """Print the open findings, or all of them."""
-    with database(cli) as db, db.read() as session:
+    with database_to_look_at(cli) as db, db.read() as session:
         query = select(Finding).order_by(Finding.id)
         rows = session.scalars(query if show_all else query.where(Finding.closed_at.is_(None))).all()
     names = ("id", "kind", "severity", "message", "advice", "opened_at", "changed_at", "closed_at", "closed_by")
@@ -80,7 +80,7 @@ def list_findings(cli: CliContext, *, show_all: bool) -> int:
 @pass_cli
 def show(cli: CliContext, finding: int) -> int:
     """Show all that is known of a finding: its times, the write behind it, the item's numbers, what solves it."""
-    with database(cli) as db:
+    with database_to_look_at(cli) as db:
         story = tell_finding(db, finding)
     cli.emit({"finding": story.as_dict()})
     cli.mark(
@@ -240,8 +240,8 @@ def approve(cli: CliContext, finding: int | None, approve_all: bool, put_back: b
 
 def _accept_counting(cli: CliContext, shop: str) -> int:
     shops_asked(cli, shop)
-    with database(cli) as db, leadership(db) as lease, stoppable() as stop:
-        account = open_account(cli.config, db, stop=stop, may_write=lease.holds)
+    with database(cli) as db, leadership(cli, db) as lease, stoppable() as stop:
+        account = open_account(cli.config, db, stop=stop, may_write=lease.may_write)
         try:
             side = account.workers[shop].side
             done = accept_counting(side)

@@ -16,8 +16,8 @@ from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.example import render, secret_name
 from syncd.config import find_config, load_config
 from syncd.config.explain import is_secret, nearest, purpose
-from syncd.config.load import LOCAL_NAME, SYSTEM_PATH
 from syncd.config.modes import private_mode, shared_with_group
+from syncd.config.places import LOCAL_NAME, SYSTEM_PATH, account_of, state_folder
 from syncd.config.schema import HUB, SHOP_NAME
 from syncd.config.secrets import env_name
 from syncd.errors import ConfigError, SyncdError
@@ -109,7 +109,7 @@ def init(cli: CliContext, /, *, no_input: bool, force: bool, secrets_dir: str | 
     if _is_there(path) and not force:
         raise click.UsageError(f"{path} exists already; --force overwrites it, --config FILE writes another")
     ask = not no_input and not cli.json and sys.stdin.isatty() and sys.stderr.isatty()
-    secrets_dir = secrets_dir or "/".join(("secrets", *_account(path)))
+    secrets_dir = secrets_dir or "/".join(("secrets", *account_of(path)))
     answers = _Answers(ask=ask, env=cli.env, folder=path.parent, secrets_dir=secrets_dir)
     text = _fill(answers, path, given)
     _write(path, text, answers)
@@ -136,15 +136,9 @@ def _fill(answers: _Answers, path: Path, given: Mapping[str, str | None]) -> str
 
 def _default_database(path: Path) -> str:
     """Beside the configuration; for the service in its own folder, that of the account for one of several."""
-    account = _account(path)
     if path.absolute().parent == SYSTEM_PATH.parent:
-        return f"sqlite:////var/lib/syncd/{'/'.join((*account, 'syncd.db'))}"
-    return f"sqlite:///{'.'.join((*account, 'syncd.db'))}"
-
-
-def _account(path: Path) -> tuple[str, ...]:
-    """Name of an account that is one of several (``berlin.toml``); its secrets and database are its own."""
-    return () if path.name == LOCAL_NAME or path.suffix != ".toml" else (path.stem,)
+        return f"sqlite:///{state_folder(path, {}) / 'syncd.db'}"
+    return f"sqlite:///{'.'.join((*account_of(path), 'syncd.db'))}"
 
 
 def _is_there(path: Path) -> bool:

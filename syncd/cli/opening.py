@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from syncd.errors import SyncdError
+from syncd.config.places import state_folder
+from syncd.errors import DatabaseOutdated, SyncdError
 from syncd.service.signals import stop_signals
 from syncd.state import schema
 from syncd.state.engine import Database, open_database
-from syncd.state.lease import LeaseKeeper
+from syncd.state.lease import LeaseKeeper, seen_now
+from syncd.state.witness import Witness, witness_file
 
 if TYPE_CHECKING:
     from syncd.cli.command import CliContext
@@ -38,16 +40,61 @@ def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
         cli: The invocation.
         create: Make the tables if there are none yet. An older schema is never changed without being asked:
             ``syncd db upgrade`` does that.
+
+    Raises:
+        DatabaseNotReady: It is not there, has another schema, or is an old copy (``DatabaseOutdated``).
     """
     url = cli.config.syncd.database
-    opened = open_database(url, create=create)
-    try:
+    with _opened(url, create=create) as opened:
         if create:
             make_tables(opened, url)
         schema.require_current(opened)
+        require_newest(cli, opened)
+        yield opened
+
+
+@contextmanager
+def database_to_look_at(cli: CliContext, warn: Callable[[DatabaseOutdated], None] | None = None) -> Iterator[Database]:
+    """Open the configured database for a command that changes nothing and plans nothing: an old copy will do, too.
+
+    Args:
+        cli: The invocation.
+        warn: Told if it is one; otherwise that is said on standard error.
+    """
+    with _opened(cli.config.syncd.database) as opened:
+        schema.require_current(opened)
+        try:
+            require_newest(cli, opened)
+        except DatabaseOutdated as error:
+            warn(error) if warn else cli.complain(f"warning: {error}")
+        yield opened
+
+
+@contextmanager
+def _opened(url: str, *, create: bool = False) -> Iterator[Database]:
+    opened = open_database(url, create=create)
+    try:
         yield opened
     finally:
         opened.dispose()
+
+
+def witness(cli: CliContext) -> Witness:
+    """What this machine knows of the configured database."""
+    config = cli.config
+    return Witness(witness_file(config.syncd.database, state_folder(config.source, cli.env), config.source.stem))
+
+
+def require_newest(cli: CliContext, opened: Database) -> None:
+    """Make sure that the database is no old copy of one that was seen on this machine.
+
+    Raises:
+        DatabaseOutdated: It is one.
+    """
+    seen = witness(cli)
+    seen.recall()  # first: what is in the database by then is as new at least
+    if (shown := seen_now(opened)) is not None:
+        seen.refuse(shown)
 
 
 def make_tables(opened: Database, url: str) -> None:
@@ -59,13 +106,14 @@ def make_tables(opened: Database, url: str) -> None:
 
 
 @contextmanager
-def leadership(db: Database) -> Iterator[LeaseKeeper]:
+def leadership(cli: CliContext, db: Database) -> Iterator[LeaseKeeper]:
     """Hold the leader lease for a command that writes.
 
     Raises:
         Busy: Another process holds it.
+        DatabaseOutdated: The database is an old copy.
     """
-    keeper = LeaseKeeper(db, LEASE_TTL_S)
+    keeper = LeaseKeeper(db, LEASE_TTL_S, witness=witness(cli))
     if not keeper.acquire():
         raise Busy(
             f"another syncd works on this database ({keeper.holder()}); the daemon syncs by itself all the time. "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
-from syncd.cli.opening import LEASE_TTL_S, database, stoppable
+from syncd.cli.opening import LEASE_TTL_S, database, stoppable, witness
 from syncd.http.fence import Fence
 from syncd.log import log
 from syncd.service.account import open_account
@@ -38,11 +38,17 @@ def run(cli: CliContext) -> int:
         # A standby with the wrong key is of no use, and should say so before it is needed.
         require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []
-        keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
-        fence = Fence(keeper.left_s)
+        keeper = LeaseKeeper(
+            db,
+            LEASE_TTL_S,
+            on_lost=lambda error: running[0].lose(error) if running else stop.set(),
+            witness=witness(cli),
+        )
+        fence = Fence(keeper.left_to_write_s)
         keeper.on_renewed = fence.renewed
         with serving(cli.config, db, leading=keeper.holds) as sides:
             if not standby(keeper, stop):
+                keeper.release()
                 return 0
             keeper.start()
             account = open_account(cli.config, db, stop=stop, may_write=fence)

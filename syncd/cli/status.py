@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from syncd.cli.command import CliContext, Command, pass_cli
-from syncd.cli.opening import database
+from syncd.cli.opening import database_to_look_at
 from syncd.service.freshness import ago
 from syncd.service.status import SideStatus, read_status
 from syncd.state.lease import LEADER, Held, look
+
+if TYPE_CHECKING:
+    from syncd.errors import DatabaseOutdated
 
 _WORTH_SAYING_S = 60
 """A change that waits for less is on its way."""
@@ -18,12 +23,20 @@ _WORTH_SAYING_S = 60
 @click.option("--runs", default=8, show_default=True, type=click.IntRange(0, 1000), help="How many runs to show.")
 @pass_cli
 def status(cli: CliContext, runs: int) -> int:
-    """Show how things stand. Exit code 0 fine, 1 a side is stale, 3 a person must decide, 5 re-authorise."""
-    with database(cli) as db:
+    """Show how things stand.
+
+    Exit code 0 fine, 1 a side is stale, 3 a person must decide, 5 re-authorise, 78 the database is an old copy.
+    """
+    outdated: list[DatabaseOutdated] = []
+    with database_to_look_at(cli, outdated.append) as db:
         now = db.now()
         found = read_status(db, cli.config, now, runs=runs)
         leader = look(db, LEADER)
-    cli.emit({**found.as_dict(), "leader": leader.owner if leader else None})
+    code = max((found.code, *(error.exit_code for error in outdated)))
+    told = {"code": code, "problems": [*map(str, outdated), *found.problems]}
+    cli.emit({**found.as_dict(), **told, "leader": leader.owner if leader else None})
+    for why in outdated:
+        cli.mark(False, f"database: {why}")
     cli.say(f"daemon: {_leader_line(leader)}")
     for side in found.sides:
         cli.mark(False if side.stale else True if side.last_error is None else None, _side_line(side))
@@ -40,7 +53,7 @@ def status(cli: CliContext, runs: int) -> int:
     for finding in found.findings:
         cli.mark(None if finding.severity != "error" else False, f"{finding.id}  {finding.kind}: {finding.message}")
         cli.say(f"    {finding.advice}")
-    return found.code
+    return code
 
 
 def _leader_line(leader: Held | None) -> str:

@@ -39,8 +39,13 @@ def sync(cli: CliContext, full: bool, dry_run: bool, shop: str | None) -> int:
     only = shops_asked(cli, shop)
     if dry_run:
         return show_plan(cli, full=full, only=only)
-    with database(cli, create=True) as db, leadership(db) as lease, stoppable() as stop, reading_progress(cli) as note:
-        account = open_account(cli.config, db, stop=stop, may_write=lease.holds)
+    with (
+        database(cli, create=True) as db,
+        leadership(cli, db) as lease,
+        stoppable() as stop,
+        reading_progress(cli) as note,
+    ):
+        account = open_account(cli.config, db, stop=stop, may_write=lease.may_write)
         try:
             for worker in account.workers.values():
                 worker.progress = note

@@ -19,6 +19,7 @@ from syncd.adapters.base import AdapterFactory
 from syncd.adapters.registry import installed
 from syncd.config.explain import describe, explain, is_secret, key_path, nearest, purpose, unknown_key
 from syncd.config.modes import SERVICE_GROUP, database_warnings, open_to_all, open_to_group, strangers_of
+from syncd.config.places import LOCAL_NAME, SYSTEM_PATH
 from syncd.config.schema import (
     HUB,
     SHOP_NAME,
@@ -40,9 +41,6 @@ from syncd.hosts import host_of, is_every, is_loopback
 from syncd.http.redact import redact
 from syncd.http.trust import problem_with
 from syncd.state.seal import read_key
-
-SYSTEM_PATH = Path("/etc/syncd/config.toml")
-LOCAL_NAME = "config.toml"
 
 SectionT = TypeVar("SectionT", bound=Section)
 ModelT = TypeVar("ModelT", bound=BaseModel)

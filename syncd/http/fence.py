@@ -70,7 +70,7 @@ class Fence:
     """A ``may_write`` for sessions that also guards each write while it is sent. Safe to use from several threads.
 
     Args:
-        left_s: Seconds until another process may have the lease; 0 or less if it may already.
+        left_s: Seconds until another process may have the lease; 0 or less if it may already. Asked for writes alone.
         timer: Kills this process; replaced by tests.
     """
 
@@ -104,6 +104,5 @@ class Fence:
     def renewed(self) -> None:
         """The lease was prolonged: what is under way may go on for as long."""
         with self._lock:
-            left_s = self._left_s()
-            if self._under_way and left_s > 0:
+            if self._under_way and (left_s := self._left_s()) > 0:
                 self._timer.set(left_s)

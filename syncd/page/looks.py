@@ -12,8 +12,9 @@ from syncd.service.explain import SideNow, side_now
 from syncd.service.finding_story import FindingStory, tell
 from syncd.service.freshness import ago, read_health
 from syncd.service.status import SideStatus, run_facts, side_status
-from syncd.state.lease import LEADER, Process
+from syncd.state.lease import LEADER
 from syncd.state.models import Finding, Item, Lease, Listing, Operation, Run, Side, is_open
+from syncd.state.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -272,7 +272,7 @@ class Creator:
 
     def _intend(self, planned: PlannedProduct, new: NewProduct, left_out: Mapping[str, Refused]) -> bool:
         """Commit what is about to be sent, if it still is what the plan says: a person may have linked it meanwhile."""
-        with self._side.db.write() as session:
+        with self._side.db.write(sends=True) as session:
             if not self._plans.is_still_planned(session, self._side, self._source, planned):
                 return False
             newest = session.scalar(select(func.max(Listing.id))) or 0

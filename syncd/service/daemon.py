@@ -26,6 +26,7 @@ from syncd.errors import (
     AuthRejected,
     CountsOtherwise,
     DatabaseNotReady,
+    DatabaseOutdated,
     DatabaseUnavailable,
     LeaseLost,
     PermissionMissing,
@@ -129,6 +130,7 @@ class Daemon:
 
         Raises:
             CountsOtherwise: In the first pass over a side; everything has stopped in order.
+            DatabaseOutdated: An old copy was put in the place of the database; nothing more was written to any side.
         """
         with stop_signals(self._account.stop, lambda: self.end(0), lambda number: self._hard_exit(128 + number)):
             return self._serve()
@@ -160,6 +162,14 @@ class Daemon:
             # A job must not wait for its own scheduler.
             threading.Thread(target=self._stop_scheduler, daemon=True).start()
 
+    def lose(self, error: SyncdError) -> None:
+        """End because this process does not lead any more, or not with this database."""
+        if isinstance(error, DatabaseOutdated):
+            if self._refusal is None:
+                logger.bind(detail=str(error)).error("database.outdated")
+            self._refusal = error
+        self.end(error.exit_code)
+
     def _stop_scheduler(self) -> None:
         # A stop may come before the scheduler runs; the first heartbeat repeats it then.
         with suppress(SchedulerNotRunningError):
@@ -183,6 +193,8 @@ class Daemon:
                 return
             except DatabaseUnavailable as error:
                 logger.bind(detail=str(error)).error("database.unavailable")
+            except DatabaseOutdated as error:
+                self.lose(error)
             except DatabaseNotReady as error:
                 logger.bind(detail=str(error)).error("database.not_ready")
                 self.end(error.exit_code)
@@ -190,7 +202,7 @@ class Daemon:
                 if self._released:
                     return  # it was waiting for its turn when we gave the lease back ourselves
                 logger.bind(detail=str(error)).error("lease.lost")
-                self.end(1)
+                self.lose(error)
             except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive
                 logger.exception("daemon.broken")
                 self.end(1)

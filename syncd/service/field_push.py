@@ -232,7 +232,7 @@ class FieldPusher:
         side = self._side
         guarded = {one.listing_id: {(field.field, field.wants) for field in one.fields} for one in planned}
         intended: list[tuple[PlannedFields, list[int]]] = []
-        with side.db.write() as session:
+        with side.db.write(sends=True) as session:
             for one in compare(session, side, self._hub_id, list(guarded)):
                 fields = tuple(field for field in one.fields if (field.field, field.wants) in guarded[one.listing_id])
                 if fields:

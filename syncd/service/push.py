@@ -224,7 +224,7 @@ class Pusher:
         if self._stop.is_set():
             self._record_unsent(ids, "a stop was requested")
             return None
-        with self._side.db.write() as session:
+        with self._side.db.write(sends=True) as session:
             session.execute(
                 update(Operation).where(Operation.id.in_(ids)).values(state="sent", sent_at=self._side.now())
             )

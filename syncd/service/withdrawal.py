@@ -102,7 +102,7 @@ class Withdrawer:
 
     def _intend(self, planned: PlannedWithdrawal) -> bool:
         """Commit what is about to be sent, if it still is what the plan says."""
-        with self._side.db.write() as session:
+        with self._side.db.write(sends=True) as session:
             if planned not in plan_withdrawals(session, self._side):
                 return False
             for row in _rows(session, planned):

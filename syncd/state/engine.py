@@ -8,22 +8,23 @@ one consistent moment and never wait for writers. No transaction may be open dur
 from __future__ import annotations
 
 import importlib.util
-import os
 import sqlite3
-import stat
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from syncd.errors import DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
+from syncd.core.incarnation import Seen
+from syncd.errors import DatabaseExchanged, DatabaseNotReady, DatabaseUnavailable, LeaseLost, StateError
 from syncd.state.clock import DatabaseClock
 from syncd.state.models import Lease
+from syncd.state.place import identity, prepare_file
 from syncd.state.turns import Turns
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ _POSTGRESQL_CONNECT: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """What a writing transaction verifies; see ``Database.set_fence``."""
+
+    name: str
+    number: int
+    guard: Callable[[Seen], None]
+    saw: Callable[[Seen], None]
+
+
 class Database:
     """An open database. Safe to share between threads; each ``with`` block is one transaction of its own.
 
@@ -81,7 +92,8 @@ class Database:
         self.url_safe = mask(engine.url)
         self.now = DatabaseClock()
         self._on_dispose = on_dispose
-        self._fence: tuple[str, int] | None = None
+        self._fence: _Fence | None = None
+        self._file = identity(engine.url)
         self._turns = Turns()
         self._thread = threading.local()
         options: dict[str, Any] = {_READING: True}
@@ -91,12 +103,14 @@ class Database:
         self._reader = sessionmaker(engine.execution_options(**options), expire_on_commit=False)
 
     @contextmanager
-    def write(self, *, fenced: bool = True) -> Iterator[Session]:
+    def write(self, *, fenced: bool = True, sends: bool = False) -> Iterator[Session]:
         """Open one writing transaction; it commits at the end of the block and rolls back on any exception.
 
         Args:
             fenced: Verify first, in the same transaction, that this process still holds the lease given to
                 ``set_fence``. ``False`` only for what any process may write: tokens, a person's word, leases.
+            sends: What is committed is the last word before something is written to a side: that it was is counted (a
+                beat), so that a database that loses this commit is known by it.
 
         Raises:
             LeaseLost: another process took the lease; nothing was written.
@@ -111,12 +125,16 @@ class Database:
         if not self._turns.take(LOCK_WAIT_S):
             raise DatabaseUnavailable(f"{self.url_safe}: no turn to write within {LOCK_WAIT_S:.0f} s")
         self._thread.writing = True
+        fence, beat = self._fence if fenced else None, None
         try:
             with self.translated(), self._writer.begin() as session:
                 session.connection()  # take the turn now, not at the first statement
-                if fenced:
-                    self._verify_fence(session)
+                if fence is not None:
+                    shown = self._verify(fence, session)
+                    beat = self._beat(fence, session, shown) if sends else None
                 yield session
+            if fence is not None and beat is not None:
+                fence.saw(beat)
         finally:
             self._thread.writing = False
             self._turns.give()
@@ -141,29 +159,61 @@ class Database:
         self.now.note(moment, asked, self.now.ticks())
         return moment
 
-    def set_fence(self, name: str, fence: int) -> None:
-        """From now on, writes are refused unless lease ``name`` still has this fencing number."""
-        self._fence = (name, fence)
+    def set_fence(
+        self,
+        name: str,
+        number: int,
+        guard: Callable[[Seen], None] = lambda _: None,
+        saw: Callable[[Seen], None] = lambda _: None,
+    ) -> None:
+        """From now on, writes are refused unless lease ``name`` still has this fencing number.
+
+        Args:
+            name: The lease.
+            number: Its number.
+            guard: Told how far the database has come, in the same transaction; raises if it is not the one of before.
+            saw: Told of each beat that was committed with a transaction.
+        """
+        self._fence = _Fence(name, number, guard, saw)
 
     def clear_fence(self) -> None:
         """Stop verifying a lease."""
         self._fence = None
+
+    def require_same_file(self) -> None:
+        """Make sure that the file of a SQLite database was not moved away under this process, or another put there.
+
+        Raises:
+            DatabaseExchanged: It was: what is written now would be written to a file that nobody finds again.
+        """
+        if self._file is not None and identity(self.engine.url) != self._file:
+            raise DatabaseExchanged(f"{self.engine.url.database} is another file now than this process works with")
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
         self._on_dispose()
 
-    def _verify_fence(self, session: Session) -> None:
-        if self._fence is None:
-            return
-        name, fence = self._fence
+    def _verify(self, fence: _Fence, session: Session) -> Seen:
+        self.require_same_file()
         # The lease itself only changes in a writing transaction, and those take turns: what is read here holds
         # until this transaction ends.
-        row = session.execute(select(Lease.fence, Lease.owner).where(Lease.name == name)).one_or_none()
-        if row is None or row.fence != fence:
-            holder = f" ({row.owner})" if row is not None and row.owner else ""
-            raise LeaseLost(f"another process{holder} has taken over lease {name!r}; this one writes nothing more")
+        columns = (Lease.fence, Lease.owner, Lease.incarnation, Lease.beat, Lease.beat_at)
+        row = session.execute(select(*columns).where(Lease.name == fence.name)).one_or_none()
+        if row is not None:
+            fence.guard(shown := Seen(row.incarnation, row.beat, row.beat_at))
+            if row.fence == fence.number:
+                return shown
+        holder = f" ({row.owner})" if row is not None and row.owner else ""
+        raise LeaseLost(f"another process{holder} has taken over lease {fence.name!r}; this one writes nothing more")
+
+    def _beat(self, fence: _Fence, session: Session, shown: Seen) -> Seen:
+        beat = Seen(shown.incarnation, shown.beat + 1, self.now())
+        session.execute(
+            update(Lease).where(Lease.name == fence.name).values(beat=beat.beat, beat_at=beat.at),
+            execution_options={"synchronize_session": False},
+        )
+        return beat
 
     @contextmanager
     def translated(self, *, reading: bool = False) -> Iterator[None]:
@@ -191,7 +241,7 @@ def open_database(url: str, *, create: bool = False) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
-        _prepare_file(path, create=create)
+        prepare_file(path, create=create)
         engine = sqlite_engine(parsed)
     else:
         engine = _postgresql_engine(parsed)
@@ -340,44 +390,6 @@ def _postgresql_engine(url: URL) -> Engine:
             connection.exec_driver_sql(_TAKE_TURN)
 
     return engine
-
-
-def _prepare_file(path: Path, *, create: bool) -> None:
-    """Find out what is wrong with the place of a SQLite file before SQLite says so in fewer words."""
-    folder = path.absolute().parent
-    try:
-        if not folder.is_dir():
-            raise DatabaseNotReady(f"{path}: the folder {folder} does not exist; create it for the user of syncd")
-        if path.is_dir():
-            raise DatabaseNotReady(f"{path} is a folder; name a file in `syncd.database`")
-        if not path.exists():
-            if not create:
-                raise DatabaseNotReady(f"{path}: there is no database yet; run `syncd db upgrade`")
-            _make_file(path, folder)
-        for place in (path, folder):
-            if not os.access(place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-                raise PermissionError(13, "no permission to read and write", str(place))
-    except OSError as error:
-        raise DatabaseNotReady(
-            f"{error.filename or path}: {error.strerror}; run this as the user that owns the database"
-        ) from error
-
-
-def _make_file(path: Path, folder: Path) -> None:
-    """Make an empty database: for its owner alone, as it holds tokens, or for the group that the folder is shared with.
-
-    A folder is shared if its group may write there and is handed on to what is made inside (mode 2770, as the unit
-    makes it). SQLite gives -wal and -shm the mode of the file, whoever makes them and whatever that process masks out.
-    """
-    place = folder.stat()
-    shared = place.st_mode & (stat.S_ISGID | stat.S_IWGRP) == stat.S_ISGID | stat.S_IWGRP
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if os.geteuid() == 0:
-            os.fchown(handle, place.st_uid, place.st_gid)  # root's own file would lock the service out
-        os.fchmod(handle, 0o660 if shared else 0o600)
-    finally:
-        os.close(handle)
 
 
 def _is_unavailable(error: DBAPIError, *, reading: bool) -> bool:

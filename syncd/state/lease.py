@@ -8,26 +8,30 @@ by its own clocks, until when nobody can have taken its lease (``LeaseKeeper.hol
 bytes of a write leave (``syncd/http/session.py``).
 
 Time is never compared between machines: on PostgreSQL it is the server's, on SQLite all processes share one machine.
+
+A lease also counts how often it was taken, renewed or given back, and what its holder is about to write to sides; that
+of the leader names the incarnation of the database. By both an old copy is known before anything is done with it (see
+``state/witness.py``).
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from syncd.errors import DatabaseUnavailable, LeaseLost
+from syncd.core.incarnation import Seen
+from syncd.errors import DatabaseExchanged, DatabaseOutdated, DatabaseUnavailable, LeaseLost, SyncdError
 from syncd.state.clock import uptime_s
 from syncd.state.models import Lease
+from syncd.state.process import Process
+from syncd.state.witness import SPARED_BEATS, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 LEADER = "leader"
 """Lease of the process that may move stock."""
 
+_CLERK_S = 2.0
+"""How long a stop waits for a disk that is slow to take what the witness keeps."""
+
 
 def _both_clocks() -> tuple[float, ...]:
     """Seconds by two clocks of this machine, of which the one that went on further is believed.
@@ -50,56 +57,9 @@ def _both_clocks() -> tuple[float, ...]:
     return uptime_s(), time.time()
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """Who holds a lease, in a form that lets others on the same machine see whether it still lives.
-
-    Attributes:
-        host: Machine's name, for people.
-        pid: Process id.
-        scope: Where that id means something: this boot of the kernel and this process namespace. Empty if unknown.
-        started: When the kernel started the process, in its ticks; ids are used again, this is not.
-        nonce: Tells two holders within one process apart.
-    """
-
-    host: str
-    pid: int
-    scope: str
-    started: str
-    nonce: str
-
-    def __str__(self) -> str:
-        return f"{self.host} pid {self.pid} [{self.scope}/{self.started}/{self.nonce}]"
-
-    @classmethod
-    def this(cls) -> Process:
-        """Describe the calling process; each call gives another nonce."""
-        pid = os.getpid()
-        return cls(socket.gethostname(), pid, _scope(), _started(pid), uuid.uuid4().hex[:8])
-
-    @classmethod
-    def parse(cls, owner: str) -> Process | None:
-        """Read what ``str`` wrote; ``None`` for anything else."""
-        try:
-            place, _, rest = owner.partition(" [")
-            host, _, pid = place.rpartition(" pid ")
-            scope, started, nonce = rest.removesuffix("]").split("/")
-            return cls(host, int(pid), scope, started, nonce)
-        except ValueError:
-            return None
-
-    def is_dead(self) -> bool:
-        """Whether it certainly ended; ``False`` if this machine cannot tell."""
-        if not self.scope or self.scope != _scope():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        started = _started(self.pid)
-        return bool(started and self.started) and started != self.started
+def new_incarnation() -> str:
+    """An id for another life of the database."""
+    return uuid.uuid4().hex
 
 
 def acquire(
@@ -112,39 +72,94 @@ def acquire(
     Returns:
         The fencing number, or ``None`` if another one holds it.
     """
+    return take(database, name, owner, ttl_s, now)[0]
+
+
+def take(
+    database: Database,
+    name: str,
+    owner: str,
+    ttl_s: float,
+    now: Callable[[], datetime] | None = None,
+    guard: Callable[[Seen], None] = lambda _: None,
+) -> tuple[int | None, Seen]:
+    """As ``acquire``; also returns how far the database has come.
+
+    Args:
+        database: Where the lease is.
+        name: Its name.
+        owner: Who wants it.
+        ttl_s: How long it lasts.
+        now: Clock, used on SQLite only.
+        guard: Told how far the database has come before anything is changed; raises if it is an old copy.
+    """
     with database.write(fenced=False) as session:
         moment = _moment(database, session, now)
         row = session.get(Lease, name)
         if row is None:
-            row = Lease(name=name, owner="", fence=0, acquired_at=moment, expires_at=moment)
+            row = Lease(name=name, owner="", fence=0, acquired_at=moment, expires_at=moment, incarnation="", beat=0)
             session.add(row)
+        if name == LEADER and not row.incarnation:
+            row.incarnation = new_incarnation()
+        guard(_seen(row))
         if row.owner != owner:
             if not _is_free(row, moment, ttl_s):
-                return None
+                return None, _seen(row)
             row.owner = owner
             row.fence += 1
             row.acquired_at = moment
         row.expires_at = moment + timedelta(seconds=ttl_s)
-        return row.fence
+        return row.fence, _beat(row, moment)
 
 
-def renew(database: Database, name: str, fence: int, ttl_s: float, now: Callable[[], datetime] | None = None) -> bool:
-    """Prolong a lease, also one that is over but that nobody took; ``False`` if another one has it."""
+def renew(
+    database: Database,
+    name: str,
+    fence: int,
+    ttl_s: float,
+    now: Callable[[], datetime] | None = None,
+    guard: Callable[[Seen], None] = lambda _: None,
+) -> Seen | None:
+    """Prolong a lease, also one that is over but that nobody took; ``None`` if another one has it. As ``take``."""
     with database.write(fenced=False) as session:
         row = session.get(Lease, name)
+        if row is not None:
+            guard(_seen(row))
         if row is None or row.fence != fence:
-            return False
-        row.expires_at = _moment(database, session, now) + timedelta(seconds=ttl_s)
-        return True
+            return None
+        moment = _moment(database, session, now)
+        row.expires_at = moment + timedelta(seconds=ttl_s)
+        return _beat(row, moment)
 
 
-def release(database: Database, name: str, fence: int) -> None:
+def release(database: Database, name: str, fence: int, guard: Callable[[Seen], None] = lambda _: None) -> Seen | None:
     """Give a lease back; nothing happens if another one has it. A late write under the old number is refused."""
     with database.write(fenced=False) as session:
         row = session.get(Lease, name)
-        if row is not None and row.fence == fence:
-            row.owner = ""
-            row.fence += 1
+        if row is not None:
+            guard(_seen(row))
+        if row is None or row.fence != fence:
+            return None
+        row.owner = ""
+        row.fence += 1
+        return _beat(row, database.ask_time(session))
+
+
+def _seen(row: Lease) -> Seen:
+    return Seen(row.incarnation, row.beat, row.beat_at)
+
+
+def _beat(row: Lease, moment: datetime) -> Seen:
+    row.beat += 1
+    row.beat_at = moment
+    return _seen(row)
+
+
+def seen_now(database: Database) -> Seen | None:
+    """How far the database has come; ``None`` if nobody ever led."""
+    with database.read() as session:
+        row = session.get(Lease, LEADER)
+        return None if row is None or not row.incarnation else _seen(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +206,9 @@ class LeaseKeeper:
         ttl_s: How long the lease outlives its last renewal, in seconds; also how soon another machine takes over.
         name: Name of the lease.
         now: Clock, used on SQLite only.
-        on_lost: Called once, from the renewing thread, when another process has the lease.
+        on_lost: Called once, from the renewing thread, when another process has the lease, or the database is another
+            one than before; told why.
+        witness: What this machine knows of the database.
         on_renewed: Called after each renewal, from the thread that renewed.
         clocks: Seconds by clocks of this machine that go on while this process does not.
     """
@@ -203,7 +220,8 @@ class LeaseKeeper:
         *,
         name: str = LEADER,
         now: Callable[[], datetime] | None = None,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[SyncdError], None] = lambda _: None,
+        witness: Witness | None = None,
         on_renewed: Callable[[], None] = lambda: None,
         clocks: Callable[[], tuple[float, ...]] = _both_clocks,
     ) -> None:
@@ -212,6 +230,10 @@ class LeaseKeeper:
         self._ttl_s = ttl_s
         self._now = now
         self._on_lost = on_lost
+        self._witness = witness or Witness()
+        self._incarnation = ""
+        self._wrote = False
+        self._due = threading.Event()
         self.on_renewed = on_renewed
         self._clocks = clocks
         self._renewed: tuple[float, ...] | None = None
@@ -219,15 +241,24 @@ class LeaseKeeper:
         self._owner = str(Process.this())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._clerk: threading.Thread | None = None
         self.fence: int | None = None
 
     def acquire(self) -> bool:
-        """Try to take the lease once; from then on all fenced writes of the database verify it."""
+        """Try to take the lease once; from then on all fenced writes of the database verify it.
+
+        Raises:
+            DatabaseOutdated: The database is an old copy; nothing was changed.
+        """
+        self._database.require_same_file()
         asked = self._clocks()
-        fence = acquire(self._database, self._name, self._owner, self._ttl_s, self._now)
+        self._witness.recall()
+        fence, seen = take(self._database, self._name, self._owner, self._ttl_s, self._now, self._witness.refuse)
+        self._witness.saw(seen)
         if fence is not None:
-            self.fence, self._renewed = fence, asked
-            self._database.set_fence(self._name, fence)
+            self.fence, self._renewed, self._incarnation = fence, asked, seen.incarnation
+            self._database.set_fence(self._name, fence, self._guard, self._witness.saw)
+        self._testify(1 if fence is not None else SPARED_BEATS)
         return fence is not None
 
     def renew(self) -> None:
@@ -235,18 +266,55 @@ class LeaseKeeper:
 
         Raises:
             LeaseLost: another process has it, or it was never taken.
+            DatabaseOutdated: An old copy was put in the place of the database.
         """
         asked = self._asked = self._clocks()
         try:
-            renewed = self.fence is not None and renew(self._database, self._name, self.fence, self._ttl_s, self._now)
+            seen = self._renew()
+        except (LeaseLost, DatabaseOutdated):
+            self._renewed = None
+            raise
         finally:
             self._asked = None
-        if not renewed:
+        if seen is None:
             self._renewed = None
             by = holder(self._database, self._name) or "nobody"
             raise LeaseLost(f"lease {self._name!r} is held by {by} now; this process writes nothing more")
+        self._witness.saw(seen)
         self._renewed = asked
         self.on_renewed()
+
+    def _renew(self) -> Seen | None:
+        self._database.require_same_file()
+        if self.fence is None:
+            return None
+        return renew(self._database, self._name, self.fence, self._ttl_s, self._now, self._guard)
+
+    def _guard(self, shown: Seen) -> None:
+        """Refuse what is not the database that this process began to work with, as it was or as it went on since."""
+        self._witness.refuse(shown)
+        if shown.incarnation != self._incarnation:
+            raise DatabaseExchanged("the database was put back from a backup under this process")
+
+    def may_write(self) -> bool:
+        """As ``holds``; to be asked before something is written to a side."""
+        return self.left_to_write_s() > 0
+
+    def left_to_write_s(self) -> float:
+        """As ``left_s``; to be asked before something is written to a side: the witness must soon know of it."""
+        self._wrote = True
+        return self.left_s()
+
+    def look_at_witness(self) -> None:
+        """After a renewal: have the witness keep it if something was written to a side meanwhile, else now and then."""
+        wrote, self._wrote = self._wrote, False
+        self._testify(1 if wrote else SPARED_BEATS)
+        self._wrote = self._wrote or (wrote and self._witness.is_behind(1))
+
+    def _testify(self, beats: int) -> None:
+        """Have the witness keep what it saw, if its file lacks so many beats."""
+        if self._witness.is_behind(beats):
+            self._witness.keep(lambda: seen_now(self._database))
 
     def holds(self) -> bool:
         """Whether nobody can have taken the lease yet; asks this machine's clocks alone, and no database.
@@ -275,28 +343,44 @@ class LeaseKeeper:
         """Renew in a thread of its own, three times per ``ttl_s``, until ``release`` or loss."""
         self._thread = threading.Thread(target=self._keep, name=f"lease-{self._name}", daemon=True)
         self._thread.start()
+        # Its disk may be slow, or stand still: the lease must not wait for it.
+        self._clerk = threading.Thread(target=self._keep_witness, name="witness", daemon=True)
+        self._clerk.start()
 
     def release(self) -> None:
         """Stop renewing and give the lease back, so that the next process need not wait for its end."""
         self._stop.set()
+        self._due.set()
         if self._thread is not None:
             self._thread.join()
+        if self._clerk is not None:
+            self._clerk.join(_CLERK_S)
         self._renewed = None
         if self.fence is not None:
-            # If the database is away, the lease ends by itself.
-            with suppress(DatabaseUnavailable):
-                release(self._database, self._name, self.fence)
+            # If the database is away, the lease ends by itself; if it is another one, there is nothing to give back.
+            with suppress(DatabaseUnavailable, DatabaseOutdated, LeaseLost):
+                self._database.require_same_file()
+                seen = release(self._database, self._name, self.fence, self._guard)
+                if seen is not None:
+                    self._witness.saw(seen)
+        self._testify(1)
 
     def _keep(self) -> None:
         while not self._stop.wait(self._ttl_s / 3):
             try:
                 self.renew()
-            except LeaseLost:
-                self._on_lost()
+            except (LeaseLost, DatabaseOutdated) as error:
+                self._on_lost(error)
                 return
             except DatabaseUnavailable:
                 # Tried again; what this process writes meanwhile is fenced anyway.
                 continue
+            self._due.set()
+
+    def _keep_witness(self) -> None:
+        while self._due.wait() and not self._stop.is_set():
+            self._due.clear()
+            self.look_at_witness()
 
 
 def _is_free(row: Lease, moment: datetime, ttl_s: float) -> bool:
@@ -312,20 +396,3 @@ def _is_free(row: Lease, moment: datetime, ttl_s: float) -> bool:
 def _moment(database: Database, session: Session, now: Callable[[], datetime] | None) -> datetime:
     moment = database.ask_time(session)
     return moment if now is None or database.dialect == "postgresql" else now()
-
-
-def _scope() -> str:
-    """This boot and process namespace; empty where the system does not say (then nobody is declared dead)."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot[:8]}-{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    try:
-        # The name in parentheses may hold anything; the 20th field behind it is the start time.
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""

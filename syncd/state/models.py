@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
@@ -478,6 +479,18 @@ class Lease(Base):
     fence: Mapped[int] = mapped_column(Integer, comment="grows with every change of owner")
     acquired_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    incarnation: Mapped[str] = mapped_column(
+        default="",
+        server_default="",
+        comment="of leader: which life of the database this is; another one since each restore",
+    )
+    beat: Mapped[int] = mapped_column(
+        BigInteger,
+        default=0,
+        server_default="0",
+        comment="grows when the lease is taken, renewed or given back, and before each write to a side",
+    )
+    beat_at: Mapped[datetime | None] = mapped_column(comment="when it grew last")
 
 
 def is_open() -> ColumnElement[bool]:

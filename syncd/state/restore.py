@@ -27,7 +27,7 @@ from syncd.errors import DatabaseNotReady, DatabaseUnavailable, SyncdError
 from syncd.state import migrate, schema
 from syncd.state.check import Flaw, check_database
 from syncd.state.engine import Database, open_database, parse_url
-from syncd.state.lease import LEADER, LeaseKeeper
+from syncd.state.lease import LEADER, LeaseKeeper, new_incarnation
 from syncd.state.models import Item, Lease, Listing, Movement, Operation, Run, Side, TokenRow, is_open
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ class Damaged(SyncdError):
     """A backup that is not sound; the message says what is wrong with it."""
 
     exit_code = 3
+
+
+class Itself(SyncdError):
+    """What was named as the backup is the database."""
+
+    exit_code = 2
 
 
 class Running(SyncdError):
@@ -98,9 +104,11 @@ def restore(url: str, file: Path, ready: Callable[[Session], None]) -> tuple[Bac
     Raises:
         Running: A process works on the database.
         Damaged: The backup is not sound; nothing was changed.
+        Itself: The backup is the database itself.
         SyncdError: See ``verify``; or this is PostgreSQL, which has its own tools.
     """
     place = _place(url)
+    _refuse_itself(file, place)
     with _copy_of(file, place.parent) as (copy, revision):
         backup = _look(file, copy, revision)
         if backup.flaws:
@@ -134,7 +142,9 @@ def mark_in_place(url: str, ready: Callable[[Session], None]) -> None:
         try:
             with database.write() as session:
                 # Higher than any that a process of before may still have.
-                session.get_one(Lease, LEADER).fence += 1_000_000
+                row = session.get_one(Lease, LEADER)
+                row.fence += 1_000_000
+                row.incarnation, row.beat = new_incarnation(), 0
                 ready(session)
         finally:
             database.clear_fence()
@@ -148,7 +158,8 @@ def _place(url: str) -> Path:
     parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
         raise SyncdError(
-            "PostgreSQL has its own tool: stop the service, pg_restore --clean --if-exists --dbname=DATABASE FILE, "
+            "PostgreSQL has its own tool: stop the service, pg_restore --clean --if-exists --single-transaction "
+            "--dbname=DATABASE FILE, "
             "then `syncd db upgrade` and `syncd db restore` without a file, so that the sides are compared first"
         )
     return Path(str(parsed.database)).absolute()
@@ -197,6 +208,15 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _refuse_itself(file: Path, place: Path) -> None:
+    with suppress(OSError):
+        if file.samefile(place):
+            raise Itself(
+                f"{file} is the database itself, and no backup; nothing was changed. Name a backup; or, if an old copy "
+                "was put there by other means, run `syncd db restore` without a file"
+            )
 
 
 def _refuse_what_is_none(file: Path) -> None:
@@ -347,10 +367,11 @@ def _take_over(session: Session, live: Database | None, fence: tuple[str, int] |
     row = session.get(Lease, LEADER)
     now = datetime.now(UTC)
     if row is None:
-        row = Lease(name=LEADER, owner="", fence=0, acquired_at=now, expires_at=now)
+        row = Lease(name=LEADER, owner="", fence=0, acquired_at=now, expires_at=now, incarnation="", beat=0)
         session.add(row)
     owner, number = fence or ("", 1_000_000)
     row.owner, row.fence, row.expires_at = owner, max(row.fence, number) + 1, now
+    row.incarnation, row.beat = new_incarnation(), 0
     if live is None:
         return
     with live.read() as source:

@@ -22,6 +22,7 @@ from syncd.errors import AuthRejected, DatabaseUnavailable, Stopped, Transient
 from syncd.state import lease
 from syncd.state.engine import forget_journal, leave_no_trace
 from syncd.state.models import TokenRow
+from syncd.state.process import Process
 from syncd.state.seal import Seal, forget_unopened, keep_with, rows_not_kept_with
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class DatabaseTokenStore:
         self._now = now
         self._wait_s = wait_s
         self._seal = seal or Seal()
-        self._owner = str(lease.Process.this())
+        self._owner = str(Process.this())
         self._lock = threading.Lock()
         self._uncommitted: tuple[TokenPair, str] | None = None
         self._refused_seed = ""
@@ -229,7 +230,7 @@ def keep_all(
     Returns:
         Of which sides tokens were changed.
     """
-    stop, owner, changed = stop or threading.Event(), str(lease.Process.this()), []
+    stop, owner, changed = stop or threading.Event(), str(Process.this()), []
     for credential in rows_not_kept_with(database, key):
         with (
             turn(database, credential, owner, stop, time.monotonic() + wait_s),

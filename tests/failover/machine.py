@@ -26,9 +26,9 @@ import time_machine
 
 
 def _be_another_machine(name: str) -> None:
-    lease: Any = importlib.import_module("syncd.state.lease")
-    scope = lease._scope
-    lease._scope = lambda: f"{scope()}.{name}"
+    process: Any = importlib.import_module("syncd.state.process")
+    scope = process._scope
+    process._scope = lambda: f"{scope()}.{name}"
     socket.gethostname = lambda: name
 
 

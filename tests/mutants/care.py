@@ -7,7 +7,57 @@ from tests.mutants.mutant import Edit, Mutant
 _RETENTION = ("tests/engine/test_retention.py",)
 _COMPARISON = ("tests/engine/test_comparison.py",)
 
+_WITNESS = ("tests/state/test_witness.py",)
+
 CARE_MUTANTS = (
+    Mutant(
+        "witness-old",
+        "a database that has not come as far as it was seen to is refused",
+        (
+            Edit(
+                "syncd/core/incarnation.py",
+                "if shown.incarnation != newest.incarnation or shown.beat < newest.beat:",
+                "if shown.incarnation != newest.incarnation:",
+            ),
+        ),
+        (*_WITNESS, "-k", "is_refused_before or remembers"),
+    ),
+    Mutant(
+        "witness-former",
+        "a database of before a restore is refused however far it went",
+        (
+            Edit(
+                "syncd/core/incarnation.py",
+                "if shown.incarnation != newest.incarnation or shown.beat < newest.beat:",
+                "if shown.incarnation == newest.incarnation and shown.beat < newest.beat:",
+            ),
+        ),
+        (*_WITNESS, "-k", "another_life"),
+    ),
+    Mutant(
+        "witness-write",
+        "each writing transaction looks whether the database is the one of before: here the fence alone counts",
+        (
+            Edit(
+                "syncd/state/engine.py",
+                "fence.guard(shown := Seen(row.incarnation, row.beat, row.beat_at))",
+                "shown = Seen(row.incarnation, row.beat, row.beat_at)",
+            ),
+        ),
+        (*_WITNESS, "-k", "exchanged and written"),
+    ),
+    Mutant(
+        "witness-early",
+        "the witness keeps what was committed: here also what was only begun",
+        (
+            Edit(
+                "syncd/state/witness.py",
+                "        known = note(told or self._known, seen)\n",
+                "        known = note(told or self._known, Seen(seen.incarnation, seen.beat + 1, seen.at))\n",
+            ),
+        ),
+        (*_WITNESS, "-k", "kept_although"),
+    ),
     Mutant(
         "prune-keys",
         "the key of an old document is kept: here it goes with its steps, and what comes again is new",

@@ -445,7 +445,7 @@ MUTANTS = (
     Mutant(
         "fence",
         "a leader that slept through the end of its lease writes nothing more",
-        (Edit("syncd/state/engine.py", "if row is None or row.fence != fence:", "if row is None:"),),
+        (Edit("syncd/state/engine.py", "if row.fence == fence.number:", "if row.fence:"),),
         ("tests/state/test_lease.py",),
     ),
     Mutant(

@@ -14,8 +14,9 @@ from sqlalchemy import event
 from syncd.errors import LeaseLost
 from syncd.state import lease
 from syncd.state.engine import Database, open_database
-from syncd.state.lease import LeaseKeeper, Process, acquire, release, renew
+from syncd.state.lease import LeaseKeeper, acquire, release, renew
 from syncd.state.models import Lease
+from syncd.state.process import Process
 from tests.support import rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ TTL_S = 60.0
 HOLD = """
 import sys
 from syncd.state.engine import open_database
-from syncd.state.lease import Process, acquire
+from syncd.state.lease import acquire
+from syncd.state.process import Process
 database = open_database(sys.argv[1])
 print(acquire(database, "leader", str(Process.this()), 60), flush=True)
 sys.stdin.read()
@@ -212,7 +214,7 @@ def test_who_lost_the_lease_knows_it_from_then_on(database: Database) -> None:
 def test_a_keeper_renews_and_tells_when_it_lost(database: Database) -> None:
     other = open_database(database.engine.url.render_as_string(hide_password=False))
     lost = threading.Event()
-    keeper = LeaseKeeper(database, 0.3, on_lost=lost.set)
+    keeper = LeaseKeeper(database, 0.3, on_lost=lambda _: lost.set())
     assert keeper.acquire()
     keeper.start()
     with database.read() as session:

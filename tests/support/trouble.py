@@ -151,8 +151,8 @@ class TroubledDatabase(Database):
         self.trouble: Trouble | None = None
 
     @contextmanager
-    def write(self, *, fenced: bool = True) -> Iterator[Session]:
-        with super().write(fenced=fenced) as session:
+    def write(self, *, fenced: bool = True, sends: bool = False) -> Iterator[Session]:
+        with super().write(fenced=fenced, sends=sends) as session:
             yield session
             if self.trouble is not None:
                 self.trouble.at(COMMITTING, "")
