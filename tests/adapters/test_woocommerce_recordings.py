@@ -122,6 +122,7 @@ def test_every_recorded_order_reads_as_evidence() -> None:
     assert len(changes) > 5
     found = [event for change in changes for event in evidence.order_events(change, lambda line: ListingRef("1"))]
     by_key = {(event.key, event.quantity) for event in found}
+    assert ("order:493:line:2", Decimal(3)) in {(event.key, event.undone) for event in found}
     # Sold, then refunded with restock (file 10); sold as two lines, cancelled later (file 02).
     assert ("order:503:line:33", Decimal(-1)) in by_key
     assert ("order:503:line:33:restock", Decimal(1)) in by_key
