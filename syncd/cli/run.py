@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from syncd.config import Config
+    from syncd.errors import LeaseLost
     from syncd.page.app import StatusPage
     from syncd.service.runs import RequestCounter
     from syncd.state.engine import Database
@@ -43,7 +44,14 @@ def run(cli: CliContext) -> int:
         # A standby with the wrong key is of no use, and should say so before it is needed.
         require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []
-        keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lambda: running[0].end(1) if running else stop.set())
+        lost: list[LeaseLost] = []
+
+        def lose(error: LeaseLost) -> None:
+            lost.append(error)
+            for daemon in running:
+                daemon.lose(error)
+
+        keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lose)
         fence = Fence(keeper.left_s)
         keeper.on_renewed = fence.renewed
         with serving(cli.config, db, leading=keeper.holds) as sides:
@@ -53,6 +61,8 @@ def run(cli: CliContext) -> int:
             account = open_account(cli.config, db, stop=stop, may_write=fence)
             sides.update({name: worker.requests for name, worker in account.workers.items()})
             running.append(Daemon(account, cli.config, keeper))
+            for error in lost:  # while the sides were opened
+                running[0].lose(error)
             for errand in errands(cli.config, db, stop, db.now):
                 errand.start()
             return running[0].run()

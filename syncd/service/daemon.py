@@ -108,6 +108,7 @@ class Daemon:
         self._refusal: SyncdError | None = None
         self._released = False
         self._leads = True
+        self._lost = False
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
@@ -158,6 +159,16 @@ class Daemon:
             # A job must not wait for its own scheduler, nor a signal handler for a lock of the thread it interrupted.
             threading.Thread(target=self._stop_scheduler, daemon=True).start()
 
+    def lose(self, error: LeaseLost) -> None:
+        """Say that another process leads, and stop; whoever notices it first says so, be it a pass or the renewal."""
+        if self._released:
+            return  # it was waiting for its turn when we gave the lease back ourselves
+        with self._lock:
+            first, self._lost = not self._lost, True
+        if first:
+            logger.bind(detail=str(error)).error("lease.lost")
+        self.end(1)
+
     def _stop_scheduler(self) -> None:
         # A stop may come before the scheduler runs; the first heartbeat repeats it then.
         with suppress(SchedulerNotRunningError):
@@ -190,10 +201,7 @@ class Daemon:
                 logger.bind(detail=str(error)).error("database.not_ready")
                 self.end(error.exit_code)
             except LeaseLost as error:
-                if self._released:
-                    return  # it was waiting for its turn when we gave the lease back ourselves
-                logger.bind(detail=str(error)).error("lease.lost")
-                self.end(1)
+                self.lose(error)
             except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive
                 logger.exception("daemon.broken")
                 self.end(1)

@@ -191,7 +191,7 @@ class LeaseKeeper:
         ttl_s: How long the lease outlives its last renewal, in seconds; also how soon another machine takes over.
         name: Name of the lease.
         now: Clock, used on SQLite only.
-        on_lost: Called once, from the renewing thread, when another process has the lease.
+        on_lost: Called once, from the renewing thread, when another process has the lease; it is told which.
         on_renewed: Called after each renewal, from the thread that renewed.
         clocks: Seconds by clocks of this machine that go on while this process does not.
     """
@@ -203,7 +203,7 @@ class LeaseKeeper:
         *,
         name: str = LEADER,
         now: Callable[[], datetime] | None = None,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[LeaseLost], None] = lambda _: None,
         on_renewed: Callable[[], None] = lambda: None,
         clocks: Callable[[], tuple[float, ...]] = _both_clocks,
     ) -> None:
@@ -291,8 +291,8 @@ class LeaseKeeper:
         while not self._stop.wait(self._ttl_s / 3):
             try:
                 self.renew()
-            except LeaseLost:
-                self._on_lost()
+            except LeaseLost as error:
+                self._on_lost(error)
                 return
             except DatabaseUnavailable:
                 # Tried again; what this process writes meanwhile is fenced anyway.

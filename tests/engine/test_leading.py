@@ -11,7 +11,7 @@ import pytest
 from loguru import logger
 
 from syncd.config.schema import RetentionConfig
-from syncd.errors import DatabaseUnavailable
+from syncd.errors import DatabaseUnavailable, LeaseLost
 from syncd.service import account as service
 from syncd.service import daemon
 from syncd.state.engine import open_database
@@ -111,6 +111,17 @@ def test_a_leader_that_is_not_confirmed_any_more_says_so_and_when_it_is_again(
     served._beat()
     assert [each for each in events if each.startswith("lease")] == ["lease.not_renewed", "lease.renewed"]
     assert exits == []
+
+
+def test_whoever_notices_that_another_one_leads_says_so_once(sqlite_database: Database, events: list[str]) -> None:
+    """Passes may have met a dead connection only: a process that ended by its renewal's word said nothing of why."""
+    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: 0.0)
+    served, exits = beating(sqlite_database, lease)
+    for _ in range(2):
+        served.lose(LeaseLost("another process leads"))
+    assert events.count("lease.lost") == 1
+    assert served._account.stop.is_set()
+    assert (served._code, exits) == (1, [])
 
 
 def test_a_database_that_is_silent_ends_the_process(sqlite_database: Database, events: list[str]) -> None:
