@@ -99,6 +99,10 @@ class ChaosShop(ABC):
         if seconds:
             raise ValueError(f"{self.kind} has no gap between reading and writing here")
 
+    def swallowed(self) -> Mapping[str, Decimal] | None:
+        """Net units that its own writes of ours overwrote so far, by SKU; ``None`` if it does not know."""
+        return None
+
     # What it shows
 
     @abstractmethod
