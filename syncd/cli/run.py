@@ -54,7 +54,7 @@ def run(cli: CliContext) -> int:
         keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lose)
         fence = Fence(keeper.left_s)
         keeper.on_renewed = fence.renewed
-        with serving(cli.config, db, leading=keeper.holds) as sides:
+        with serving(cli.config, db, keeper) as sides:
             if not standby(keeper, stop):
                 return 0
             keeper.start()
@@ -69,7 +69,7 @@ def run(cli: CliContext) -> int:
 
 
 @contextmanager
-def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Iterator[dict[str, RequestCounter]]:
+def serving(config: Config, db: Database, keeper: LeaseKeeper) -> Iterator[dict[str, RequestCounter]]:
     """Serve ``/healthz``, ``/metrics`` and the status page if they are configured, also while this process stands by.
 
     Yields:
@@ -82,10 +82,15 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
     from syncd.service.metrics import SyncdCollector, registry  # noqa: PLC0415 - kept out of the start
     from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
 
-    collector = SyncdCollector(db, config, db.now, leading=leading, requests=lambda: dict(requests))
+    def writable() -> bool:
+        return keeper.trouble is None
+
+    collector = SyncdCollector(
+        db, config, db.now, leading=keeper.holds, writable=writable, requests=lambda: dict(requests)
+    )
     collector.begin()
-    people = _status_page(config, db, leading) if config.syncd.page else None
-    server = WebServer(address, Pages(db, config, registry(collector), db.now, people))
+    people = _status_page(config, db, keeper.holds) if config.syncd.page else None
+    server = WebServer(address, Pages(db, config, registry(collector), db.now, people, writable=writable))
     server.start()
     try:
         yield requests

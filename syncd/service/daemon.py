@@ -307,11 +307,12 @@ class Daemon:
         ready = "READY=1\n" if self._ready else ""
         try:
             with self._account.db.read() as session:
-                health = read_health(session, self._config, self._account.db.now())
+                said = read_health(session, self._config, self._account.db.now()).sentence
         except DatabaseUnavailable as error:
-            notify(f"{ready}STATUS=the database cannot be used: {error}")
-            return
-        notify(f"{ready}STATUS={health.sentence}")
+            trouble: str | None = str(error)
+        else:
+            trouble = self._lease.trouble
+        notify(f"{ready}STATUS=the database cannot be used: {trouble}" if trouble else f"{ready}STATUS={said}")
 
     def _beat(self) -> None:
         """Look for passes that hang or never begin, tell the service manager that we live."""

@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from syncd.state.clock import uptime_s
 from syncd.state.models import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -194,6 +194,11 @@ class LeaseKeeper:
         on_lost: Called once, from the renewing thread, when another process has the lease; it is told which.
         on_renewed: Called after each renewal, from the thread that renewed.
         clocks: Seconds by clocks of this machine that go on while this process does not.
+
+    Attributes:
+        fence: The number of this holder; ``None``: never held.
+        trouble: Why the database could not be written to when the lease was last asked for or renewed; ``None`` if it
+            could. A database on a full disk, or locked, can be read all the while, and looks well to whoever reads.
     """
 
     def __init__(
@@ -220,11 +225,13 @@ class LeaseKeeper:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.fence: int | None = None
+        self.trouble: str | None = None
 
     def acquire(self) -> bool:
         """Try to take the lease once; from then on all fenced writes of the database verify it."""
         asked = self._clocks()
-        fence = acquire(self._database, self._name, self._owner, self._ttl_s, self._now)
+        with self._noted():
+            fence = acquire(self._database, self._name, self._owner, self._ttl_s, self._now)
         if fence is not None:
             self.fence, self._renewed = fence, asked
             self._database.set_fence(self._name, fence)
@@ -238,7 +245,10 @@ class LeaseKeeper:
         """
         asked = self._asked = self._clocks()
         try:
-            renewed = self.fence is not None and renew(self._database, self._name, self.fence, self._ttl_s, self._now)
+            with self._noted():
+                renewed = self.fence is not None and renew(
+                    self._database, self._name, self.fence, self._ttl_s, self._now
+                )
         finally:
             self._asked = None
         if not renewed:
@@ -247,6 +257,15 @@ class LeaseKeeper:
             raise LeaseLost(f"lease {self._name!r} is held by {by} now; this process writes nothing more")
         self._renewed = asked
         self.on_renewed()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseUnavailable as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None
 
     def holds(self) -> bool:
         """Whether nobody can have taken the lease yet; asks this machine's clocks alone, and no database.

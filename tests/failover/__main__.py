@@ -48,7 +48,7 @@ def main(
         try:
             stage.open()
             found = work.carry_out(rounds, only=only)
-            left = "" if only else work.what_is_left()
+            left = "" if only or found.violations else work.what_is_left()
         finally:
             stage.close()
     for violation in found.violations:

@@ -324,7 +324,7 @@ class Rounds:
 
     def _judge(self, opening: Opening) -> None:
         stage, found = self._stage, self.found
-        wait_until(lambda: compare(stage, opening).quiet, QUIET_S, every_s=0.5)
+        wait_until(lambda: compare(stage, opening).quiet, QUIET_S * max(1.0, self._per_second / 4), every_s=0.5)
         found.comparison = compare(stage, opening)
         with stage.connected() as database:
             found.fenced_accepted = accepted(database)
