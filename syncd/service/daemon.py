@@ -308,11 +308,11 @@ class Daemon:
         try:
             with self._account.db.read() as session:
                 said = read_health(session, self._config, self._account.db.now()).sentence
+            if self._lease.trouble:  # it can be read, and no more
+                said = f"the database cannot be used: {self._lease.trouble}"
         except DatabaseUnavailable as error:
-            trouble: str | None = str(error)
-        else:
-            trouble = self._lease.trouble
-        notify(f"{ready}STATUS=the database cannot be used: {trouble}" if trouble else f"{ready}STATUS={said}")
+            said = f"the database cannot be used: {error}"
+        notify(f"{ready}STATUS={said}")
 
     def _beat(self) -> None:
         """Look for passes that hang or never begin, tell the service manager that we live."""

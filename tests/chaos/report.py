@@ -125,12 +125,14 @@ def mistaken(stage: ChaosStage, doubtful: Container[str]) -> list[str]:
         found = {(side, str(sku)): units for side, sku, units in session.execute(query)}
     told = []
     for name, shop in stage.shops.items():
-        if (swallowed := shop.swallowed()) is None:
+        if (overwritten := shop.overwritten()) is None:
             continue
-        for sku in sorted({*swallowed, *(sku for side, sku in found if side == name)} - {""}):
-            really, known = swallowed.get(sku, _ZERO), found.get((name, sku), _ZERO)
-            if really != known and sku not in doubtful:
-                told.append(f"{sku}: {name} overwrote {really:+f} inside our writes, found were {known:+f}")
+        for sku in sorted({*(each.sku for each in overwritten), *(sku for side, sku in found if side == name)}):
+            really = [each.units for each in overwritten if each.sku == sku]
+            known = found.get((name, sku), _ZERO)
+            if sum(really, _ZERO) != known and sku not in doubtful:
+                units = ", ".join(f"{each:+f}" for each in really) or "nothing"
+                told.append(f"{sku}: {name} overwrote {units} inside our writes, found was {known:+f}")
     return told
 
 
@@ -164,6 +166,11 @@ def _timeline(stage: ChaosStage, sku: str) -> list[tuple[datetime, str]]:
         lines += [
             (event.at, f"{name:9} {event.kind} {event.units:+f} {event.reference}")
             for event in shop.events()
+            if event.sku == sku
+        ]
+        lines += [
+            (event.at, f"{name:9} overwrote {event.units:+f} in our write")
+            for event in shop.overwritten() or ()
             if event.sku == sku
         ]
     with stage.state() as session:

@@ -124,6 +124,28 @@ def test_whoever_notices_that_another_one_leads_says_so_once(sqlite_database: Da
     assert (served._code, exits) == (1, [])
 
 
+def test_a_database_that_can_be_read_and_not_be_written_to_does_not_look_well(
+    sqlite_database: Database, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk. Who renews the lease learns of it first, and all who are asked say so."""
+    lease = LeaseKeeper(sqlite_database, 15.0)
+    assert lease.acquire()
+    served, _ = beating(sqlite_database, lease)
+
+    def fail(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("syncd.state.lease.renew", fail)
+        with pytest.raises(DatabaseUnavailable):
+            lease.renew()
+        served._tell()
+    lease.renew()
+    served._tell()
+    assert "the database cannot be used: the disk is full" in told[0]
+    assert "cannot be used" not in told[1]
+
+
 def test_a_database_that_is_silent_ends_the_process(sqlite_database: Database, events: list[str]) -> None:
     """A connection that is dead without saying so is waited for without end."""
     lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: daemon.SILENT_DATABASE_S + 1)

@@ -329,16 +329,18 @@ class Rounds:
         with stage.connected() as database:
             found.fenced_accepted = accepted(database)
         found.late_writes = stage.late_writes()
+        mistook = mistaken(stage, found.comparison.doubtful)
         found.violations += [
             *(str(each) for each in found.comparison.mismatches),
             *(f"{sku}: still {state}" for sku, state in found.comparison.doubtful.items() if state != "parked"),
             *misjudged(stage),
-            *mistaken(stage, found.comparison.doubtful),
+            *mistook,
             *stage.made_twice(),
             *(f"accepted: {each}" for each in found.fenced_accepted),
             *(f"late: {each}" for each in found.late_writes),
         ]
-        write_timelines(stage, {each.sku for each in found.comparison.mismatches})
+        wrong = [*(each.sku for each in found.comparison.mismatches), *(line.split(":")[0] for line in mistook)]
+        write_timelines(stage, dict.fromkeys(wrong))
         for machine in stage.machines:
             if "daemon.broken" in machine.said:
                 found.violations.append(f"{machine.name}: a part of the daemon broke")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from sqlalchemy import create_engine, make_url
 
@@ -47,7 +49,11 @@ class Trouble:
     def __init__(self, stage: CrashStage, *words: str, **environment: str) -> None:
         self.stage = stage
         self.words = words
-        self.skus = stage.skus()[:3]
+        self.skus = stage.skus()[:2]
+        self.pages = f"127.0.0.1:{_free_port()}"
+        config = stage.folder / "config.toml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("[syncd]", f'[syncd]\nmetrics = "{self.pages}"', 1), encoding="utf-8")
         self.program: Program = stage.start(**environment)
         stage.until(lambda: "daemon.started" in self.program.said, "it leads")
         self.trade()
@@ -64,12 +70,23 @@ class Trouble:
         self.stage.sell(SHOP, self.skus[1], 1)
 
     def is_told(self) -> None:
-        """It says at once that the database cannot be used, and why."""
-        self.stage.until(lambda: self.complaints(), "it says what is wrong")
+        """It says at once that it cannot use the database, and why."""
+        self.stage.until(self.complaints, "it says what is wrong")
         assert any(word in line for line in self.complaints() for word in self.words), self.complaints()
 
+    def looks_ill(self) -> None:
+        """Whoever watches from outside is told as well, though all can be read and no side is stale yet."""
+        self.stage.until(lambda: self.ask("healthz").status_code == 503, "it says that it is not healthy")
+        assert self.ask("healthz").json()["problems"] == ["the database cannot be used"]
+        assert "\nsyncd_database_up 0.0\n" in self.ask("metrics").text
+        assert self.stage.start("findings").wait() == 0  # a command that only looks is of use all the same
+
+    def ask(self, page: str) -> httpx.Response:
+        """Ask it as a monitor does."""
+        return httpx.get(f"http://{self.pages}/{page}", timeout=30)
+
     def complaints(self) -> list[str]:
-        """What it said of the database."""
+        """What it said of it."""
         return [line for line in self.program.said.splitlines() if "database.unavailable" in line]
 
     def is_over(self) -> None:
@@ -81,11 +98,17 @@ class Trouble:
         said = self.program.said
         assert "Traceback" not in said
         assert "daemon.broken" not in said
-        # One line for each pass that could not be, and no more: at this pace some three a second.
+        assert self.ask("healthz").status_code == 200
         assert self.stage.start("status").wait() == 0
         self.program.process.terminate()
         assert self.program.wait() == 0
         assert self.stage.in_step()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
 
 
 @pytest.fixture
@@ -105,6 +128,7 @@ def test_a_log_that_cannot_grow(sqlite_stage: CrashStage, database_file: Path) -
     trouble.is_over()
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(tmp_path: Path, sqlite_url: str) -> None:
     with tiny_disk("4m") as place, ExitStack() as end:
         file = place / "syncd.db"
@@ -114,8 +138,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, sqlite_url: str) -> None:
         fill(filler)
         trouble.sell()
         trouble.is_told()
-        # A command that only looks is of use all the same.
-        assert trouble.stage.start("findings").wait() == 0
+        trouble.looks_ill()
         filler.unlink()
         trouble.is_over()
 
@@ -133,7 +156,7 @@ def test_another_process_keeps_the_file_locked(sqlite_stage: CrashStage, databas
         assert holder.stdout.readline() == "held\n"
         trouble.sell()
         trouble.is_told()
-        assert trouble.stage.start("findings").wait() == 0
+        trouble.looks_ill()
         time.sleep(max(0.0, began + held_s - time.monotonic()))  # the lock itself lasts so long
     finally:
         holder.communicate("")
@@ -142,7 +165,7 @@ def test_another_process_keeps_the_file_locked(sqlite_stage: CrashStage, databas
 
 def test_a_file_that_may_only_be_read_is_refused_at_the_start(sqlite_stage: CrashStage, database_file: Path) -> None:
     """After a wrong chmod, say: it ends with 78, which the service manager does not answer with a new start."""
-    plain = ()
+    plain: tuple[str, ...] = ()
     if os.geteuid() == 0:  # root may write to everything, unless it is told that it may not
         if (setpriv := shutil.which("setpriv")) is None:
             pytest.skip("this is root, and setpriv is not there to take a right from it")
@@ -176,6 +199,7 @@ def say(url: str, *statements: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 def test_a_server_that_is_started_again(own_server: PostgresServer, tmp_path: Path) -> None:
     url = own_server.create()
@@ -188,11 +212,12 @@ def test_a_server_that_is_started_again(own_server: PostgresServer, tmp_path: Pa
         trouble.is_over()
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 def test_a_server_that_only_reads(postgresql_url: str, tmp_path: Path) -> None:
     """As one that became a standby, and is promoted again."""
     name = make_url(postgresql_url).database
-    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - a name of ours
     with opened(tmp_path, postgresql_url) as stage:
         trouble = Trouble(stage, "read-only transaction", "terminating connection")
         say(postgresql_url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on', cut)
@@ -202,6 +227,7 @@ def test_a_server_that_only_reads(postgresql_url: str, tmp_path: Path) -> None:
         trouble.is_over()
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 def test_a_server_whose_disk_is_full(own_server: PostgresServer, tmp_path: Path) -> None:
     """Its tables cannot grow (SQLSTATE 53100); what fits into the pages that are there is written all the same."""
@@ -211,12 +237,23 @@ def test_a_server_whose_disk_is_full(own_server: PostgresServer, tmp_path: Path)
     with tiny_disk("40m") as place, ExitStack() as end:
         shutil.chown(place, *own_server.owner)
         say(url, f"CREATE TABLESPACE tiny LOCATION '{place}'", f'ALTER DATABASE "{name}" SET TABLESPACE tiny')
-        end.callback(lambda: (own_server.drop(url), say(url, "DROP TABLESPACE tiny")))
+        end.callback(say, url, "DROP TABLESPACE tiny")
+        end.callback(own_server.drop, url)
         stage = end.enter_context(opened(tmp_path, url))
         trouble = Trouble(stage, "No space left on device")
         filler = place / "filler"
         fill(filler)
-        stage.until(lambda: trouble.sell() or trouble.complaints(), "it says what is wrong")
+        until_it_does_not_fit(trouble)
         trouble.is_told()
         filler.unlink()
         trouble.is_over()
+
+
+def until_it_does_not_fit(trouble: Trouble) -> None:
+    """There is always some space left in the pages of a table: sell until none is."""
+
+    def is_full() -> bool:
+        trouble.sell()
+        return bool(trouble.complaints())
+
+    trouble.stage.until(is_full, "no page takes any more")

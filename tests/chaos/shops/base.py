@@ -99,8 +99,8 @@ class ChaosShop(ABC):
         if seconds:
             raise ValueError(f"{self.kind} has no gap between reading and writing here")
 
-    def swallowed(self) -> Mapping[str, Decimal] | None:
-        """Net units that its own writes of ours overwrote so far, by SKU; ``None`` if it does not know."""
+    def overwritten(self) -> Sequence[Event] | None:
+        """What our own writes to it overwrote so far: net units of each write; ``None`` if it does not know."""
         return None
 
     # What it shows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -41,12 +40,12 @@ class WooCommerceShop(ChaosShop):
     def begin_races(self, seconds: float) -> None:
         self.sim.settings.delta_race_seconds = seconds
 
-    def swallowed(self) -> Mapping[str, Decimal]:
-        found: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for row in self.sim.people.lost_updates():
-            if row["kind"] in _OURS:
-                found[row["sku"]] += row["swallowed"]
-        return found
+    def overwritten(self) -> Sequence[Event]:
+        return [
+            Event(datetime.fromisoformat(row["at"]), row["sku"], Decimal(row["swallowed"]), "overwritten", row["kind"])
+            for row in self.sim.people.lost_updates()
+            if row["kind"] in _OURS
+        ]
 
     def stock(self) -> dict[str, int | None]:
         return self.sim.people.stock()
