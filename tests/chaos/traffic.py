@@ -36,6 +36,7 @@ class Traffic:
             which INVENTORUM keeps no documents. Time runs some twenty times faster here than in a shop (a write is in
             doubt for 3 seconds, not 60), so even without this an item is counted several times a day.
         close_s: Instead of ``_CLOSE_S``, where readings are farther apart.
+        inside: In such a share of our writes an order lands between the shop's reading and its writing.
     """
 
     def __init__(
@@ -47,11 +48,14 @@ class Traffic:
         spared: Container[str] = (),
         rough: bool = False,
         close_s: float = _CLOSE_S,
+        inside: float = 0.0,
     ) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
         self._close_s = close_s
+        self._inside = inside
+        self._lock = threading.Lock()
         self._hot_share = 0.5 if rough else 0.1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -82,6 +86,9 @@ class Traffic:
 
     def start(self) -> None:
         """Open the doors."""
+        if self._inside:
+            for name, shop in self._stage.shops.items():
+                shop.land_inside(lambda sku, name=name: self._order_inside(name, sku))  # type: ignore[misc]
         self._thread.start()
 
     def stop(self) -> None:
@@ -95,7 +102,8 @@ class Traffic:
         weights = [weight for weight, _ in self._actions]
         try:
             while not self._stop.wait(self._random.expovariate(1.0) * self._pause_s):
-                self._random.choices(self._actions, weights)[0][1]()
+                with self._lock:
+                    self._random.choices(self._actions, weights)[0][1]()
         except BaseException as error:  # noqa: BLE001 - raised by stop() in the thread that can tell about it
             self.broken = error
 
@@ -205,9 +213,16 @@ class Traffic:
         return True
 
     def _web_order(self) -> None:
-        shop = self._shop()
         skus = {self._sku() for _ in range(self._random.choice((1, 1, 1, 2, 3)))}
-        lines: Lines = [(sku, self._random.randint(1, 2)) for sku in sorted(skus)]
+        self._order(self._shop(), [(sku, self._random.randint(1, 2)) for sku in sorted(skus)])
+
+    def _order_inside(self, shop: str, sku: str) -> None:
+        """In a thread of the shop's server, in the midst of a write of ours."""
+        with self._lock:
+            if sku in self._skus and not self._stop.is_set() and self._random.random() < self._inside:
+                self._order(shop, [(sku, self._random.randint(1, 2))])
+
+    def _order(self, shop: str, lines: Lines) -> None:
         if not all(self._tellable(shop, sku, -units, by_hand=False) for sku, units in lines):
             return
         try:

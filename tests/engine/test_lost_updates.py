@@ -576,3 +576,22 @@ def test_an_order_that_came_and_went_beside_an_edit_by_hand_was_not_swallowed(da
     _pass(account)
     assert account.movements("lost_update") == []
     assert _both(account) == (21, 21)
+
+
+def test_what_nobody_can_tell_lasts_as_long_as_a_takeover(database: Database) -> None:
+    """docs/guarantees.md: an order and the opposite edit by hand, between the death of a leader and the settlement.
+
+    0 s the leader dies in a write; 5 s an order of 2; 8 s somebody types 2 more; 18 s its successor finds the write, and
+    the quantity as if neither had been. An order that the write had swallowed shows just the same.
+    """
+    account = two_sides(database, {"A": 20}, {"A": 20})
+    account.clock.advance(60)
+    web = account.worlds["web"]
+    _leader_dies_in_a_write(account)
+    web.sell("w-A", 2, reference="77")
+    account.clock.advance(3)
+    web.sell("w-A", -2)
+    account.clock.advance(10)
+    _pass(account)
+    assert [int(m.quantity) for m in account.movements("lost_update")] == [-2]
+    assert _both(account) == (17, 17)

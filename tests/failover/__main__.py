@@ -19,6 +19,7 @@ from tests.failover.stage import QUICK, FailoverStage
 @click.option("--products", default=40, show_default=True, type=click.IntRange(4))
 @click.option("--per-second", default=4.0, show_default=True, help="Events a second.")
 @click.option("--race", default=0.0, show_default=True, help="Seconds between the shop's read and its write.")
+@click.option("--inside", default=0.0, show_default=True, help="Share of writes to the shop that meet an order there.")
 @click.option("--only", multiple=True, help="Only this kind of trouble; may be repeated.")
 @click.option("--quick", is_flag=True, help="Leases of 3 seconds.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Put configurations and logs there.")
@@ -28,6 +29,7 @@ def main(
     products: int,
     per_second: float,
     race: float,
+    inside: float,
     only: tuple[str, ...],
     quick: bool,
     keep: Path | None,
@@ -44,7 +46,7 @@ def main(
     with place("postgresql", folder) as (url, server):
         stage = FailoverStage(folder, url, products=products, times=QUICK if quick else None, race_s=race)
         restart = server.restart if server is not None and server.can_restart else None
-        work = Rounds(stage, seed, tell, restart, per_second=per_second)
+        work = Rounds(stage, seed, tell, restart, per_second=per_second, inside=inside)
         try:
             stage.open()
             found = work.carry_out(rounds, only=only)

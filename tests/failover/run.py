@@ -90,12 +90,14 @@ class Rounds:
         restart: Callable[[], None] | None = None,
         *,
         per_second: float = 4.0,
+        inside: float = 0.0,
     ) -> None:
         self._stage = stage
         self._tell = tell
         self._restart = restart
         self._seed = seed
         self._per_second = per_second
+        self._inside = inside
         self._leader = stage.machines[0]
         self.found = Takeovers()
         self.events = 0
@@ -105,7 +107,7 @@ class Rounds:
         opening = self._first_sync()
         # Nobody reads while nobody leads, and a write under way then is in doubt until the successor has settled it.
         self._stage.begin_races()
-        traffic = Traffic(self._stage, self._seed, per_second=self._per_second, close_s=4 * MOST_S)
+        traffic = Traffic(self._stage, self._seed, per_second=self._per_second, close_s=4 * MOST_S, inside=self._inside)
         traffic.start()
         try:
             for number in range(rounds):
