@@ -581,7 +581,7 @@ def test_an_order_that_came_and_went_beside_an_edit_by_hand_was_not_swallowed(da
 def test_what_nobody_can_tell_lasts_as_long_as_a_takeover(database: Database) -> None:
     """docs/guarantees.md: an order and the opposite edit by hand, between the death of a leader and the settlement.
 
-    0 s the leader dies in a write; 5 s an order of 2; 8 s somebody types 2 more; 18 s its successor finds the write, and
+    0 s the leader dies in a write; 5 s an order of 2; 8 s somebody types 2 more; 18 s its successor finds the write and
     the quantity as if neither had been. An order that the write had swallowed shows just the same.
     """
     account = two_sides(database, {"A": 20}, {"A": 20})
