@@ -63,7 +63,7 @@ def run(cli: CliContext) -> int:
             running.append(Daemon(account, cli.config, keeper))
             for error in lost:  # while the sides were opened
                 running[0].lose(error)
-            for errand in errands(cli.config, db, stop, db.now):
+            for errand in errands(cli.config, db, stop, db.now, keeper.writes):
                 errand.start()
             return running[0].run()
 
@@ -82,15 +82,12 @@ def serving(config: Config, db: Database, keeper: LeaseKeeper) -> Iterator[dict[
     from syncd.service.metrics import SyncdCollector, registry  # noqa: PLC0415 - kept out of the start
     from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
 
-    def writable() -> bool:
-        return keeper.trouble is None
-
     collector = SyncdCollector(
-        db, config, db.now, leading=keeper.holds, writable=writable, requests=lambda: dict(requests)
+        db, config, db.now, leading=keeper.holds, writable=keeper.writes, requests=lambda: dict(requests)
     )
     collector.begin()
     people = _status_page(config, db, keeper.holds) if config.syncd.page else None
-    server = WebServer(address, Pages(db, config, registry(collector), db.now, people, writable=writable))
+    server = WebServer(address, Pages(db, config, registry(collector), db.now, people, writable=keeper.writes))
     server.start()
     try:
         yield requests

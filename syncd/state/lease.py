@@ -286,6 +286,10 @@ class LeaseKeeper:
         asked = self._asked
         return 0.0 if asked is None else self._clocks()[0] - asked[0]
 
+    def writes(self) -> bool:
+        """Whether the database could be written to when the lease was last asked for or renewed."""
+        return self.trouble is None
+
     def holder(self) -> str | None:
         """Who has the lease, for messages."""
         return holder(self._database, self._name)
