@@ -109,6 +109,7 @@ class Daemon:
         self._released = False
         self._leads = True
         self._lost = False
+        self._troubled = False
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
@@ -327,7 +328,7 @@ class Daemon:
             notify("WATCHDOG=1")
 
     def _look_at_lease(self) -> None:
-        """Say when this process may not write any more because the database has not confirmed that it leads."""
+        """Say when this process may not write any more because the database does not confirm that it leads, and why."""
         leads = self._lease.holds()
         if leads != self._leads:
             self._leads = leads
@@ -335,6 +336,9 @@ class Daemon:
                 logger.info("lease.renewed")
             else:
                 logger.warning("lease.not_renewed")
+        if self._lease.trouble and not self._troubled:
+            logger.bind(detail=self._lease.trouble).error("database.unavailable")  # in a quiet hour no pass says so
+        self._troubled = bool(self._lease.trouble)
         if self._lease.asking_s() > SILENT_DATABASE_S:
             logger.bind(seconds=round(self._lease.asking_s())).error("database.silent")
             self._hard_exit(1)

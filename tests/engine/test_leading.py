@@ -115,7 +115,7 @@ def test_a_leader_that_is_not_confirmed_any_more_says_so_and_when_it_is_again(
 
 def test_whoever_notices_that_another_one_leads_says_so_once(sqlite_database: Database, events: list[str]) -> None:
     """Passes may have met a dead connection only: a process that ended by its renewal's word said nothing of why."""
-    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: 0.0)
+    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: 0.0, trouble=None)
     served, exits = beating(sqlite_database, lease)
     for _ in range(2):
         served.lose(LeaseLost("another process leads"))
@@ -125,9 +125,9 @@ def test_whoever_notices_that_another_one_leads_says_so_once(sqlite_database: Da
 
 
 def test_a_database_that_can_be_read_and_not_be_written_to_does_not_look_well(
-    sqlite_database: Database, told: list[str], monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, told: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a full disk. Who renews the lease learns of it first, and all who are asked say so."""
+    """As on a full disk. Who renews the lease learns of it first; all who are asked say so, and once the log."""
     lease = LeaseKeeper(sqlite_database, 15.0)
     assert lease.acquire()
     served, _ = beating(sqlite_database, lease)
@@ -140,15 +140,20 @@ def test_a_database_that_can_be_read_and_not_be_written_to_does_not_look_well(
         with pytest.raises(DatabaseUnavailable):
             lease.renew()
         served._tell()
+        served._beat()
+        served._beat()
     lease.renew()
     served._tell()
-    assert "the database cannot be used: the disk is full" in told[0]
-    assert "cannot be used" not in told[1]
+    served._beat()
+    assert events.count("database.unavailable") == 1
+    said = [word for word in told if "STATUS=" in word]
+    assert "the database cannot be used: the disk is full" in said[0]
+    assert "cannot be used" not in said[1]
 
 
 def test_a_database_that_is_silent_ends_the_process(sqlite_database: Database, events: list[str]) -> None:
     """A connection that is dead without saying so is waited for without end."""
-    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: daemon.SILENT_DATABASE_S + 1)
+    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: daemon.SILENT_DATABASE_S + 1, trouble=None)
     served, exits = beating(sqlite_database, lease)
     served._beat()
     assert exits == [1]

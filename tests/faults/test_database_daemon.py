@@ -71,8 +71,11 @@ class Trouble:
 
     def is_told(self) -> None:
         """It says at once that it cannot use the database, and why."""
-        self.stage.until(self.complaints, "it says what is wrong")
-        assert any(word in line for line in self.complaints() for word in self.words), self.complaints()
+
+        def said() -> bool:
+            return any(word in line for line in self.complaints() for word in self.words)
+
+        self.stage.until(said, f"it says what is wrong, {self.words}")
 
     def looks_ill(self) -> None:
         """Whoever watches from outside is told as well, though all can be read and no side is stale yet."""
