@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncd.simulators.pictures import drawn
 from tests.chaos.shops.base import SoldOut
+from tests.chaos.stage import TILL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -37,6 +38,9 @@ class Traffic:
             doubt for 3 seconds, not 60), so even without this an item is counted several times a day.
         close_s: Instead of ``_CLOSE_S``, where readings are farther apart.
         inside: In such a share of our writes an order lands between the shop's reading and its writing.
+        spaced: What happens at the till without a document (a delivery, a stock-take) keeps clear of web traffic of
+            its amount: beside a lost booking nobody could tell it from that (docs/guarantees.md), and bookings are in
+            doubt for as long as ``close_s``.
     """
 
     def __init__(
@@ -49,12 +53,14 @@ class Traffic:
         rough: bool = False,
         close_s: float = _CLOSE_S,
         inside: float = 0.0,
+        spaced: bool = False,
     ) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
         self._close_s = close_s
         self._inside = inside
+        self._spaced = spaced
         self._lock = threading.Lock()
         self._hot_share = 0.5 if rough else 0.1
         self._stop = threading.Event()
@@ -146,12 +152,17 @@ class Traffic:
         stock = self._stage.till_stock()
         sku = min(self._random.sample(self._skus, 3), key=lambda each: stock[each])
         units = self._random.randint(6, 24) if stock[sku] > 0 else self._random.randint(20, 60)
+        if not self._clear_of_web(sku, units):
+            return
         self._stage.till.receive(sku, units)
         self._count("goods receipt", sku, f"{units:+}")
 
     def _stock_take(self) -> None:
         sku = self._sku()
-        counted = max(0, int(self._stage.till_stock()[sku]) + self._random.randint(-4, 3))
+        held = int(self._stage.till_stock()[sku])
+        counted = max(0, held + self._random.randint(-4, 3))
+        if not self._clear_of_web(sku, counted - held):
+            return
         self._stage.till.count(sku, counted)
         self._count("stock-take", sku, f"counted {counted}")
 
@@ -196,9 +207,10 @@ class Traffic:
 
     def _tellable(self, shop: str, sku: str, units: int, *, by_hand: bool) -> bool:
         """Whether this can be told from what happened to the item close before; if so it is remembered."""
-        now = time.monotonic()
-        while self._lately and self._lately[0][0] < now - self._close_s:
-            self._lately.popleft()
+        now = self._forget_what_is_past()
+        at_till = {abs(moved) for _, where, what, moved, _ in self._lately if (where, what) == (TILL, sku)}
+        if at_till & {abs(each) for each in self._web_sums(sku, units)}:
+            return False
         sums = {0}
         for _, where, what, moved, typed in self._lately:
             if (where, what) == (shop, sku) and typed != by_hand:
@@ -210,6 +222,29 @@ class Traffic:
         if any(units + more == -known for more in hands for known in sums if known):
             return False
         self._lately.append((now, shop, sku, units, by_hand))
+        return True
+
+    def _forget_what_is_past(self) -> float:
+        now = time.monotonic()
+        while self._lately and self._lately[0][0] < now - self._close_s:
+            self._lately.popleft()
+        return now
+
+    def _web_sums(self, sku: str, *more: int) -> set[int]:
+        """What some of what happened to an item in shops can come to: a booking at the till may be any of it."""
+        sums = {0}
+        for moved in (*more, *(moved for _, where, what, moved, _ in self._lately if what == sku and where != TILL)):
+            sums |= {known + moved for known in sums}
+        return sums
+
+    def _clear_of_web(self, sku: str, units: int) -> bool:
+        """Whether a change at the till without a document can be told from our bookings; if so it is remembered."""
+        if not self._spaced:
+            return True
+        now = self._forget_what_is_past()
+        if units and units in {sign * each for each in self._web_sums(sku) for sign in (1, -1)}:
+            return False
+        self._lately.append((now, TILL, sku, units, True))
         return True
 
     def _web_order(self) -> None:

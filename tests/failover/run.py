@@ -107,7 +107,9 @@ class Rounds:
         opening = self._first_sync()
         # Nobody reads while nobody leads, and a write under way then is in doubt until the successor has settled it.
         self._stage.begin_races()
-        traffic = Traffic(self._stage, self._seed, per_second=self._per_second, close_s=4 * MOST_S, inside=self._inside)
+        traffic = Traffic(
+            self._stage, self._seed, per_second=self._per_second, close_s=4 * MOST_S, inside=self._inside, spaced=True
+        )
         traffic.start()
         try:
             for number in range(rounds):
