@@ -130,6 +130,15 @@ def test_every_recorded_order_reads_as_evidence() -> None:
     assert ("order:493:line:2", Decimal(0)) in by_key
 
 
+@pytest.mark.parametrize("quantity", [None, "a few", -1, {}])
+def test_an_order_whose_line_says_no_usable_quantity_is_read_all_the_same(quantity: object) -> None:
+    line = {"id": 2, "product_id": 1, "variation_id": 0, "quantity": quantity, "meta_data": []}
+    at = {"date_created_gmt": "2026-11-23T10:00:00", "date_modified_gmt": "2026-11-23T10:00:00"}
+    row = {"id": 1, "status": "cancelled", "line_items": [line], "refunds": [], **at}
+    (event,) = evidence.order_events(evidence.order_change(row), lambda _: ListingRef("1"))
+    assert (event.quantity, event.undone) == (Decimal(0), Decimal(0))
+
+
 def deltas() -> list[Any]:
     """Recorded relative writes as item sent and item answered."""
     pairs = []

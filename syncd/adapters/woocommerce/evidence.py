@@ -124,5 +124,13 @@ def _order_line(line: object) -> OrderLine:
         variation_id=variation or None,
         reduced=number(meta.get("_reduced_stock", 0), "_reduced_stock"),
         restocked=number(meta.get("_restock_refunded_items", 0), "_restock_refunded_items"),
-        ordered=number(line.get("quantity", 0), "quantity"),
+        ordered=_ordered(line),
     )
+
+
+def _ordered(line: Mapping[str, object]) -> Quantity:
+    """It only explains what cancelled orders did: where it is unusable nothing is explained, and all else is read."""
+    try:
+        return max(ZERO, number(line.get("quantity"), "quantity"))
+    except Malformed:
+        return ZERO
