@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from syncd.config import Config
+    from syncd.errors import SyncdError
     from syncd.page.app import StatusPage
     from syncd.service.runs import RequestCounter
     from syncd.state.engine import Database
@@ -38,15 +39,17 @@ def run(cli: CliContext) -> int:
         # A standby with the wrong key is of no use, and should say so before it is needed.
         require_keys(db, Seal.of(cli.config.syncd.database_key, cli.config.syncd.database_key_former))
         running: list[Daemon] = []
-        keeper = LeaseKeeper(
-            db,
-            LEASE_TTL_S,
-            on_lost=lambda error: running[0].lose(error) if running else stop.set(),
-            witness=witness(cli),
-        )
+        lost: list[SyncdError] = []
+
+        def lose(error: SyncdError) -> None:
+            lost.append(error)
+            for daemon in running:
+                daemon.lose(error)
+
+        keeper = LeaseKeeper(db, LEASE_TTL_S, on_lost=lose, witness=witness(cli))
         fence = Fence(keeper.left_to_write_s)
         keeper.on_renewed = fence.renewed
-        with serving(cli.config, db, leading=keeper.holds) as sides:
+        with serving(cli.config, db, keeper) as sides:
             if not standby(keeper, stop):
                 keeper.release()
                 return 0
@@ -55,13 +58,15 @@ def run(cli: CliContext) -> int:
             sides.update({name: worker.requests for name, worker in account.workers.items()})
             settle_in()
             running.append(Daemon(account, cli.config, keeper))
-            for errand in errands(cli.config, db, stop, db.now):
+            for error in lost:  # while the sides were opened
+                running[0].lose(error)
+            for errand in errands(cli.config, db, stop, db.now, keeper.writes):
                 errand.start()
             return running[0].run()
 
 
 @contextmanager
-def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Iterator[dict[str, RequestCounter]]:
+def serving(config: Config, db: Database, keeper: LeaseKeeper) -> Iterator[dict[str, RequestCounter]]:
     """Serve ``/healthz``, ``/metrics`` and the status page if they are configured, also while this process stands by.
 
     Yields:
@@ -74,10 +79,12 @@ def serving(config: Config, db: Database, *, leading: Callable[[], bool]) -> Ite
     from syncd.service.metrics import SyncdCollector, registry  # noqa: PLC0415 - kept out of the start
     from syncd.service.web import Pages, WebServer  # noqa: PLC0415 - kept out of the start
 
-    collector = SyncdCollector(db, config, db.now, leading=leading, requests=lambda: dict(requests))
+    collector = SyncdCollector(
+        db, config, db.now, leading=keeper.holds, writable=keeper.writes, requests=lambda: dict(requests)
+    )
     collector.begin()
-    people = _status_page(config, db, leading) if config.syncd.page else None
-    server = WebServer(address, Pages(db, config, registry(collector), db.now, people))
+    people = _status_page(config, db, keeper.holds) if config.syncd.page else None
+    server = WebServer(address, Pages(db, config, registry(collector), db.now, people, writable=keeper.writes))
     server.start()
     try:
         yield requests

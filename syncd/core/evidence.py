@@ -43,6 +43,8 @@ class Document:
         from_at: Earliest moment it may have moved them, our clock.
         to_at: Latest moment.
         is_ours: Whether ``from_at`` was taken from our own clock: what we read before then cannot hold it.
+        may_be_lost: Whether a write of ours may have swallowed it. Not one of both steps of a document that was undone
+            before we read it: it is not even known that they happened.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Document:
     from_at: datetime
     to_at: datetime
     is_ours: bool = False
+    may_be_lost: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def _classes(documents: Sequence[Document], seen: Sequence[Seen], windows: Seque
         last = first
         while last < len(seen) and seen[last].read_from - CLOCKS - CUT <= document.to_at:
             last += 1
-        inside = any(window.may_hold(document) for window in windows)
+        inside = document.may_be_lost and any(window.may_hold(document) for window in windows)
         end = min(2 * last + 1, 2 * len(seen))
         groups[document.quantity, 2 * first, end, 2 * sure, inside].append(document)
     return [_Class(*key, tuple(members)) for key, members in groups.items()]

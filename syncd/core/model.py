@@ -104,6 +104,8 @@ class EventKind(StrEnum):
     ORDER = "order"
     REFUND = "refund"
     RETURN = "return"
+    UNDONE = "undone"
+    """Not for adapters: one of both steps of a document that was undone before anybody had read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class StockEvent:
         occurred_at: When the side says it last changed (the side's clock).
         began_at: Earliest moment it may have moved stock (an order's creation); ``None`` if the side does not say.
         undone: Units that came back when the document was undone (an order was cancelled), at some moment between
-            ``began_at``, when they went, and ``occurred_at``. For documents with ``quantity`` zero.
+            ``began_at``, when they went, and ``occurred_at``. For documents with ``quantity`` zero. If it cannot be
+            told whether they ever went, as if they had: both steps together move nothing.
     """
 
     ref: ListingRef

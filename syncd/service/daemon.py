@@ -109,6 +109,8 @@ class Daemon:
         self._refusal: SyncdError | None = None
         self._released = False
         self._leads = True
+        self._lost = False
+        self._troubled = False
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._progress = {name: time.monotonic() for name in account.workers}
@@ -163,11 +165,20 @@ class Daemon:
             threading.Thread(target=self._stop_scheduler, daemon=True).start()
 
     def lose(self, error: SyncdError) -> None:
-        """End because this process does not lead any more, or not with this database."""
+        """Say why this process leads no more, or not with this database, and stop.
+
+        Whoever notices it first says so, be it a pass or the renewal.
+        """
+        if self._released:
+            return  # it was waiting for its turn when we gave the lease back ourselves
+        with self._lock:
+            first, self._lost = not self._lost, True
         if isinstance(error, DatabaseOutdated):
             if self._refusal is None:
                 logger.bind(detail=str(error)).error("database.outdated")
             self._refusal = error
+        elif first:
+            logger.bind(detail=str(error)).error("lease.lost")
         self.end(error.exit_code)
 
     def _stop_scheduler(self) -> None:
@@ -199,9 +210,6 @@ class Daemon:
                 logger.bind(detail=str(error)).error("database.not_ready")
                 self.end(error.exit_code)
             except LeaseLost as error:
-                if self._released:
-                    return  # it was waiting for its turn when we gave the lease back ourselves
-                logger.bind(detail=str(error)).error("lease.lost")
                 self.lose(error)
             except Exception:  # noqa: BLE001 - whatever it is, a daemon with a dead part must not look alive
                 logger.exception("daemon.broken")
@@ -308,11 +316,12 @@ class Daemon:
         ready = "READY=1\n" if self._ready else ""
         try:
             with self._account.db.read() as session:
-                health = read_health(session, self._config, self._account.db.now())
+                said = read_health(session, self._config, self._account.db.now()).sentence
+            if self._lease.trouble:  # it can be read, and no more
+                said = f"the database cannot be used: {self._lease.trouble}"
         except DatabaseUnavailable as error:
-            notify(f"{ready}STATUS=the database cannot be used: {error}")
-            return
-        notify(f"{ready}STATUS={health.sentence}")
+            said = f"the database cannot be used: {error}"
+        notify(f"{ready}STATUS={said}")
 
     def _beat(self) -> None:
         """Look for passes that hang or never begin, tell the service manager that we live."""
@@ -327,7 +336,7 @@ class Daemon:
             notify("WATCHDOG=1")
 
     def _look_at_lease(self) -> None:
-        """Say when this process may not write any more because the database has not confirmed that it leads."""
+        """Say when this process may not write any more because the database does not confirm that it leads, and why."""
         leads = self._lease.holds()
         if leads != self._leads:
             self._leads = leads
@@ -335,6 +344,9 @@ class Daemon:
                 logger.info("lease.renewed")
             else:
                 logger.warning("lease.not_renewed")
+        if self._lease.trouble and not self._troubled:
+            logger.bind(detail=self._lease.trouble).error("database.unavailable")  # in a quiet hour no pass says so
+        self._troubled = bool(self._lease.trouble)
         if self._lease.asking_s() > SILENT_DATABASE_S:
             logger.bind(seconds=round(self._lease.asking_s())).error("database.silent")
             self._hard_exit(1)

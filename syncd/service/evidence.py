@@ -45,23 +45,36 @@ def store_events(session: Session, side: SideContext, events: Sequence[StockEven
         # A date of before the last look that did not show it is another's: the order's, not that of its refund.
         undated = (versions or event.began_at is None) and event.occurred_at + LATE < last_look
         occurred_at = side.now() if undated else event.occurred_at
-        session.add(
-            StockEventRow(
-                side_id=side.id,
-                key=f"{event.key}#{len(versions) + 1}" if versions else event.key,
-                document=event.key,
-                external_id=event.ref.external_id,
-                kind=str(event.kind),
-                reference=event.reference,
-                quantity=change,
-                explained=change if late else ZERO,
-                began_at=min(occurred_at, began_at),
-                occurred_at=occurred_at,
-                recorded_at=side.now(),
-                run_id=run.id,
+        steps = [(change, str(event.kind))]
+        if not versions and not late and _undone_unseen(side, event):
+            steps = [(-event.undone, str(EventKind.UNDONE)), (event.undone, str(EventKind.UNDONE))]
+        for quantity, kind in steps:
+            session.add(
+                StockEventRow(
+                    side_id=side.id,
+                    key=f"{event.key}#{len(versions) + 1}" if versions else event.key,
+                    document=event.key,
+                    external_id=event.ref.external_id,
+                    kind=kind,
+                    reference=event.reference,
+                    quantity=quantity,
+                    explained=quantity if late else ZERO,
+                    began_at=min(occurred_at, began_at),
+                    occurred_at=occurred_at,
+                    recorded_at=side.now(),
+                    run_id=run.id,
+                )
             )
-        )
-        versions.append(change)
+            versions.append(quantity)
+
+
+def _undone_unseen(side: SideContext, event: StockEvent) -> bool:
+    """Whether a document that is new to us was undone already, and its steps tell something here.
+
+    Both may have been read apart: the first one in the answer to a write, before the side was away or nobody led. Left
+    out, the second one makes an order that came with it look as if nobody had seen it: as a swallowed one looks.
+    """
+    return bool(event.undone) and not event.quantity and event.began_at is not None and side.can_swallow
 
 
 def began(event: StockEvent) -> datetime:
@@ -120,7 +133,7 @@ def name_cause(
     if not rows or sum((row.quantity - row.explained for row in rows), ZERO) != difference:
         return plain
     words = ", ".join(f"{row.reference} ({_amount(row.quantity - row.explained)})" for row in rows)
-    sold = difference < 0 and all(row.kind == EventKind.ORDER for row in rows)
+    sold = difference < 0 and all(row.kind in (EventKind.ORDER, EventKind.UNDONE) for row in rows)
     if capabilities.atomic:
         for row in rows:
             row.explained = row.quantity

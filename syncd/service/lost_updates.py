@@ -9,7 +9,7 @@ from loguru import logger
 from sqlalchemy import select
 
 from syncd.core.evidence import CLOCKS, CUT, Document, Explained, Seen, Window, weigh
-from syncd.core.model import ZERO
+from syncd.core.model import ZERO, EventKind
 from syncd.service.evidence import LATE, look_before, store_events
 from syncd.service.ledger import lock_items, move
 from syncd.state.models import Listing, Movement, Operation, Run, StockEventRow, has_open_part, is_open
@@ -35,7 +35,7 @@ the change that explained them its own."""
 
 def read_evidence(side: SideContext, run: RunLog) -> None:
     """Read the documents since the last complete read: a sweep reads quantities alone, and begins the feeds anew."""
-    if not _can_swallow(side):
+    if not side.can_swallow:
         return
     with side.db.read() as session:
         since = max(look_before(session, side, run.id), side.row(session).created_at) - LATE
@@ -47,7 +47,7 @@ def read_evidence(side: SideContext, run: RunLog) -> None:
 
 def weigh_evidence(side: SideContext, run: RunLog) -> None:
     """Hold new documents against what was read; called after a complete read, which began after they were known."""
-    if not _can_swallow(side):
+    if not side.can_swallow:
         return
     query = select(StockEventRow.external_id).where(StockEventRow.side_id == side.id, has_open_part())
     with side.db.read() as session:
@@ -55,11 +55,6 @@ def weigh_evidence(side: SideContext, run: RunLog) -> None:
     for external_id in external_ids:
         with side.db.write() as session:
             _weigh_listing(session, side, run, external_id)
-
-
-def _can_swallow(side: SideContext) -> bool:
-    capabilities = side.adapter.capabilities
-    return capabilities.events and not capabilities.atomic
 
 
 def _weigh_listing(session: Session, side: SideContext, run: RunLog, external_id: str) -> None:
@@ -153,12 +148,13 @@ def _opening(session: Session, side: SideContext, linked_at: datetime) -> Seen:
 def _document(event: StockEventRow, opening: Seen | None, settle: timedelta) -> Document:
     """A stored document. What a known one changed since the books began is not in the reading that they began with."""
     from_at = event.began_at
-    is_change = event.key != event.document
+    was_undone = event.kind == EventKind.UNDONE
+    is_change = event.key != event.document and not was_undone
     if opening is not None and is_change and from_at >= opening.read_from + settle:
         from_at = max(from_at, min(event.occurred_at, opening.read_until + 2 * CLOCKS))
     # Unchanged at our last look: that moment is of our own clock, unless the side names an earlier one.
     is_ours = is_change and from_at < event.occurred_at
-    return Document(event.key, event.quantity, from_at, event.occurred_at, is_ours=is_ours)
+    return Document(event.key, event.quantity, from_at, event.occurred_at, is_ours=is_ours, may_be_lost=not was_undone)
 
 
 def _before(moment: datetime) -> datetime:

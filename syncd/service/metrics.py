@@ -84,7 +84,8 @@ METRICS: Mapping[str, Kind] = {
         ),
         Kind("syncd_leader", "1 if this process moves stock, 0 if it stands by."),
         Kind(
-            "syncd_database_up", "1 if the database could be read for this scrape; without it most others are missing."
+            "syncd_database_up",
+            "1 if the database could be read for this scrape, and written to lately by this process.",
         ),
         Kind("syncd_database_size_bytes", "Size of the database, without its write-ahead log."),
         Kind("syncd_side_last_read_timestamp_seconds", "When changes of the side were last read completely.", _SIDE),
@@ -176,6 +177,7 @@ class SyncdCollector(Collector):
         config: Names the sides.
         now: Clock.
         leading: Whether this process holds the lease.
+        writable: Whether this process could write to the database lately.
         requests: Counters of HTTP exchanges by side; those of sides that have none yet are left out.
     """
 
@@ -186,12 +188,14 @@ class SyncdCollector(Collector):
         now: Callable[[], datetime],
         *,
         leading: Callable[[], bool],
+        writable: Callable[[], bool] = lambda: True,
         requests: Callable[[], Mapping[str, RequestCounter]],
     ) -> None:
         self._db = db
         self._config = config
         self._now = now
         self._leading = leading
+        self._writable = writable
         self._requests = requests
         self._lock = threading.Lock()
         self._numbers = Numbers()
@@ -214,7 +218,10 @@ class SyncdCollector(Collector):
             try:
                 with self._db.read() as session:
                     found |= self._of_the_database(session)
+                is_up = self._writable()
             except DatabaseUnavailable:
+                is_up = False
+            if not is_up:
                 found["syncd_healthy"] = found["syncd_database_up"] = {(): 0}
             found |= {name: dict(values) for name, values in self._numbers.values.items()}
         yield from (kind.family(found[name]) for name, kind in METRICS.items() if name in found)

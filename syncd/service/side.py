@@ -83,6 +83,12 @@ class SideContext:
         return self.role == "hub"
 
     @property
+    def can_swallow(self) -> bool:
+        """Whether an order inside our own write can be lost there, and its document tells."""
+        capabilities = self.adapter.capabilities
+        return capabilities.events and not capabilities.atomic
+
+    @property
     def policy_text(self) -> str:
         """The policy as the side's row keeps it, to see whether it changed since it was last planned with."""
         policy = self.policy

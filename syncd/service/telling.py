@@ -191,10 +191,20 @@ class Mail:
 
 
 class Ping:
-    """Asks for an address of a monitor, by how things stand; silence means that nobody is there to ask."""
+    """Asks for an address of a monitor, by how things stand; silence means that nobody is there to ask.
 
-    def __init__(self, db: Database, config: Config, now: Callable[[], datetime]) -> None:
+    Args:
+        db: The database.
+        config: Addresses, and the sides.
+        now: Clock.
+        writable: Whether the database could be written to lately: what a full disk holds can be read, and looks well.
+    """
+
+    def __init__(
+        self, db: Database, config: Config, now: Callable[[], datetime], writable: Callable[[], bool] = lambda: True
+    ) -> None:
         self._db = db
+        self._writable = writable
         self._config = config
         self._now = now
         self._began_at: datetime | None = None
@@ -226,9 +236,10 @@ class Ping:
     def _tell(self, now: datetime, began_at: datetime) -> None:
         with self._db.read() as session:
             health = read_health(session, self._config, now)
-        self._was_well = self._was_well or health.code == 0
+        is_well = health.code == 0 and self._writable()
+        self._was_well = self._was_well or is_well
         if self._was_well or now - began_at >= _WARM_UP:
-            _ask(self._config.ping.success_url if health.code == 0 else self._config.ping.fail_url)
+            _ask(self._config.ping.success_url if is_well else self._config.ping.fail_url)
 
 
 def _ask(url: SecretStr | None) -> None:
@@ -269,12 +280,18 @@ def try_out(config: Config) -> Iterator[tuple[str, str, str | None]]:
                 yield way, done, str(error)
 
 
-def errands(config: Config, db: Database, stop: threading.Event, now: Callable[[], datetime]) -> list[Errand]:
-    """Everything that the configuration wants told, not started yet."""
+def errands(
+    config: Config,
+    db: Database,
+    stop: threading.Event,
+    now: Callable[[], datetime],
+    writable: Callable[[], bool] = lambda: True,
+) -> list[Errand]:
+    """Everything that the configuration wants told, not started yet; ``writable`` as of ``Ping``."""
     notify, ping = config.notify, config.ping
     found = []
     if any((ping.success_url, ping.start_url, ping.fail_url)):
-        found.append(Errand("ping", ping.every_seconds, Ping(db, config, now), stop))
+        found.append(Errand("ping", ping.every_seconds, Ping(db, config, now, writable), stop))
     if notify.webhook_url is not None:
         url = notify.webhook_url.get_secret_value()
         telling = Telling(db, "webhook", config, lambda message: call(url, json=message.as_dict()), now)

@@ -87,6 +87,7 @@ class Pages:
         registry: What ``/metrics`` shows.
         now: Clock.
         people: The status page, if it is on.
+        writable: Whether the database could be written to lately: what a full disk holds can be read, and looks well.
     """
 
     def __init__(
@@ -96,12 +97,15 @@ class Pages:
         registry: CollectorRegistry,
         now: Callable[[], datetime],
         people: Part | None = None,
+        *,
+        writable: Callable[[], bool] = lambda: True,
     ) -> None:
         self._db = db
         self._config = config
         self._registry = registry
         self._now = now
         self._people = people
+        self._writable = writable
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -142,9 +146,9 @@ class Pages:
             with self._db.read() as session:
                 health = read_health(session, self._config, self._now())
         except DatabaseUnavailable:
-            # Its message names the file or the server, which is nobody's business here; the log has it.
-            document: dict[str, Any] = {"healthy": False, "code": 1, "problems": ["the database cannot be used"]}
-            return Answer("503 Service Unavailable", "application/json", json.dumps(document).encode())
+            return _database_away()
+        if not self._writable():
+            return _database_away()
         by_kind: dict[str, int] = {}
         for (kind, _), number in health.findings.items():
             by_kind[kind] = by_kind.get(kind, 0) + number
@@ -167,6 +171,12 @@ class Pages:
         }
         status = "200 OK" if health.code == 0 else "503 Service Unavailable"
         return Answer(status, "application/json", json.dumps(document).encode())
+
+
+def _database_away() -> Answer:
+    """Why exactly names the file or the server, which is nobody's business here; the log has it."""
+    document: dict[str, Any] = {"healthy": False, "code": 1, "problems": ["the database cannot be used"]}
+    return Answer("503 Service Unavailable", "application/json", json.dumps(document).encode())
 
 
 class WebServer:

@@ -25,6 +25,7 @@ from syncd.errors import DatabaseExchanged, DatabaseNotReady, DatabaseUnavailabl
 from syncd.state.clock import DatabaseClock
 from syncd.state.models import Lease
 from syncd.state.place import identity, prepare_file
+from syncd.state.server_turn import take_turn
 from syncd.state.turns import Turns
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ LOCK_WAIT_S: float = 30
 """How long a writer waits for its turn before it gives up with ``DatabaseUnavailable``."""
 
 IDLE_IN_TRANSACTION_S: float = 10
-"""PostgreSQL ends the session of a process that stopped (SIGSTOP) inside a transaction, so that others can go on.
+"""PostgreSQL ends the session of a process that stopped (SIGSTOP) inside a transaction, so that others can go on; where
+it does not, because half of a message has come, whoever waits for the turn does (``state/server_turn.py``).
 
 Less than a lease: it is the shorter part of what a standby waits for.
 """
@@ -46,8 +48,6 @@ costs it memory. What several sides need at one moment is opened beside them and
 """
 
 _READING = "syncd_reading"
-_LOCK_CLASS = int.from_bytes(b"sync")
-_TAKE_TURN = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, hashtext(coalesce(current_schema(), '')))"
 
 _UNAVAILABLE_SQLITE = (
     "BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PERM", "CORRUPT", "NOTADB", "NOMEM", "INTERRUPT",
@@ -387,7 +387,7 @@ def _postgresql_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if not connection.get_execution_options().get(_READING, False):
-            connection.exec_driver_sql(_TAKE_TURN)
+            take_turn(connection, patience_s=LOCK_WAIT_S, silent_s=IDLE_IN_TRANSACTION_S)
 
     return engine
 

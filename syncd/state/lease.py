@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ from syncd.state.process import Process
 from syncd.state.witness import SPARED_BEATS, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -207,10 +207,15 @@ class LeaseKeeper:
         name: Name of the lease.
         now: Clock, used on SQLite only.
         on_lost: Called once, from the renewing thread, when another process has the lease, or the database is another
-            one than before; told why.
+            one than before; it is told why.
         witness: What this machine knows of the database.
         on_renewed: Called after each renewal, from the thread that renewed.
         clocks: Seconds by clocks of this machine that go on while this process does not.
+
+    Attributes:
+        fence: The number of this holder; ``None``: never held.
+        trouble: Why the database could not be written to when the lease was last asked for or renewed; ``None`` if it
+            could. A database on a full disk, or locked, can be read all the while, and looks well to whoever reads.
     """
 
     def __init__(
@@ -243,6 +248,7 @@ class LeaseKeeper:
         self._thread: threading.Thread | None = None
         self._clerk: threading.Thread | None = None
         self.fence: int | None = None
+        self.trouble: str | None = None
 
     def acquire(self) -> bool:
         """Try to take the lease once; from then on all fenced writes of the database verify it.
@@ -253,7 +259,8 @@ class LeaseKeeper:
         self._database.require_same_file()
         asked = self._clocks()
         self._witness.recall()
-        fence, seen = take(self._database, self._name, self._owner, self._ttl_s, self._now, self._witness.refuse)
+        with self._noted():
+            fence, seen = take(self._database, self._name, self._owner, self._ttl_s, self._now, self._witness.refuse)
         self._witness.saw(seen)
         if fence is not None:
             self.fence, self._renewed, self._incarnation = fence, asked, seen.incarnation
@@ -270,7 +277,8 @@ class LeaseKeeper:
         """
         asked = self._asked = self._clocks()
         try:
-            seen = self._renew()
+            with self._noted():
+                seen = self._renew()
         except (LeaseLost, DatabaseOutdated):
             self._renewed = None
             raise
@@ -316,6 +324,15 @@ class LeaseKeeper:
         if self._witness.is_behind(beats):
             self._witness.keep(lambda: seen_now(self._database))
 
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseUnavailable as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None
+
     def holds(self) -> bool:
         """Whether nobody can have taken the lease yet; asks this machine's clocks alone, and no database.
 
@@ -334,6 +351,10 @@ class LeaseKeeper:
         """For how long the renewal under way has waited for the database, seconds; 0 if none is."""
         asked = self._asked
         return 0.0 if asked is None else self._clocks()[0] - asked[0]
+
+    def writes(self) -> bool:
+        """Whether the database could be written to when the lease was last asked for or renewed."""
+        return self.trouble is None
 
     def holder(self) -> str | None:
         """Who has the lease, for messages."""

@@ -178,6 +178,16 @@ def test_a_cancelled_order_takes_its_evidence_back(shop: Shop) -> None:
     assert by_sku(pages, "S-00001").quantity == before
 
 
+def test_an_order_that_was_cancelled_before_it_was_read_says_what_came_and_went(shop: Shop) -> None:
+    """Its line bears no mark of stock any more; what was wanted is all that is left of it."""
+    shop.settled()
+    order = shop.sim.people.order([{"sku": "S-00001", "quantity": 2}])["order"]
+    shop.sim.people.cancel_order(order)
+    (event,) = events(shop.changes(seconds=10))
+    assert (event.quantity, event.undone) == (Decimal(0), Decimal(2))
+    assert event.began_at is not None
+
+
 @pytest.mark.parametrize("bumps", [True, False])
 def test_a_restocking_refund_is_seen(shop: Shop, bumps: bool) -> None:
     shop.sim.settings.refund_bumps_order = bumps

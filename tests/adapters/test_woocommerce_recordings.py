@@ -122,11 +122,21 @@ def test_every_recorded_order_reads_as_evidence() -> None:
     assert len(changes) > 5
     found = [event for change in changes for event in evidence.order_events(change, lambda line: ListingRef("1"))]
     by_key = {(event.key, event.quantity) for event in found}
+    assert ("order:493:line:2", Decimal(3)) in {(event.key, event.undone) for event in found}
     # Sold, then refunded with restock (file 10); sold as two lines, cancelled later (file 02).
     assert ("order:503:line:33", Decimal(-1)) in by_key
     assert ("order:503:line:33:restock", Decimal(1)) in by_key
     assert ("order:493:line:2", Decimal(-3)) in by_key
     assert ("order:493:line:2", Decimal(0)) in by_key
+
+
+@pytest.mark.parametrize("quantity", [None, "a few", -1, {}])
+def test_an_order_whose_line_says_no_usable_quantity_is_read_all_the_same(quantity: object) -> None:
+    line = {"id": 2, "product_id": 1, "variation_id": 0, "quantity": quantity, "meta_data": []}
+    at = {"date_created_gmt": "2026-11-23T10:00:00", "date_modified_gmt": "2026-11-23T10:00:00"}
+    row = {"id": 1, "status": "cancelled", "line_items": [line], "refunds": [], **at}
+    (event,) = evidence.order_events(evidence.order_change(row), lambda _: ListingRef("1"))
+    assert (event.quantity, event.undone) == (Decimal(0), Decimal(0))
 
 
 def deltas() -> list[Any]:

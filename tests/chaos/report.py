@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
@@ -12,12 +13,13 @@ from sqlalchemy import func, or_, select
 from syncd.state.models import Finding, Listing, Movement, Operation, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from decimal import Decimal
+    from collections.abc import Container, Iterable
 
     from sqlalchemy.orm import Session
 
     from tests.chaos.stage import ChaosStage
+
+_ZERO = Decimal(0)
 
 TRUE_FINDINGS = ("oversell", "parked")
 """Findings that may be open at the end, because they are true of the account."""
@@ -107,6 +109,33 @@ def misjudged(stage: ChaosStage) -> list[str]:
     ]
 
 
+def mistaken(stage: ChaosStage, doubtful: Container[str]) -> list[str]:
+    """Items of which the ledger found other units lost inside our writes than their shops really overwrote.
+
+    What was overwritten may be an edit by hand, which leaves no document to be found by (docs/guarantees.md).
+    """
+    query = (
+        select(Side.name, Listing.sku, func.sum(Movement.quantity))
+        .join(Listing, Listing.id == Movement.listing_id)
+        .join(Side, Side.id == Movement.side_id)
+        .where(Movement.cause == "lost_update")
+        .group_by(Side.name, Listing.sku)
+    )
+    with stage.state() as session:
+        found = {(side, str(sku)): units for side, sku, units in session.execute(query)}
+    told = []
+    for name, shop in stage.shops.items():
+        if (overwritten := shop.overwritten()) is None:
+            continue
+        for sku in sorted({*(each.sku for each in overwritten), *(sku for side, sku in found if side == name)}):
+            really = [each.units for each in overwritten if each.sku == sku]
+            known = found.get((name, sku), _ZERO)
+            if sum(really, _ZERO) != known and sku not in doubtful:
+                units = ", ".join(f"{each:+f}" for each in really) or "nothing"
+                told.append(f"{sku}: {name} overwrote {units} inside our writes, found was {known:+f}")
+    return told
+
+
 def parked_skus(stage: ChaosStage) -> list[str]:
     """Items that are or were parked."""
     with stage.state() as session:
@@ -137,6 +166,11 @@ def _timeline(stage: ChaosStage, sku: str) -> list[tuple[datetime, str]]:
         lines += [
             (event.at, f"{name:9} {event.kind} {event.units:+f} {event.reference}")
             for event in shop.events()
+            if event.sku == sku
+        ]
+        lines += [
+            (event.at, f"{name:9} overwrote {event.units:+f} in our write")
+            for event in shop.overwritten() or ()
             if event.sku == sku
         ]
     with stage.state() as session:

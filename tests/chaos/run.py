@@ -15,7 +15,7 @@ from syncd.errors import DatabaseUnavailable
 from syncd.state.models import Finding
 from tests.chaos.faults import Trouble
 from tests.chaos.killer import Ends, Killer
-from tests.chaos.report import Ledger, count, misjudged, oversold_unsaid, parked_skus, write_timelines
+from tests.chaos.report import Ledger, count, misjudged, mistaken, oversold_unsaid, parked_skus, write_timelines
 from tests.chaos.stage import TILL
 from tests.chaos.traffic import Traffic
 from tests.chaos.truth import Comparison, Opening, compare, events, open_books
@@ -217,6 +217,7 @@ class Run:
             *(str(each) for each in comparison.mismatches),
             *comparison.labels,
             *misjudged(self._stage),
+            *mistaken(self._stage, comparison.doubtful),
             *self._stage.made_twice(),
             *(f"{sku}: still in doubt" for sku in in_doubt),
             *(["a parked write without a finding"] * ledger.parked_unsaid),

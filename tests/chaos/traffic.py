@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncd.simulators.pictures import drawn
 from tests.chaos.shops.base import SoldOut
+from tests.chaos.stage import TILL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -36,6 +37,10 @@ class Traffic:
             which INVENTORUM keeps no documents. Time runs some twenty times faster here than in a shop (a write is in
             doubt for 3 seconds, not 60), so even without this an item is counted several times a day.
         close_s: Instead of ``_CLOSE_S``, where readings are farther apart.
+        inside: In such a share of our writes an order lands between the shop's reading and its writing.
+        spaced: What happens at the till without a document (a delivery, a stock-take) keeps clear of web traffic of
+            its amount: beside a lost booking nobody could tell it from that (docs/guarantees.md), and bookings are in
+            doubt for as long as ``close_s``.
     """
 
     def __init__(
@@ -47,11 +52,16 @@ class Traffic:
         spared: Container[str] = (),
         rough: bool = False,
         close_s: float = _CLOSE_S,
+        inside: float = 0.0,
+        spaced: bool = False,
     ) -> None:
         self._stage = stage
         self._random = random.Random(seed)  # noqa: S311 - traffic, not a secret
         self._pause_s = 1.0 / per_second
         self._close_s = close_s
+        self._inside = inside
+        self._spaced = spaced
+        self._lock = threading.Lock()
         self._hot_share = 0.5 if rough else 0.1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -82,6 +92,9 @@ class Traffic:
 
     def start(self) -> None:
         """Open the doors."""
+        if self._inside:
+            for name, shop in self._stage.shops.items():
+                shop.land_inside(lambda sku, name=name: self._order_inside(name, sku))  # type: ignore[misc]
         self._thread.start()
 
     def stop(self) -> None:
@@ -95,7 +108,8 @@ class Traffic:
         weights = [weight for weight, _ in self._actions]
         try:
             while not self._stop.wait(self._random.expovariate(1.0) * self._pause_s):
-                self._random.choices(self._actions, weights)[0][1]()
+                with self._lock:
+                    self._random.choices(self._actions, weights)[0][1]()
         except BaseException as error:  # noqa: BLE001 - raised by stop() in the thread that can tell about it
             self.broken = error
 
@@ -138,12 +152,17 @@ class Traffic:
         stock = self._stage.till_stock()
         sku = min(self._random.sample(self._skus, 3), key=lambda each: stock[each])
         units = self._random.randint(6, 24) if stock[sku] > 0 else self._random.randint(20, 60)
+        if not self._clear_of_web(sku, units):
+            return
         self._stage.till.receive(sku, units)
         self._count("goods receipt", sku, f"{units:+}")
 
     def _stock_take(self) -> None:
         sku = self._sku()
-        counted = max(0, int(self._stage.till_stock()[sku]) + self._random.randint(-4, 3))
+        held = int(self._stage.till_stock()[sku])
+        counted = max(0, held + self._random.randint(-4, 3))
+        if not self._clear_of_web(sku, counted - held):
+            return
         self._stage.till.count(sku, counted)
         self._count("stock-take", sku, f"counted {counted}")
 
@@ -188,9 +207,10 @@ class Traffic:
 
     def _tellable(self, shop: str, sku: str, units: int, *, by_hand: bool) -> bool:
         """Whether this can be told from what happened to the item close before; if so it is remembered."""
-        now = time.monotonic()
-        while self._lately and self._lately[0][0] < now - self._close_s:
-            self._lately.popleft()
+        now = self._forget_what_is_past()
+        at_till = {abs(moved) for _, where, what, moved, _ in self._lately if (where, what) == (TILL, sku)}
+        if at_till & {abs(each) for each in self._web_sums(sku, units)}:
+            return False
         sums = {0}
         for _, where, what, moved, typed in self._lately:
             if (where, what) == (shop, sku) and typed != by_hand:
@@ -204,10 +224,40 @@ class Traffic:
         self._lately.append((now, shop, sku, units, by_hand))
         return True
 
+    def _forget_what_is_past(self) -> float:
+        now = time.monotonic()
+        while self._lately and self._lately[0][0] < now - self._close_s:
+            self._lately.popleft()
+        return now
+
+    def _web_sums(self, sku: str, *more: int) -> set[int]:
+        """What some of what happened to an item in shops can come to: a booking at the till may be any of it."""
+        sums = {0}
+        for moved in (*more, *(moved for _, where, what, moved, _ in self._lately if what == sku and where != TILL)):
+            sums |= {known + moved for known in sums}
+        return sums
+
+    def _clear_of_web(self, sku: str, units: int) -> bool:
+        """Whether a change at the till without a document can be told from our bookings; if so it is remembered."""
+        if not self._spaced:
+            return True
+        now = self._forget_what_is_past()
+        if units and units in {sign * each for each in self._web_sums(sku) for sign in (1, -1)}:
+            return False
+        self._lately.append((now, TILL, sku, units, True))
+        return True
+
     def _web_order(self) -> None:
-        shop = self._shop()
         skus = {self._sku() for _ in range(self._random.choice((1, 1, 1, 2, 3)))}
-        lines: Lines = [(sku, self._random.randint(1, 2)) for sku in sorted(skus)]
+        self._order(self._shop(), [(sku, self._random.randint(1, 2)) for sku in sorted(skus)])
+
+    def _order_inside(self, shop: str, sku: str) -> None:
+        """In a thread of the shop's server, in the midst of a write of ours."""
+        with self._lock:
+            if sku in self._skus and not self._stop.is_set() and self._random.random() < self._inside:
+                self._order(shop, [(sku, self._random.randint(1, 2))])
+
+    def _order(self, shop: str, lines: Lines) -> None:
         if not all(self._tellable(shop, sku, -units, by_hand=False) for sku, units in lines):
             return
         try:

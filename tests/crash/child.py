@@ -4,6 +4,7 @@
 signal (``SIGKILL``, ``SIGSTOP``), ``before`` or ``after`` (the commit), then the beginning of a statement with
 blanks as ``_``, and perhaps a value that the statement must carry. The signal is sent once, at the first
 transaction with such a statement: ``SIGKILL before UPDATE_operations confirmed``. An empty POINT does nothing.
+SYNCD_TEST_LOCK_WAIT_S in the environment: for how long a writer waits for its turn, instead of the usual time.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ def main() -> None:
     """Run ``syncd``, with leases that end soon."""
     if sys.argv[1]:
         install(Point(sys.argv[1]))
+    if wait_s := os.environ.get("SYNCD_TEST_LOCK_WAIT_S"):
+        importlib.import_module("syncd.state.engine").LOCK_WAIT_S = float(wait_s)  # type: ignore[attr-defined]
     for name in ("syncd.cli.opening", "syncd.cli.run"):
         importlib.import_module(name).LEASE_TTL_S = LEASE_TTL_S  # type: ignore[attr-defined]
     program = importlib.import_module("syncd.cli").main

@@ -116,12 +116,12 @@ class CrashStage(ChaosStage):
                 account.close()
         assert [outcome.error for outcome in outcomes if outcome.error] == []
 
-    def start(self, *argv: str, point: str = "", **environment: str) -> Program:
-        """Start the program (``run`` if nothing else is said), to be hit at a point."""
+    def start(self, *argv: str, point: str = "", by: Sequence[str] = (), **environment: str) -> Program:
+        """Start the program (``run`` if nothing else is said), to be hit at a point; ``by`` another one."""
         log = self.folder / f"program-{len(self.programs)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, str(CHILD), point, "--config", "config.toml", *(argv or ("run",))],
+                [*by, sys.executable, str(CHILD), point, "--config", "config.toml", *(argv or ("run",))],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

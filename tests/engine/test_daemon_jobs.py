@@ -47,7 +47,7 @@ class Served(daemon.Daemon):
         config: Any = SimpleNamespace(
             side=side, sides=[side(name) for name in account.workers], retention=RetentionConfig()
         )
-        lease: Any = SimpleNamespace(release=lambda: None, holds=lambda: True, asking_s=lambda: 0.0)
+        lease: Any = SimpleNamespace(release=lambda: None, holds=lambda: True, asking_s=lambda: 0.0, trouble=None)
         self.exits: list[int] = []
         super().__init__(service.Account(account.db, account.workers, stop), config, lease, hard_exit=self.exits.append)
         self.beats_left = beats

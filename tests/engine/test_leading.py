@@ -11,7 +11,7 @@ import pytest
 from loguru import logger
 
 from syncd.config.schema import RetentionConfig
-from syncd.errors import DatabaseUnavailable
+from syncd.errors import DatabaseUnavailable, LeaseLost
 from syncd.service import account as service
 from syncd.service import daemon
 from syncd.state.engine import open_database
@@ -113,9 +113,47 @@ def test_a_leader_that_is_not_confirmed_any_more_says_so_and_when_it_is_again(
     assert exits == []
 
 
+def test_whoever_notices_that_another_one_leads_says_so_once(sqlite_database: Database, events: list[str]) -> None:
+    """Passes may have met a dead connection only: a process that ended by its renewal's word said nothing of why."""
+    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: 0.0, trouble=None)
+    served, exits = beating(sqlite_database, lease)
+    for _ in range(2):
+        served.lose(LeaseLost("another process leads"))
+    assert events.count("lease.lost") == 1
+    assert served._account.stop.is_set()
+    assert (served._code, exits) == (1, [])
+
+
+def test_a_database_that_can_be_read_and_not_be_written_to_does_not_look_well(
+    sqlite_database: Database, told: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk. Who renews the lease learns of it first; all who are asked say so, and once the log."""
+    lease = LeaseKeeper(sqlite_database, 15.0)
+    assert lease.acquire()
+    served, _ = beating(sqlite_database, lease)
+
+    def fail(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("syncd.state.lease.renew", fail)
+        with pytest.raises(DatabaseUnavailable):
+            lease.renew()
+        served._tell()
+        served._beat()
+        served._beat()
+    lease.renew()
+    served._tell()
+    served._beat()
+    assert events.count("database.unavailable") == 1
+    said = [word for word in told if "STATUS=" in word]
+    assert "the database cannot be used: the disk is full" in said[0]
+    assert "cannot be used" not in said[1]
+
+
 def test_a_database_that_is_silent_ends_the_process(sqlite_database: Database, events: list[str]) -> None:
     """A connection that is dead without saying so is waited for without end."""
-    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: daemon.SILENT_DATABASE_S + 1)
+    lease: Any = SimpleNamespace(holds=lambda: False, asking_s=lambda: daemon.SILENT_DATABASE_S + 1, trouble=None)
     served, exits = beating(sqlite_database, lease)
     served._beat()
     assert exits == [1]

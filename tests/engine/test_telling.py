@@ -306,7 +306,8 @@ class Monitored:
         self.clock = Clock()
         sides = [SimpleNamespace(name="web", kind="memory", poll_seconds=15)]
         config: Any = SimpleNamespace(ping=ping, sides=sides)
-        self.ping = Ping(db, config, self.clock)
+        self.writable = True
+        self.ping = Ping(db, config, self.clock, lambda: self.writable)
         with db.write() as session:
             session.add(Side(name="web", role="shop", adapter="m", created_at=self.clock(), last_read_at=self.clock()))
 
@@ -353,6 +354,14 @@ def test_without_an_address_for_failure_the_monitor_hears_nothing(sqlite_databas
     monitored.clock.advance(3600)
     monitored.ping()
     assert [path.rpartition("/")[2] for path in hook.paths] == ["success"]
+
+
+def test_a_database_that_can_only_be_read_is_a_failure(sqlite_database: Database, hook: Hook) -> None:
+    """A full disk: all that can be read looks well for minutes."""
+    monitored = Monitored(sqlite_database, hook, start_url=None)
+    for monitored.writable in (True, False, True):
+        monitored.ping()
+    assert [path.rpartition("/")[2] for path in hook.paths] == ["success", "fail", "success"]
 
 
 def test_a_database_that_is_away_is_silence(sqlite_database: Database, hook: Hook) -> None:

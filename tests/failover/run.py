@@ -15,7 +15,7 @@ from sqlalchemy import select
 from syncd.demo.process import wait_until
 from syncd.simulators.server import Fault
 from syncd.state.models import Finding, Listing, Movement
-from tests.chaos.report import misjudged, write_timelines
+from tests.chaos.report import misjudged, mistaken, write_timelines
 from tests.chaos.stage import TILL
 from tests.chaos.traffic import Traffic
 from tests.chaos.truth import compare, open_books
@@ -83,12 +83,21 @@ class Rounds:
     """Carries out rounds on an open stage."""
 
     def __init__(
-        self, stage: FailoverStage, seed: int, tell: Callable[[str], None], restart: Callable[[], None] | None = None
+        self,
+        stage: FailoverStage,
+        seed: int,
+        tell: Callable[[str], None],
+        restart: Callable[[], None] | None = None,
+        *,
+        per_second: float = 4.0,
+        inside: float = 0.0,
     ) -> None:
         self._stage = stage
         self._tell = tell
         self._restart = restart
         self._seed = seed
+        self._per_second = per_second
+        self._inside = inside
         self._leader = stage.machines[0]
         self.found = Takeovers()
         self.events = 0
@@ -97,7 +106,10 @@ class Rounds:
         """Everything, in bounded time."""
         opening = self._first_sync()
         # Nobody reads while nobody leads, and a write under way then is in doubt until the successor has settled it.
-        traffic = Traffic(self._stage, self._seed, per_second=4.0, close_s=4 * MOST_S)
+        self._stage.begin_races()
+        traffic = Traffic(
+            self._stage, self._seed, per_second=self._per_second, close_s=4 * MOST_S, inside=self._inside, spaced=True
+        )
         traffic.start()
         try:
             for number in range(rounds):
@@ -316,20 +328,23 @@ class Rounds:
 
     def _judge(self, opening: Opening) -> None:
         stage, found = self._stage, self.found
-        wait_until(lambda: compare(stage, opening).quiet, QUIET_S, every_s=0.5)
+        wait_until(lambda: compare(stage, opening).quiet, QUIET_S * max(1.0, self._per_second / 4), every_s=0.5)
         found.comparison = compare(stage, opening)
         with stage.connected() as database:
             found.fenced_accepted = accepted(database)
         found.late_writes = stage.late_writes()
+        mistook = mistaken(stage, found.comparison.doubtful)
         found.violations += [
             *(str(each) for each in found.comparison.mismatches),
             *(f"{sku}: still {state}" for sku, state in found.comparison.doubtful.items() if state != "parked"),
             *misjudged(stage),
+            *mistook,
             *stage.made_twice(),
             *(f"accepted: {each}" for each in found.fenced_accepted),
             *(f"late: {each}" for each in found.late_writes),
         ]
-        write_timelines(stage, {each.sku for each in found.comparison.mismatches})
+        wrong = [*(each.sku for each in found.comparison.mismatches), *(line.split(":")[0] for line in mistook)]
+        write_timelines(stage, dict.fromkeys(wrong))
         for machine in stage.machines:
             if "daemon.broken" in machine.said:
                 found.violations.append(f"{machine.name}: a part of the daemon broke")

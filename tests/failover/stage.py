@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from syncd.demo.process import wait_until
+from syncd.errors import DatabaseUnavailable
 from syncd.simulators.server import SimServer
 from syncd.state.models import Lease
 from tests.chaos.stage import TILL, ChaosStage
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 MACHINE = Path(__file__).with_name("machine.py")
 NAMES = ("alpha", "beta")
 PATIENCE_S = 60.0
+_SESSIONS = """
+SELECT a.application_name, a.pid, a.state, a.wait_event_type, a.wait_event, round(extract(epoch FROM clock_timestamp()
+       - a.state_change)) AS for_s, (SELECT string_agg(l.mode || ' ' || l.granted, ', ') FROM pg_locks l
+       WHERE l.pid = a.pid AND l.locktype = 'advisory') AS turn, left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200)
+FROM pg_stat_activity a WHERE a.datname = current_database()
+"""
+
 QUICK = {"ttl_s": 3.0, "idle_s": 2.0}
 """Times of a lease and of a silent transaction, to be quicker than in life."""
 
@@ -121,10 +129,19 @@ class FailoverStage(ChaosStage):
         database: Address of an empty PostgreSQL database.
         products: How many.
         times: ``ttl_s`` and ``idle_s`` of ``machine.py``, to be quicker than in life.
+        race_s: How long the shop waits between reading and writing a quantity, as of ``ChaosStage``.
     """
 
-    def __init__(self, folder: Path, database: str, *, products: int, times: dict[str, float] | None = None) -> None:
-        super().__init__(folder, database, products=products, daemons=0)
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        *,
+        products: int,
+        times: dict[str, float] | None = None,
+        race_s: float = 0.0,
+    ) -> None:
+        super().__init__(folder, database, products=products, race_s=race_s, daemons=0)
         second = {TILL: SimServer(self.till), "main": SimServer(self.shops["main"].server.simulator)}
         self.machines = [
             Machine(name, folder, Wire(database), servers, times or {})
@@ -136,9 +153,9 @@ class FailoverStage(ChaosStage):
         super().open()
         for server in self.machines[1].servers.values():
             server.start()
-        text = (self.folder / "config.toml").read_text(encoding="utf-8")
+        written = (self.folder / "config.toml").read_text(encoding="utf-8")
         for machine in self.machines:
-            own = text.replace(f'"{self.database}"', f'"{machine.wire.url(PREFIX + machine.name)}"')
+            own = written.replace(f'"{self.database}"', f'"{machine.wire.url(PREFIX + machine.name)}"')
             for side, server in machine.servers.items():
                 own = own.replace(self.servers[side].url, server.url)
             machine.config.write_text(own, encoding="utf-8")
@@ -181,7 +198,16 @@ class FailoverStage(ChaosStage):
         """Wait for something that a process does."""
         if not wait_until(lambda: bool(true()), PATIENCE_S, every_s=0.05):
             logs = "\n".join(f"{each.name}:\n{each.said[-3000:]}" for each in self.machines)
-            raise AssertionError(f"{what}: not within {PATIENCE_S:.0f} s\n{logs}")
+            raise AssertionError(f"{what}: not within {PATIENCE_S:.0f} s\n{self._sessions()}\n{logs}")
+
+    def _sessions(self) -> str:
+        """What the server's sessions do, and for how long."""
+        try:
+            with self.state() as session:
+                rows = session.execute(text(_SESSIONS)).all()
+        except DatabaseUnavailable as error:
+            return str(error)
+        return "\n".join(" ".join(str(each) for each in row) for row in rows)
 
     def writes_of(self, machine: Machine, side: str, since: float) -> int:
         """Stock writes that reached a side from a machine after a moment (monotonic seconds)."""

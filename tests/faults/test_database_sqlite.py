@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import subprocess
@@ -22,6 +21,7 @@ from syncd.state import engine
 from syncd.state.engine import open_database
 from tests.conftest import wait_for_no_disk
 from tests.faults.account import Shaken
+from tests.faults.disks import fill, tiny_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,34 +90,6 @@ def test_a_disk_that_is_full_when_an_answer_comes(shaken: Shaken, side: str) -> 
     assert shaken.refused
     assert [row.state for row in shaken.account.operations()][-1] in ("sent", "unknown")
     shaken.recovers()
-
-
-@contextmanager
-def tiny_disk() -> Iterator[Path]:
-    """A file system of one megabyte, where this user may mount one."""
-    place = Path(tempfile.mkdtemp(prefix="syncd-tiny-"))
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        place.rmdir()
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-        place.rmdir()
-
-
-def fill(file: Path) -> None:
-    """Until nothing more fits."""
-    handle = os.open(file, os.O_CREAT | os.O_WRONLY)
-    try:
-        while True:
-            os.write(handle, bytes(4096))
-    except OSError as error:
-        assert error.errno == errno.ENOSPC  # noqa: PT017 - what is written meanwhile is many statements
-    finally:
-        os.close(handle)
 
 
 def test_a_real_disk_that_fills_up(sqlite_url: str) -> None:

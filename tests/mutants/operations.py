@@ -30,6 +30,24 @@ OPERATION_MUTANTS = (
         ("tests/unit/test_http_fence.py",),
     ),
     Mutant(
+        "lease-lost-untold",
+        "a process whose renewal finds another leader says so: here it ends without a word",
+        (
+            Edit(
+                "syncd/service/daemon.py",
+                "        if first:\n            logger.bind(detail=str(error)).error",
+                "        if False:\n            logger.bind(detail=str(error)).error",
+            ),
+        ),
+        ("tests/engine/test_leading.py",),
+    ),
+    Mutant(
+        "unwritable",
+        "a database that can be read and not be written to does not look well: here it does",
+        (Edit("syncd/state/lease.py", "            self.trouble = str(error)\n", ""),),
+        ("tests/engine/test_leading.py",),
+    ),
+    Mutant(
         "turns",
         "of the threads of a process only one waits at the server for its turn: here each does",
         (

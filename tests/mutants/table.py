@@ -282,6 +282,24 @@ MUTANTS = (
         ("tests/engine/test_lost_updates.py",),
     ),
     Mutant(
+        "lost-update-undone",
+        "an order that was cancelled before it was read explains what it moved: here it says nothing",
+        (
+            Edit(
+                "syncd/service/evidence.py",
+                "if not versions and not late and _undone_unseen(side, event):",
+                "if False:",
+            ),
+        ),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    Mutant(
+        "lost-update-unsure",
+        "a step of such an order, of which nobody knows whether it happened, is not called swallowed",
+        (Edit("syncd/service/lost_updates.py", "may_be_lost=not was_undone", "may_be_lost=True"),),
+        ("tests/engine/test_lost_updates.py",),
+    ),
+    Mutant(
         "put-back-marks",
         "a shop that carries the mark of an older write is not believed",
         (Edit("syncd/core/guard.py", "    if put_back:\n", "    if put_back < 0:\n"),),

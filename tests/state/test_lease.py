@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
 
-from syncd.errors import LeaseLost
+from syncd.errors import LeaseLost, SyncdError
 from syncd.state import lease
 from syncd.state.engine import Database, open_database
 from syncd.state.lease import LeaseKeeper, acquire, release, renew
@@ -213,8 +213,8 @@ def test_who_lost_the_lease_knows_it_from_then_on(database: Database) -> None:
 
 def test_a_keeper_renews_and_tells_when_it_lost(database: Database) -> None:
     other = open_database(database.engine.url.render_as_string(hide_password=False))
-    lost = threading.Event()
-    keeper = LeaseKeeper(database, 0.3, on_lost=lambda _: lost.set())
+    told: SimpleQueue[SyncdError] = SimpleQueue()
+    keeper = LeaseKeeper(database, 0.3, on_lost=told.put)
     assert keeper.acquire()
     keeper.start()
     with database.read() as session:
@@ -226,7 +226,8 @@ def test_a_keeper_renews_and_tells_when_it_lost(database: Database) -> None:
     with other.write(fenced=False) as session:
         row = session.get_one(Lease, "leader")
         row.owner, row.fence = "other", row.fence + 1
-    assert lost.wait(30)
+    lost = told.get(timeout=30)
     keeper.release()
+    assert "held by other now" in str(lost)
     assert lease.holder(other, "leader") == "other"
     other.dispose()

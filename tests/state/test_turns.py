@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from loguru import logger
 from sqlalchemy import text
 
 from syncd.demo.process import wait_until
@@ -15,12 +18,24 @@ from syncd.state import engine
 from syncd.state.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
     from syncd.state.engine import Database
 
 WAITING = """
 SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
 WHERE locktype = 'advisory' AND datname = current_database()
 """
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    said: list[str] = []
+    number = logger.add(lambda message: said.append(message.record["message"]), level="WARNING", format="{message}")
+    yield said
+    logger.remove(number)
 
 
 def queued(turns: Turns) -> int:
@@ -137,3 +152,57 @@ def test_only_one_session_of_a_process_waits_at_the_server(postgresql_url: str) 
     for thread in threads:
         thread.join(10)
     database.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_session_that_has_the_turn_and_stopped_in_the_midst_of_many_rows_is_ended(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
+    """The server waits for the rest of what it sends, and to it this is no idleness: a standby would wait for ever."""
+    monkeypatch.setattr(engine, "IDLE_IN_TRANSACTION_S", 0.3)
+    halted, standby = engine.open_database(postgresql_url), engine.open_database(postgresql_url)
+
+    def stop_while_sending(session: Session) -> None:
+        driver = session.connection().connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with closing(driver), driver.pipeline():
+            driver.execute("SELECT 1")
+            driver.pgconn.flush()
+            with standby.write() as other:
+                assert other.scalar(text("SHOW lock_timeout")) == "30s"
+
+    with pytest.raises(DatabaseUnavailable), halted.write() as session:
+        stop_while_sending(session)
+    with halted.write():
+        pass
+    assert warnings == ["database.silent_session"]
+    halted.dispose()
+    standby.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_session_that_is_at_work_is_waited_for(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it has said nothing: it is the server that is at work for it. But not without end."""
+    database, other = engine.open_database(postgresql_url), engine.open_database(postgresql_url)
+    with monkeypatch.context() as changed:
+        changed.setattr(engine, "LOCK_WAIT_S", 0.1)
+        with database.write(), pytest.raises(DatabaseUnavailable, match="lock timeout"), other.write():
+            pass
+    for each in (database, other):
+        each.engine.dispose()
+    monkeypatch.setattr(engine, "IDLE_IN_TRANSACTION_S", 0.1)
+    begun = threading.Event()
+
+    def work() -> None:
+        with database.write() as session:
+            begun.set()
+            session.execute(text("SELECT pg_sleep(1)"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(10)
+    with other.write():
+        pass
+    thread.join(10)
+    for each in (database, other):
+        each.dispose()

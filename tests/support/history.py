@@ -156,16 +156,15 @@ class History:
             if self._can_give_back(side, external_id, reference):
                 world = self.account.worlds[side]
                 units = -world.document(reference, external_id).quantity
-                told = self._will_tell(side, external_id, reference)
                 world.cancel(reference, external_id)
-                self.truth.happen((side, external_id), units, "undone" if told else "")
+                self.truth.happen((side, external_id), units, "undone")
                 return True
         return False
 
     def refund_order(self, units: int) -> bool:
         """Part of the latest order comes back; the rest of it stays."""
         for side, external_id, reference in reversed(self.orders):
-            if not self._can_give_back(side, external_id, reference):
+            if not self._can_give_back(side, external_id, reference, whole=False):
                 continue
             world = self.account.worlds[side]
             if 0 < units < -world.document(reference, external_id).quantity:
@@ -181,7 +180,7 @@ class History:
         return False
 
     def _will_tell(self, side: str, external_id: str, reference: str) -> bool:
-        """Whether an order that gives something back tells both steps; if not, its first step loses its document.
+        """Whether an order that gives a part back tells both steps; if not, its first step loses its document.
 
         Where nobody has read it yet its document shows only what is left, which proves neither step.
         """
@@ -194,10 +193,13 @@ class History:
     def _tells(self, side: str, event: StockEvent) -> bool:
         return not KINDS[side].swallows or self._is_read(side, event)
 
-    def _can_give_back(self, side: str, external_id: str, reference: str, *, swallowed: bool = False) -> bool:
+    def _can_give_back(
+        self, side: str, external_id: str, reference: str, *, whole: bool = True, swallowed: bool = False
+    ) -> bool:
         """Whether an order can be undone so that its document tells.
 
-        One that syncd has not read yet shows only what is left of it: not if one of both steps was swallowed.
+        One that syncd has not read yet shows only what is left of it: not if one of both steps was swallowed. If it was
+        cancelled whole, it shows that, and what it had been.
         """
         if external_id not in self.account.worlds[side].things:
             return False
@@ -207,7 +209,7 @@ class History:
         if not self._tellable(side, external_id, -event.quantity, document=True):
             return False
         both = event.quantity, -event.quantity
-        return self._tells(side, event) or not self.truth.blurs((side, external_id), edits=both)
+        return whole or self._tells(side, event) or not self.truth.blurs((side, external_id), edits=both)
 
     def _is_read(self, side: str, event: StockEvent) -> bool:
         """Whether syncd knows a document as it is."""

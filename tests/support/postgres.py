@@ -26,8 +26,9 @@ SWITCHED_OFF = "none"
 class PostgresServer:
     """Makes and drops databases on one server. Names carry a random part: many may share the server."""
 
-    def __init__(self, url: str, restart: Callable[[], None] | None = None) -> None:
+    def __init__(self, url: str, restart: Callable[[], None] | None = None, data: Path | None = None) -> None:
         self._restart = restart
+        self._data = data
         self._admin = make_url(url).set(drivername="postgresql")
         self._prefix = f"syncd_test_{uuid.uuid4().hex[:10]}"
         self._numbers = itertools.count(1)
@@ -61,6 +62,18 @@ class PostgresServer:
         if self._restart is None:
             raise RuntimeError(f"the server given by {VARIABLE} is not restarted")
         self._restart()
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """User and group that the server runs as, by its data folder.
+
+        Raises:
+            RuntimeError: The server is not ours.
+        """
+        if self._data is None:
+            raise RuntimeError(f"the files of the server given by {VARIABLE} are not ours")
+        found = self._data.stat()
+        return found.st_uid, found.st_gid
 
     def drop_all(self) -> None:
         """Drop every database made here that is still there."""
@@ -109,7 +122,7 @@ def running_server(session_key: str, *, keeps_commits: bool = False) -> Iterator
         postmaster.wait(30)
         started.ensure_postgres_running()
 
-    server = PostgresServer(url, restart)
+    server = PostgresServer(url, restart, folder)
     try:
         yield server
     finally:

@@ -18,6 +18,8 @@ from syncd.core.model import ZERO, EventKind, ListingRef, Quantity, StockEvent
 ORDER_FIELDS = "id,number,status,date_created_gmt,date_modified_gmt,line_items,refunds"
 REFUND_FIELDS = "id,parent_id,date_created_gmt"
 
+_CANCELLED = "cancelled"
+
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
@@ -29,6 +31,7 @@ class OrderLine:
         variation_id: Variation, or ``None``.
         reduced: Units taken from stock and not returned (metadata ``_reduced_stock``).
         restocked: Units returned by refunds, already subtracted from ``reduced`` (``_restock_refunded_items``).
+        ordered: Units that the customer wanted, whatever became of them.
     """
 
     line_id: int
@@ -36,6 +39,7 @@ class OrderLine:
     variation_id: int | None
     reduced: Quantity
     restocked: Quantity
+    ordered: Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class OrderChange:
     """An order as far as stock is concerned. Equal values mean: nothing happened to stock.
 
     ``refunded_at`` is the date of its latest refund, if known: a refund need not change the order's own date.
+    ``cancelled``: what it had taken, if it had, was given back.
     """
 
     order_id: int
@@ -51,6 +56,7 @@ class OrderChange:
     created_at: datetime | None
     lines: tuple[OrderLine, ...]
     refund_ids: tuple[int, ...]
+    cancelled: bool = False
     refunded_at: datetime | None = None
 
 
@@ -75,6 +81,7 @@ def order_change(row: Row) -> OrderChange:
         created_at=row_time({"date_created_gmt": row.get("date_created_gmt")}),
         lines=tuple(_order_line(line) for line in lines),
         refund_ids=tuple(row_id(refund) for refund in refunds),
+        cancelled=row.get("status") == _CANCELLED,
     )
 
 
@@ -95,7 +102,10 @@ def order_events(change: OrderChange, ref_of: Callable[[OrderLine], ListingRef])
         key = f"order:{change.order_id}:line:{line.line_id}"
         ref, at = ref_of(line), change.modified_at
         sold = ZERO - line.reduced - line.restocked
-        events.append(StockEvent(ref, key, EventKind.ORDER, f"order {change.number}", sold, at, change.created_at))
+        # Of a cancelled order nothing says any more that it had taken units: the mark goes when they come back.
+        undone = line.ordered if change.cancelled and not sold else ZERO
+        reference = f"order {change.number}"
+        events.append(StockEvent(ref, key, EventKind.ORDER, reference, sold, at, change.created_at, undone))
         if line.restocked:
             reference = f"refund of order {change.number}"
             refunded_at = max(at, change.refunded_at or at)
@@ -114,4 +124,13 @@ def _order_line(line: object) -> OrderLine:
         variation_id=variation or None,
         reduced=number(meta.get("_reduced_stock", 0), "_reduced_stock"),
         restocked=number(meta.get("_restock_refunded_items", 0), "_restock_refunded_items"),
+        ordered=_ordered(line),
     )
+
+
+def _ordered(line: Mapping[str, object]) -> Quantity:
+    """It only explains what cancelled orders did: where it is unusable nothing is explained, and all else is read."""
+    try:
+        return max(ZERO, number(line.get("quantity"), "quantity"))
+    except Malformed:
+        return ZERO

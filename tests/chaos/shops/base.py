@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from syncd.simulators.server import SimServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from syncd.simulators.catalogue import CatalogueProduct
     from syncd.simulators.server import SimRequest, Simulator
@@ -98,6 +98,18 @@ class ChaosShop(ABC):
         """
         if seconds:
             raise ValueError(f"{self.kind} has no gap between reading and writing here")
+
+    def land_inside(self, act: Callable[[str], None]) -> None:
+        """From now on do something with the SKU between its reading and its writing of a quantity.
+
+        Raises:
+            ValueError: There is nothing in between.
+        """
+        raise ValueError(f"{self.kind} has no gap between reading and writing here")
+
+    def overwritten(self) -> Sequence[Event] | None:
+        """What our own writes to it overwrote so far: net units of each write; ``None`` if it does not know."""
+        return None
 
     # What it shows
 

@@ -10,7 +10,7 @@ from syncd.simulators.woocommerce import WooCommerceSettings, WooCommerceSim
 from tests.chaos.shops.base import ChaosShop, Event, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from syncd.simulators.catalogue import CatalogueProduct
 
@@ -39,6 +39,16 @@ class WooCommerceShop(ChaosShop):
 
     def begin_races(self, seconds: float) -> None:
         self.sim.settings.delta_race_seconds = seconds
+
+    def land_inside(self, act: Callable[[str], None]) -> None:
+        self.sim.settings.between_read_and_write = act
+
+    def overwritten(self) -> Sequence[Event]:
+        return [
+            Event(datetime.fromisoformat(row["at"]), row["sku"], Decimal(row["swallowed"]), "overwritten", row["kind"])
+            for row in self.sim.people.lost_updates()
+            if row["kind"] in _OURS
+        ]
 
     def stock(self) -> dict[str, int | None]:
         return self.sim.people.stock()
