@@ -35,8 +35,8 @@ OPERATION_MUTANTS = (
         (
             Edit(
                 "syncd/service/daemon.py",
-                "        if first:\n            logger.bind(detail=str(error)).error",
-                "        if False:\n            logger.bind(detail=str(error)).error",
+                "        elif first:\n            logger.bind(detail=str(error)).error",
+                "        elif False:\n            logger.bind(detail=str(error)).error",
             ),
         ),
         ("tests/engine/test_leading.py",),
