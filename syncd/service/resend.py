@@ -1,6 +1,7 @@
 """Writes in doubt that are sent once more under their own key, which their side applies once (design 3, rules 2 and 4).
 
-What the repeated answer says of the quantity may be as old as the first one, so the listing is read afterwards. Only a
+What the repeated answer says of the quantity may be as old as the first one, so the listing is to be read again; and
+like every reading, that one is held against the write: right after it, a cache may show what was there before. Only a
 yes settles anything: a no may be about the second try alone.
 """
 
@@ -19,7 +20,7 @@ from syncd.state.models import Listing, Operation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from syncd.core.model import RemoteListing, WriteResult
+    from syncd.core.model import WriteResult
     from syncd.service.doubt import Case
     from syncd.service.runs import RunLog
     from syncd.service.side import SideContext
@@ -48,8 +49,7 @@ def settle_by_key(side: SideContext, run: RunLog, cases: Sequence[Case]) -> set[
         _end(side, chunk, results)
         applied = [case for case in chunk if isinstance(results[case.operation_id], Applied)]
         if applied:
-            shown = {one.ref.external_id: one for one in side.adapter.fetch([case.ref for case in applied]).listings}
-            _confirm(side, run, applied, shown)
+            _confirm(side, run, applied)
         done |= {key for key, result in results.items() if isinstance(result, Applied | Unknown)}
     return done
 
@@ -84,7 +84,7 @@ def _end(side: SideContext, cases: Sequence[Case], results: Mapping[int, WriteRe
             session.get_one(Operation, case.operation_id).doubted_at = side.now() if is_lost else case.doubt.since
 
 
-def _confirm(side: SideContext, run: RunLog, cases: Sequence[Case], shown: Mapping[str, RemoteListing]) -> None:
+def _confirm(side: SideContext, run: RunLog, cases: Sequence[Case]) -> None:
     with side.db.write() as session:
         side_row = side.row(session)
         side_row.write_seq += 1
@@ -94,7 +94,6 @@ def _confirm(side: SideContext, run: RunLog, cases: Sequence[Case], shown: Mappi
             item = lock_items(session, [item_id])[item_id]
             if operation.state != "unknown":
                 continue
-            remote = shown.get(case.ref.external_id)
-            quantity = remote.quantity if remote is not None else None
-            confirm(session, side, run, row, item, operation, side_row, quantity, by="marker")
+            confirm(session, side, run, row, item, operation, side_row, None, by="marker")
+            row.recheck_at = side.now()
             run.counts.confirmed += 1

@@ -56,6 +56,21 @@ def test_a_lost_answer_is_settled_by_the_next_pass(database: Database, fault: st
     assert not account.findings(closed=True)
 
 
+@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "late"])
+def test_what_a_cache_shows_after_the_second_try_is_no_change(database: Database, fault: str) -> None:
+    """Found by the histories: the second try took effect just now, and a reading showed what was there before it."""
+    account = open_keyed(database)
+    web = account.worlds["web"]
+    web.stale, web.stale_s = True, 5
+    lose(account, fault)
+    account.clock.advance(1)
+    account.poll("web")
+    assert account.operations()[-1].state == "confirmed"
+    account.settle_down()
+    assert web.quantity("w-A") == account.worlds["till"].quantity("t-A") == account.on_hand("A") == 8
+    assert [movement.quantity for movement in account.movements() if movement.cause != "opening"] == [-2]
+
+
 def test_what_happens_around_the_doubt_is_counted_once(database: Database) -> None:
     """The answer to the second try is as old as the first: a sale since then is in the reading that follows."""
     account = open_keyed(database)

@@ -24,6 +24,7 @@ class TlsFront:
         self._target = (address.hostname or "", address.port or 80)
         self.taken = 0
         self._open: list[socket.socket] = []
+        self._turn = threading.Lock()
         self.show(certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.05)
@@ -39,10 +40,11 @@ class TlsFront:
         """Show this certificate from now on; connections that stand are cut."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
-        self._context = context
-        while self._open:
-            with suppress(OSError):
-                self._open.pop().shutdown(socket.SHUT_RDWR)
+        with self._turn:
+            self._context = context
+            while self._open:
+                with suppress(OSError):
+                    self._open.pop().shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -62,14 +64,18 @@ class TlsFront:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(10)
+        shown = self._context
         try:
-            inside = self._context.wrap_socket(connection, server_side=True)
+            inside = shown.wrap_socket(connection, server_side=True)
         except OSError:
             connection.close()
             return
         # One direction after the other is enough: a request is read whole before its answer comes.
         with inside, socket.create_connection(self._target, 10) as outside:
-            self._open.append(outside)
+            with self._turn:
+                if shown is not self._context:
+                    return  # another one is shown since this connection began
+                self._open.append(outside)
             back = threading.Thread(target=_pass, args=(outside, inside), daemon=True)
             back.start()
             _pass(inside, outside)
