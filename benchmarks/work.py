@@ -53,7 +53,7 @@ def in_process_of_its_own(action: str, **arguments: Any) -> dict[str, Any]:
 
 
 def opened(config_file: str, *, no_limits: bool) -> Account:
-    """Open an account as `syncd sync` does."""
+    """Open an account as the daemon does."""
     setup_logging("INFO")  # lines are made as in earnest; ``in_process_of_its_own`` throws them away
     config = load_config(Path(config_file), {})
     upgrade(config.syncd.database)

@@ -74,6 +74,8 @@ def _by_column(
     SQLAlchemy goes through them row by row, which takes three times as long as SQLite needs to insert them.
     """
     found: dict[str, Sequence[Any]] = {}
+    if unknown := rows[0].keys() - table.columns.keys():
+        raise StateError(f"{table.name} has no column {', '.join(sorted(unknown))}")
     for column in table.columns:
         if column.name in rows[0]:
             given = [row[column.name] for row in rows]

@@ -291,13 +291,13 @@ MUTANTS = (
                 "if False:",
             ),
         ),
-        ("tests/engine/test_lost_updates.py",),
+        ("tests/engine/test_undone_documents.py",),
     ),
     Mutant(
         "lost-update-unsure",
         "a step of such an order, of which nobody knows whether it happened, is not called swallowed",
         (Edit("syncd/service/lost_updates.py", "may_be_lost=not was_undone", "may_be_lost=True"),),
-        ("tests/engine/test_lost_updates.py",),
+        ("tests/engine/test_undone_documents.py",),
     ),
     Mutant(
         "put-back-marks",

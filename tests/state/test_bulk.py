@@ -74,6 +74,8 @@ def test_values_that_a_column_does_not_take_are_refused(database: Database) -> N
         insert(on_hand=Decimal("0.00001"))
     with pytest.raises(IntegrityError):
         insert(on_hand=None)
+    with pytest.raises(Exception, match="on_hnd"):
+        insert(on_hnd=Decimal(1))
 
 
 def test_rows_are_changed_by_their_ids(database: Database) -> None:
