@@ -273,6 +273,7 @@ def test_check_names_what_is_wrong() -> None:
         assert (found["read products"].ok, found["read products"].exit_code) == (False, 5)
         assert "write stock" not in found
         assert "cs_wrong" not in str(found)
+        assert [line.ok for line in found.values() if "wrong" in line.message] == [False]
 
 
 def test_check_of_a_place_that_is_no_shop() -> None:

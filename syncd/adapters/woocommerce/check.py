@@ -44,7 +44,8 @@ class Check:
         """Try everything that syncd uses."""
         routes = self._routes()
         answers = self._read("products", "read products")
-        if self._hidden is not None:
+        is_told = not answers and isinstance(self._hidden, AuthRejected)  # the key is refused here as there
+        if self._hidden is not None and not is_told:
             # Some security plugins hide the index, which is no fault; that nobody answers at all is one.
             fine = answers if isinstance(self._hidden, Transient) else not isinstance(self._hidden, InvalidResponse)
             message = describe(self._hidden)
