@@ -56,6 +56,8 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
         return
     session.flush()  # they may refer to what waits to be inserted
     table, connection = _table(model), session.connection()
+    if unknown := rows[0].keys() - table.columns.keys():  # SQLAlchemy leaves it out without a word
+        raise StateError(f"{table.name} has no column {', '.join(sorted(unknown))}")
     if connection.dialect.name != "sqlite":
         session.execute(insert(table), [dict(row) for row in rows])
         return
@@ -74,8 +76,6 @@ def _by_column(
     SQLAlchemy goes through them row by row, which takes three times as long as SQLite needs to insert them.
     """
     found: dict[str, Sequence[Any]] = {}
-    if unknown := rows[0].keys() - table.columns.keys():
-        raise StateError(f"{table.name} has no column {', '.join(sorted(unknown))}")
     for column in table.columns:
         if column.name in rows[0]:
             given = [row[column.name] for row in rows]

@@ -62,6 +62,10 @@ class Histories(RuleBasedStateMachine):
         witness.recall()
         age = self.age[self.now.incarnation, self.now.beat]
         later = [each for each in witness.known if self.age[each.incarnation, each.beat] > age]
+        if self.now.incarnation != self.newest.incarnation and not any(
+            each.incarnation == self.now.incarnation for each in witness.known
+        ):
+            return False  # no promise to whoever never saw that life: it may as well be a new one (docs/guarantees.md)
         try:
             witness.refuse(self.now)
         except DatabaseOutdated:
