@@ -16,6 +16,7 @@ from syncd.http import HttpSession, RateBudget
 from syncd.http.fence import SPARE_S, DeadlyTimer, Fence
 from syncd.simulators.server import SimResponse, SimServer
 from tests.support.raw_server import closed_port
+from tests.support.sessions import closed_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +67,9 @@ def till() -> Iterator[tuple[Till, str]]:
 
 
 def session(url: str, fence: Fence) -> HttpSession:
-    return HttpSession(
-        side="till", base_url=url, budget=RateBudget(None), stop=threading.Event(), may_write=fence, timeout_s=5
+    budget = RateBudget(None)
+    return closed_later(
+        HttpSession(side="till", base_url=url, budget=budget, stop=threading.Event(), may_write=fence, timeout_s=5)
     )
 
 

@@ -20,6 +20,7 @@ from syncd.errors import InvalidResponse, NotDelivered, OutcomeUnknown, SideErro
 from syncd.http import HttpSession, RateBudget, RetryPolicy, hook
 from syncd.http.trust import problem_with, trust
 from tests.support.raw_server import RawServer, Script, drip
+from tests.support.sessions import closed_later
 from tests.support.tls import TlsFront
 
 MEGABYTE = 1024 * 1024
@@ -33,8 +34,8 @@ BOTH = [
 
 def session(url: str, **options: Any) -> HttpSession:
     defaults: dict[str, Any] = {"timeout_s": 5.0, "deadline_s": 10.0, "retry": RetryPolicy(attempts=1)}
-    return HttpSession(
-        side="web", base_url=url, budget=RateBudget(None), stop=threading.Event(), **(defaults | options)
+    return closed_later(
+        HttpSession(side="web", base_url=url, budget=RateBudget(None), stop=threading.Event(), **(defaults | options))
     )
 
 
