@@ -71,7 +71,7 @@ def offer_to_siblings(session: Session, hub_id: int, parents: Collection[str]) -
             .join(there, (there.parent_external_id == left.parent_external_id) & (there.side_id == left.side_id))
             .join(here, here.item_id == there.item_id)
             .where(here.side_id == hub_id, here.parent_external_id.in_(families[start : start + _CHUNK]))
-            .where(there.side_id != hub_id, left.item_id.is_(None), left.gone_at.is_(None))
+            .where(there.side_id != hub_id, no_index(left.item_id).is_(None), left.gone_at.is_(None))
         )
         ids = set(session.scalars(query))
         session.execute(update(Listing).where(Listing.id.in_(ids)).values(link_pending=True))

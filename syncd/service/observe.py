@@ -21,6 +21,7 @@ from syncd.service.ledger import lock_items, make_items, move, note_openings
 from syncd.service.reported import documented_since, is_guarded, judge_reported, put_back_ids
 from syncd.service.withdrawal_plan import left_unpublished_subject
 from syncd.state.bulk import UNSEEN, insert_rows, next_ids
+from syncd.state.hints import no_index
 from syncd.state.models import Listing, Operation, Side, is_open
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class Observer:
             update(Listing)
             .where(
                 Listing.side_id != self._side.id,
-                Listing.item_id.is_(None),
+                no_index(Listing.item_id).is_(None),
                 Listing.gone_at.is_(None),
                 or_(Listing.sku_key.in_(skus), Listing.gtin_key.in_(gtins)),
             )
