@@ -25,8 +25,9 @@ from syncd.state.models import CursorRow, Item, Listing, Movement, Operation, Si
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from syncd.core.model import Cursor
@@ -38,6 +39,9 @@ DIFFERENCES = 4
 
 _FETCH_CHUNK = 100
 _ID_CHUNK = 500
+_ROWS = 500
+_Ledger = dict[int | None, tuple[Quantity, datetime | None]]
+"""By item: the sum of its movements, and when the last of them was recorded."""
 
 
 @dataclass(slots=True)
@@ -121,12 +125,19 @@ class AuditReport:
 
 @dataclass(slots=True)
 class _Look:
-    """One side under audit. ``books`` and ``after`` are by external id, of before and after the second look."""
+    """One side under audit.
+
+    What simply agrees is counted and let go of, so that an audit of a large catalogue needs little memory; ``seen`` has
+    the rest. ``books`` and ``after`` are by external id, of before and after the second look.
+    """
 
     side: SideContext
     result: SideAudit
     seen: dict[str, Seen] = field(default_factory=dict)
     cursor: Cursor = field(default_factory=dict)
+    linked: int = 0
+    agreed: int = 0
+    uncounted: int = 0
     books: dict[str, Book] = field(default_factory=dict)
     refs: dict[str, ListingRef] = field(default_factory=dict)
     after: dict[str, Book] = field(default_factory=dict)
@@ -158,14 +169,16 @@ def audit(
     _beside_each_other(looks, lambda look: _read_all(look, stop, progress))
     report = AuditReport([look.result for look in looks])
     with db.read() as session:
-        _load_books(session, looks)
-        _check_sums(session, report)
+        ledger = _ledger(session)
+        for look in looks:
+            _compare(session, look, ledger)
+        _check_sums(session, report, ledger)
     _beside_each_other(
         [look for look in looks if not look.result.error], lambda look: _look_again(look, stop, progress)
     )
     with db.read() as session:
         for look in looks:
-            look.after = _books(session, look.side, list(_suspects(look)))
+            look.after = _books_of(session, look.side, list(_suspects(look)))
             look.around = _around(session, look, patience)
     for look in looks:
         report.differences += _conclude(look)
@@ -226,10 +239,12 @@ def _stop_if_asked(look: _Look, stop: threading.Event) -> None:
 
 def _suspects(look: _Look) -> Iterable[str]:
     """Ids of listings that do not simply agree; the others are done with."""
-    for external_id, book in look.books.items():
-        seen = look.seen.get(external_id)
-        if seen is None or not (at_rest(book, seen) or _is_uncounted(book, seen)):
-            yield external_id
+    return (external_id for external_id, book in look.books.items() if not _agrees(look, book))
+
+
+def _agrees(look: _Look, book: Book) -> bool:
+    seen = look.seen.get(book.external_id)
+    return seen is not None and (at_rest(book, seen) or _is_uncounted(book, seen))
 
 
 def _is_uncounted(book: Book, seen: Seen) -> bool:
@@ -237,49 +252,58 @@ def _is_uncounted(book: Book, seen: Seen) -> bool:
     return not book.counted and seen.quantity is None and seen.there and not book.doing
 
 
-def _load_books(session: Session, looks: Sequence[_Look]) -> None:
-    for look in looks:
-        look.books = _books(session, look.side, None)
-        rows = select(Listing.external_id, Listing.parent_external_id, Listing.item_id, Listing.stock_mode)
-        known = session.execute(rows.where(Listing.side_id == look.side.id, Listing.gone_at.is_(None))).all()
-        look.refs = {external_id: ListingRef(external_id, parent) for external_id, parent, _, _ in known}
-        look.result.unlinked = sum(1 for *_, item, mode in known if item is None and mode == StockMode.OWN)
-        look.result.unknown = len(look.seen.keys() - look.refs.keys())
-        cursor = select(CursorRow.feed, CursorRow.position).where(CursorRow.side_id == look.side.id)
-        look.cursor = dict(session.execute(cursor).all())  # a result has keys(): dict() would take it for a mapping
+def _compare(session: Session, look: _Look, ledger: _Ledger) -> None:
+    """Compare what was seen with the books, and keep what does not simply agree."""
+    rows = select(Listing.external_id, Listing.item_id, Listing.stock_mode)
+    there = rows.where(Listing.side_id == look.side.id, Listing.gone_at.is_(None))
+    look.result.unknown = len(look.seen)
+    for external_id, item, mode in session.execute(there.execution_options(yield_per=_ROWS)):
+        look.result.unknown -= external_id in look.seen
+        look.result.unlinked += item is None and mode == StockMode.OWN
+    for ref, book in _books(session, look.side, ledger):
+        look.linked += 1
+        if _agrees(look, book):
+            look.agreed += book.counted
+            look.uncounted += not book.counted
+            del look.seen[ref.external_id]
+        else:
+            look.books[ref.external_id], look.refs[ref.external_id] = book, ref
+    cursor = select(CursorRow.feed, CursorRow.position).where(CursorRow.side_id == look.side.id)
+    look.cursor = dict(session.execute(cursor).all())  # a result has keys(): dict() would take it for a mapping
 
 
-def _books(session: Session, side: SideContext, external_ids: Sequence[str] | None) -> dict[str, Book]:
-    """What the database says now of all linked listings of a side, or of some."""
-    if external_ids is None:
-        return _some_books(session, side, None)
+def _ledger(session: Session, *these: ColumnElement[bool]) -> _Ledger:
+    """Sums of the movements of items, and when the last of each was recorded."""
+    sums = select(Movement.item_id, func.sum(Movement.quantity), func.max(Movement.recorded_at)).where(*these)
+    rows = session.execute(sums.group_by(Movement.item_id).execution_options(yield_per=_ROWS))
+    return {item: (total, at) for item, total, at in rows}
+
+
+def _books_of(session: Session, side: SideContext, external_ids: Sequence[str]) -> dict[str, Book]:
+    """What the database says now of some linked listings of a side."""
     books: dict[str, Book] = {}
     for start in range(0, len(external_ids), _ID_CHUNK):
-        books |= _some_books(session, side, external_ids[start : start + _ID_CHUNK])
+        these = (Listing.side_id == side.id, Listing.external_id.in_(external_ids[start : start + _ID_CHUNK]))
+        ledger = _ledger(session, Movement.item_id.in_(select(Listing.item_id).where(*these)))
+        books |= {book.external_id: book for _, book in _books(session, side, ledger, *these)}
     return books
 
 
-def _some_books(session: Session, side: SideContext, external_ids: Sequence[str] | None) -> dict[str, Book]:
+def _books(
+    session: Session, side: SideContext, ledger: _Ledger, *these: ColumnElement[bool]
+) -> Iterator[tuple[ListingRef, Book]]:
+    """What the database says now of all linked listings of a side, or of these."""
     query = (
         select(Listing, Item.on_hand, Operation)
         .join(Item, Item.id == Listing.item_id)
         .outerjoin(Operation, (Operation.listing_id == Listing.id) & is_open())
-        .where(Listing.side_id == side.id, Listing.gone_at.is_(None))
+        .where(Listing.side_id == side.id, Listing.gone_at.is_(None), *these)
     )
-    sums = select(Movement.item_id, func.sum(Movement.quantity), func.max(Movement.recorded_at))
-    if external_ids is not None:
-        query = query.where(Listing.external_id.in_(external_ids))
-        mine = select(Listing.item_id).where(Listing.side_id == side.id, Listing.external_id.in_(external_ids))
-        sums = sums.where(Movement.item_id.in_(mine))
-    ledger: dict[int | None, tuple[Quantity, datetime | None]] = {
-        item: (total, at) for item, total, at in session.execute(sums.group_by(Movement.item_id))
-    }
     refused = open_subjects(session, "write_rejected", side.id)
-    books: dict[str, Book] = {}
-    for row, on_hand, operation in session.execute(query):
+    for row, on_hand, operation in session.execute(query.execution_options(yield_per=_ROWS)):
         total, moved_at = ledger.get(row.item_id, (ZERO, None))
-        books[row.external_id] = _book(side, row, on_hand, operation, total, moved_at, refused)
-    return books
+        ref = ListingRef(row.external_id, row.parent_external_id)
+        yield ref, _book(side, row, on_hand, operation, total, moved_at, refused)
 
 
 def _book(
@@ -307,20 +331,20 @@ def _book(
     )
 
 
-def _check_sums(session: Session, report: AuditReport) -> None:
+def _check_sums(session: Session, report: AuditReport, ledger: _Ledger) -> None:
     """Check the books by themselves: each item's quantity is the sum of its movements."""
-    query = select(Movement.item_id, func.sum(Movement.quantity)).group_by(Movement.item_id)
-    sums: dict[int, Quantity] = dict(session.execute(query).all())
     wrong = []
-    for item, on_hand in session.execute(select(Item.id, Item.on_hand).order_by(Item.id)):
+    items = select(Item.id, Item.on_hand).order_by(Item.id).execution_options(yield_per=_ROWS)
+    for item, on_hand in session.execute(items):
         report.items += 1
-        if sums.get(item, ZERO) != on_hand:
-            wrong.append((item, on_hand))
-    for item, on_hand in wrong:
+        total, _ = ledger.get(item, (ZERO, None))
+        if total != on_hand:
+            wrong.append((item, on_hand, total))
+    for item, on_hand, total in wrong:
         named = select(Listing).where(Listing.item_id == item).order_by(Listing.side_id, Listing.id).limit(1)
         row = session.scalars(named).one_or_none()
         sku, name = (row.sku or row.external_id, row.name) if row else ("", f"item {item}")
-        report.books.append(BookError(item, sku, name, on_hand, sums.get(item, ZERO)))
+        report.books.append(BookError(item, sku, name, on_hand, total))
     listed = select(Listing.item_id).where(Listing.item_id.is_not(None))
     report.items_unlisted = session.scalar(select(func.count()).where(Item.id.not_in(listed))) or 0
 
@@ -349,9 +373,10 @@ def _conclude(look: _Look) -> list[Difference]:
     """Count how the listings of a side stand, and name those that are not equal."""
     result, differences = look.result, []
     if result.error:
-        result.not_read = len(look.books)
+        result.not_read = look.linked
         return []
-    counts: Counter[Standing] = Counter()
+    result.not_counted = look.uncounted
+    counts: Counter[Standing] = Counter({Standing.EQUAL: look.agreed})
     suspects = set(_suspects(look))
     for external_id, before in look.books.items():
         seen = look.seen.get(external_id)
