@@ -12,12 +12,11 @@ from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
-from syncd.cli.opening import make_tables, require_newest
+from syncd.cli.opening import open_configured, require_newest
 from syncd.errors import CountsOtherwise, DatabaseNotReady, DatabaseUnavailable, SideError
 from syncd.http.trust import trust
 from syncd.log import without_secrets
 from syncd.state import schema
-from syncd.state.engine import open_database
 from syncd.state.models import Side
 from syncd.state.seal import Seal, require_keys, rows_not_kept_with
 from syncd.state.tokens import DatabaseTokenStore
@@ -104,7 +103,7 @@ def _check_telling(config: Config, results: _Results) -> None:
 
 
 def _check_online(config: Config, results: _Results) -> None:
-    database = _check_database(config, results)
+    database = _check_database(results)
     try:
         seal = _check_seal(config, database, results) if database is not None else None
         factories = installed()
@@ -115,13 +114,12 @@ def _check_online(config: Config, results: _Results) -> None:
             database.dispose()
 
 
-def _check_database(config: Config, results: _Results) -> Database | None:
+def _check_database(results: _Results) -> Database | None:
     """Open the database; ``None`` if it is of no use."""
     database = None
     try:
         # The tokens of a side are kept there: without a database nothing could be tried. It is made as `sync` makes it.
-        database = open_database(config.syncd.database, create=True)
-        make_tables(database, config.syncd.database)
+        database = open_configured(results.cli, create=True)
         schema.require_current(database)
         require_newest(results.cli, database)
     except (DatabaseNotReady, DatabaseUnavailable) as error:

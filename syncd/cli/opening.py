@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncd.config.places import state_folder
 from syncd.errors import DatabaseOutdated, SyncdError
 from syncd.service.signals import stop_signals
 from syncd.state import schema
-from syncd.state.engine import Database, open_database
+from syncd.state.engine import Database, open_database, parse_url
 from syncd.state.lease import LeaseKeeper, seen_now
 from syncd.state.witness import Witness, witness_file
 
@@ -44,10 +45,7 @@ def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
     Raises:
         DatabaseNotReady: It is not there, has another schema, or is an old copy (``DatabaseOutdated``).
     """
-    url = cli.config.syncd.database
-    with _opened(url, create=create) as opened:
-        if create:
-            make_tables(opened, url)
+    with _opened(cli, create=create) as opened:
         schema.require_current(opened)
         require_newest(cli, opened)
         yield opened
@@ -61,7 +59,7 @@ def database_to_look_at(cli: CliContext, warn: Callable[[DatabaseOutdated], None
         cli: The invocation.
         warn: Told if it is one; otherwise that is said on standard error.
     """
-    with _opened(cli.config.syncd.database) as opened:
+    with _opened(cli) as opened:
         schema.require_current(opened)
         try:
             require_newest(cli, opened)
@@ -71,12 +69,36 @@ def database_to_look_at(cli: CliContext, warn: Callable[[DatabaseOutdated], None
 
 
 @contextmanager
-def _opened(url: str, *, create: bool = False) -> Iterator[Database]:
-    opened = open_database(url, create=create)
+def _opened(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
+    opened = open_configured(cli, create=create)
     try:
         yield opened
     finally:
         opened.dispose()
+
+
+def open_configured(cli: CliContext, *, create: bool = False) -> Database:
+    """Open the configured database; if there is none, make it, unless this machine worked with one: that one is lost.
+
+    Raises:
+        DatabaseNotReady: It cannot be opened or made, or is lost.
+    """
+    url, seen = cli.config.syncd.database, witness(cli)
+    seen.recall()
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        seen.refuse_none(url)
+    opened = open_database(url, create=create)
+    try:
+        if create and schema.current(opened) is None:
+            seen.refuse_none(opened.url_safe)
+            from syncd.state import migrate  # noqa: PLC0415 - Alembic is kept out of the start
+
+            migrate.upgrade(url)
+    except BaseException:
+        opened.dispose()
+        raise
+    return opened
 
 
 def witness(cli: CliContext) -> Witness:
@@ -95,14 +117,6 @@ def require_newest(cli: CliContext, opened: Database) -> None:
     seen.recall()  # first: what is in the database by then is as new at least
     if (shown := seen_now(opened)) is not None:
         seen.refuse(shown)
-
-
-def make_tables(opened: Database, url: str) -> None:
-    """Make the tables of a database that has none."""
-    if schema.current(opened) is None:
-        from syncd.state import migrate  # noqa: PLC0415 - Alembic is kept out of the start
-
-        migrate.upgrade(url)
 
 
 @contextmanager

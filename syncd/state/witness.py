@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from syncd.core.incarnation import Known, Outdated, Seen, judge, merge, note
-from syncd.errors import DatabaseOutdated, DatabaseUnavailable
+from syncd.errors import DatabaseNotReady, DatabaseOutdated, DatabaseUnavailable
 from syncd.state.engine import parse_url
 from syncd.state.place import give_as_folder
 
@@ -79,6 +79,25 @@ class Witness:
         """
         if (outdated := judge(self._known, shown)) is not None:
             raise DatabaseOutdated(_words(outdated))
+
+    def refuse_none(self, where: str) -> None:
+        """Refuse to begin with an empty database where one was seen before.
+
+        Args:
+            where: Its address, without secrets.
+
+        Raises:
+            DatabaseNotReady: One was seen there.
+        """
+        if not self._known:
+            return
+        at = self._known[-1].at
+        until = f" until {_moment(at)}" if at is not None else ""
+        raise DatabaseNotReady(
+            f"{where}: there is no database any more, though this machine worked with it{until}. Is its disk there, is "
+            "it moved? If it is lost, put a backup back (`syncd db restore FILE`); to begin with an empty one: "
+            "`syncd db upgrade`"
+        )
 
     def saw(self, shown: Seen) -> None:
         """Remember what a database showed that was not refused, and that was committed."""

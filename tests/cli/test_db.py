@@ -47,7 +47,7 @@ def test_backup_is_a_private_copy_and_never_overwrites(run: Run, config_file: Pa
     assert connection.execute("select count(*) from items").fetchone() == (0,)
     connection.close()
     again = run("db", "backup", copy, "--config", config_file)
-    assert again.code == 1
+    assert again.code == 2
     assert "exists already" in again.err
 
 

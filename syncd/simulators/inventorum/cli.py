@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
+from queue import SimpleQueue
 from types import FrameType
 
 import click
@@ -31,10 +31,10 @@ def main(host: str, port: int, products: int, variable: int, seed: int, changes:
         raise click.BadParameter(str(error), param_hint="--set") from error
     sim = InventorumSim(settings)
     sim.seed(make_catalogue(products, min(variable, products), seed))
-    stop = threading.Event()
+    stop: SimpleQueue[int] = SimpleQueue()  # an event that is set in a handler may wait for its own thread, for ever
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.put(number)
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
@@ -45,7 +45,7 @@ def main(host: str, port: int, products: int, variable: int, seed: int, changes:
         click.echo(f'base_url = "{server.url}/api/"')
         for name in ("client_id", "client_secret", "refresh_token"):
             click.echo(f'{name} = "{getattr(settings, name)}"')
-        stop.wait()
+        stop.get()
 
 
 def _pair(change: str) -> tuple[str, object]:
