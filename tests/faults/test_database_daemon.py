@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, make_url
 from syncd.state import migrate
 from tests.crash.conftest import opened
 from tests.crash.stage import SHOP, TILL
-from tests.faults.disks import fill, tiny_disk
+from tests.faults.disks import failing_disk, fill, tiny_disk
 from tests.faults.test_database_sqlite import HOLD, LONG
 from tests.support.postgres import running_server
 
@@ -144,6 +144,31 @@ def test_a_disk_that_fills_up(tmp_path: Path, sqlite_url: str) -> None:
         trouble.looks_ill()
         filler.unlink()
         trouble.is_over()
+
+
+@pytest.mark.slow
+def test_a_disk_that_the_kernel_makes_read_only(tmp_path: Path, sqlite_url: str) -> None:
+    """Damage was found, under the running daemon. It goes on when a person has repaired the disk, and starts it."""
+    with failing_disk(tmp_path / "disk.img") as disk, ExitStack() as end:
+        file = disk.place / "syncd.db"
+        file.write_bytes(Path(sqlite_url.removeprefix("sqlite:///")).read_bytes())
+        stage = end.enter_context(opened(tmp_path, f"sqlite:///{file}"))
+        trouble = Trouble(stage, "disk I/O error", "readonly", "Read-only")
+        disk.fail()
+        trouble.sell()
+        trouble.is_told()
+        stage.until(lambda: trouble.ask("healthz").status_code == 503, "it says that it is not healthy")
+        assert stage.start("findings").wait() == 0
+        trouble.program.process.terminate()
+        assert trouble.program.wait() == 0
+        assert "Traceback" not in trouble.program.said
+        again = stage.start()
+        stage.until(lambda: "database.unavailable" in again.said, "another one that is started says it, too, and waits")
+        again.process.terminate()
+        again.wait()
+        disk.repair()
+        stage.start()
+        stage.until_in_step("it is started when the disk is sound")
 
 
 def test_another_process_keeps_the_file_locked(sqlite_stage: CrashStage, database_file: Path) -> None:
