@@ -45,9 +45,10 @@ def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
     Raises:
         DatabaseNotReady: It is not there, has another schema, or is an old copy (``DatabaseOutdated``).
     """
-    with _opened(cli, create=create) as opened:
+    seen = recalled(cli)
+    with disposed_of(open_configured(cli, seen, create=create)) as opened:
         schema.require_current(opened)
-        require_newest(cli, opened)
+        require_newest(seen, opened)
         yield opened
 
 
@@ -59,32 +60,37 @@ def database_to_look_at(cli: CliContext, warn: Callable[[DatabaseOutdated], None
         cli: The invocation.
         warn: Told if it is one; otherwise that is said on standard error.
     """
-    with _opened(cli) as opened:
+    seen = recalled(cli)
+    with disposed_of(open_configured(cli, seen)) as opened:
         schema.require_current(opened)
         try:
-            require_newest(cli, opened)
+            require_newest(seen, opened)
         except DatabaseOutdated as error:
             warn(error) if warn else cli.complain(f"warning: {error}")
         yield opened
 
 
 @contextmanager
-def _opened(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
-    opened = open_configured(cli, create=create)
+def disposed_of(opened: Database) -> Iterator[Database]:
+    """Dispose of a database at the end."""
     try:
         yield opened
     finally:
         opened.dispose()
 
 
-def open_configured(cli: CliContext, *, create: bool = False) -> Database:
+def open_configured(cli: CliContext, seen: Witness, *, create: bool = False) -> Database:
     """Open the configured database; if there is none, make it, unless this machine worked with one: that one is lost.
+
+    Args:
+        cli: The invocation.
+        seen: What this machine knows of the database.
+        create: Make what is not there.
 
     Raises:
         DatabaseNotReady: It cannot be opened or made, or is lost.
     """
-    url, seen = cli.config.syncd.database, witness(cli)
-    seen.recall()
+    url = cli.config.syncd.database
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         seen.refuse_none(url)
@@ -107,14 +113,19 @@ def witness(cli: CliContext) -> Witness:
     return Witness(witness_file(config.syncd.database, state_folder(config.source, cli.env), config.source.stem))
 
 
-def require_newest(cli: CliContext, opened: Database) -> None:
+def recalled(cli: CliContext) -> Witness:
+    """What this machine knows now: asked before the database is, which is as new by then at least."""
+    seen = witness(cli)
+    seen.recall()
+    return seen
+
+
+def require_newest(seen: Witness, opened: Database) -> None:
     """Make sure that the database is no old copy of one that was seen on this machine.
 
     Raises:
         DatabaseOutdated: It is one.
     """
-    seen = witness(cli)
-    seen.recall()  # first: what is in the database by then is as new at least
     if (shown := seen_now(opened)) is not None:
         seen.refuse(shown)
 

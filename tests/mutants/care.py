@@ -59,6 +59,12 @@ CARE_MUTANTS = (
         (*_WITNESS, "-k", "kept_although"),
     ),
     Mutant(
+        "witness-lost",
+        "a database that is gone is not made anew where this machine worked with one",
+        (Edit("syncd/state/witness.py", "        if not self._known:\n            return\n", "        return\n"),),
+        ("tests/cli/test_lost_database.py", "-k", "where_one_was and sync"),
+    ),
+    Mutant(
         "prune-keys",
         "the key of an old document is kept: here it goes with its steps, and what comes again is new",
         (
