@@ -12,7 +12,7 @@ from syncd.adapters.base import AdapterContext
 from syncd.adapters.registry import installed
 from syncd.cli.command import CliContext, Command, pass_cli
 from syncd.cli.failure import advice_for
-from syncd.cli.opening import open_configured, recalled, require_newest
+from syncd.cli.opening import open_configured, require_newest, witness
 from syncd.errors import CountsOtherwise, DatabaseNotReady, DatabaseUnavailable, SideError
 from syncd.http.trust import trust
 from syncd.log import without_secrets
@@ -119,7 +119,7 @@ def _check_database(results: _Results) -> Database | None:
     database = None
     try:
         # The tokens of a side are kept there: without a database nothing could be tried. It is made as `sync` makes it.
-        seen = recalled(results.cli)
+        seen = witness(results.cli)
         database = open_configured(results.cli, seen, create=True)
         schema.require_current(database)
         require_newest(seen, database)

@@ -74,8 +74,6 @@ def backup(cli: CliContext, file: Path) -> None:
 
     FILE must not exist; only its owner can read it. For PostgreSQL use pg_dump.
     """
-    if file.exists():
-        raise click.UsageError(f"{file} exists already; name a new file")
     migrate.backup(cli.config.syncd.database, file)
     size = file.stat().st_size
     cli.emit({"file": str(file), "bytes": size})

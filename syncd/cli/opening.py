@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncd.config.places import state_folder
@@ -14,6 +13,7 @@ from syncd.service.signals import stop_signals
 from syncd.state import schema
 from syncd.state.engine import Database, open_database, parse_url
 from syncd.state.lease import LeaseKeeper, seen_now
+from syncd.state.place import is_missing
 from syncd.state.witness import Witness, witness_file
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def database(cli: CliContext, *, create: bool = False) -> Iterator[Database]:
     Raises:
         DatabaseNotReady: It is not there, has another schema, or is an old copy (``DatabaseOutdated``).
     """
-    seen = recalled(cli)
+    seen = witness(cli)
     with disposed_of(open_configured(cli, seen, create=create)) as opened:
         schema.require_current(opened)
         require_newest(seen, opened)
@@ -60,7 +60,7 @@ def database_to_look_at(cli: CliContext, warn: Callable[[DatabaseOutdated], None
         cli: The invocation.
         warn: Told if it is one; otherwise that is said on standard error.
     """
-    seen = recalled(cli)
+    seen = witness(cli)
     with disposed_of(open_configured(cli, seen)) as opened:
         schema.require_current(opened)
         try:
@@ -84,23 +84,25 @@ def open_configured(cli: CliContext, seen: Witness, *, create: bool = False) -> 
 
     Args:
         cli: The invocation.
-        seen: What this machine knows of the database.
+        seen: Recalls what this machine knows, before the database is asked: what is in it by then is as new at least.
         create: Make what is not there.
 
     Raises:
         DatabaseNotReady: It cannot be opened or made, or is lost.
     """
     url = cli.config.syncd.database
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+    if is_missing(parse_url(url)):
+        seen.recall()
         seen.refuse_none(url)
     opened = open_database(url, create=create)
     try:
-        if create and schema.current(opened) is None:
+        seen.recall()
+        if schema.current(opened) is None:
             seen.refuse_none(opened.url_safe)
-            from syncd.state import migrate  # noqa: PLC0415 - Alembic is kept out of the start
+            if create:
+                from syncd.state import migrate  # noqa: PLC0415 - Alembic is kept out of the start
 
-            migrate.upgrade(url)
+                migrate.upgrade(url)
     except BaseException:
         opened.dispose()
         raise
@@ -111,13 +113,6 @@ def witness(cli: CliContext) -> Witness:
     """What this machine knows of the configured database."""
     config = cli.config
     return Witness(witness_file(config.syncd.database, state_folder(config.source, cli.env), config.source.stem))
-
-
-def recalled(cli: CliContext) -> Witness:
-    """What this machine knows now: asked before the database is, which is as new by then at least."""
-    seen = witness(cli)
-    seen.recall()
-    return seen
 
 
 def require_newest(seen: Witness, opened: Database) -> None:

@@ -48,11 +48,18 @@ def upgrade(url: str) -> tuple[str | None, str]:
         database.dispose()
 
 
+class BackupExists(SyncdError):
+    """A backup is not written over a file."""
+
+    exit_code = 2
+
+
 def backup(url: str, file: Path) -> None:
     """Copy a SQLite database while others use it. The copy holds tokens: its mode is 0600.
 
     Raises:
-        SyncdError: not SQLite (the message names the tool to use), or the file exists already or cannot be written.
+        SyncdError: not SQLite (the message names the tool to use), or the file cannot be written.
+        BackupExists: It is there already.
         DatabaseNotReady: see ``open_database``.
     """
     parsed = parse_url(url)
@@ -62,7 +69,7 @@ def backup(url: str, file: Path) -> None:
     part = file.with_name(f"{file.name}.part")
     try:
         if file.exists():
-            raise SyncdError(f"{file} exists already; name a new file")
+            raise BackupExists(f"{file} exists already; name a new file")
         if not file.absolute().parent.is_dir():
             raise SyncdError(f"{file}: the backup failed: the folder {file.absolute().parent} does not exist")
         os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))

@@ -24,6 +24,19 @@ def identity(url: URL) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def is_missing(url: URL) -> bool:
+    """Whether no file lies at the place of a SQLite database. A place that cannot be looked at is not called empty."""
+    if url.get_backend_name() != "sqlite":
+        return False
+    try:
+        Path(str(url.database)).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # opening it says why
+    return False
+
+
 def prepare_file(path: Path, *, create: bool) -> None:
     """Find out what is wrong with the place of a SQLite file before SQLite says so in fewer words."""
     folder = path.absolute().parent

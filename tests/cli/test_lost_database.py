@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +19,13 @@ from syncd.state.witness import Witness, witness_file
 if TYPE_CHECKING:
     from .conftest import Run
 
+_SHOP = """
+[shops.main]
+adapter = "woocommerce"
+url = "http://127.0.0.1:1"
+consumer_key = "ck_1"
+consumer_secret = "cs_1"
+"""
 _LAST = Seen("a former life", 7, datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
 
 
@@ -40,10 +51,30 @@ def test_nothing_begins_with_an_empty_database_where_one_was(run: Run, worked: P
     assert not list(worked.parent.glob("empty.db*[!s]")), "nothing was made but the witness"
 
 
-def test_to_look_for_it_says_the_same(run: Run, worked: Path, empty_database_url: str) -> None:
+def test_to_look_for_it_says_the_same(run: Run, worked: Path) -> None:
     refused = run("status", "--config", worked)
     assert refused.code == 78
-    assert ("any more" in refused.err) is empty_database_url.startswith("sqlite")
+    assert "there is no database any more" in refused.err
+
+
+def test_a_place_that_may_not_be_looked_into_is_not_called_empty(config_file: Path) -> None:
+    """As for a stranger on the machine, to whom neither the file nor the witness is shown."""
+    taken = "-dac_override,-dac_read_search"  # root may look everywhere, unless it is told that it may not
+    plain = ("setpriv", f"--bounding-set={taken}", f"--inh-caps={taken}") if os.geteuid() == 0 else ()
+    if plain and shutil.which("setpriv") is None:
+        pytest.skip("this is root, and setpriv is not there to take a right from it")
+    folder = config_file.parent / "closed"
+    folder.mkdir(mode=0o000)
+    config_file.chmod(0o600)
+    config_file.write_text(
+        config_file.read_text().replace("state.db", "closed/state.db").partition("[shops")[0] + _SHOP
+    )
+    words = (*plain, sys.executable, "-m", "syncd", "--config", str(config_file), "status")
+    refused = subprocess.run(words, check=False, capture_output=True, text=True)
+    folder.chmod(0o700)
+    assert refused.returncode == 78, refused.stderr
+    assert "Permission denied; run this as the user that owns the database" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_whoever_asks_for_it_begins_anew(run: Run, worked: Path) -> None:
